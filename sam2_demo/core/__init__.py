@@ -1,0 +1,1 @@
+"""Prompts, masks, errors, frames and device choice: what every layer speaks of."""

@@ -1,0 +1,51 @@
+"""What every layer means by the frames of a video."""
+
+from collections.abc import Sequence
+from typing import Protocol
+
+import numpy as np
+from jaxtyping import UInt8
+
+
+class FrameSource(Protocol):
+    """The frames of one video, decoded on demand: ``source[i]`` is always the same picture.
+
+    Attributes:
+        size_hw: Height and width in pixels, as displayed (rotation applied).
+        fps: Mean frames per second; 1.0 for a single picture.
+    """
+
+    @property
+    def size_hw(self) -> tuple[int, int]: ...
+
+    @property
+    def fps(self) -> float: ...
+
+    def __len__(self) -> int: ...
+
+    def __getitem__(self, frame_index: int) -> UInt8[np.ndarray, "height width 3"]: ...
+
+
+class ArrayFrames:
+    """Frames held in memory, as a ``FrameSource``: for pictures, short clips and tests."""
+
+    def __init__(self, frames: Sequence[UInt8[np.ndarray, "height width 3"]], fps: float = 24.0):
+        if len(frames) == 0:
+            raise ValueError("a video needs at least one frame")
+        self._frames = frames
+        self._fps = fps
+
+    @property
+    def size_hw(self) -> tuple[int, int]:
+        height, width = self._frames[0].shape[:2]
+        return height, width
+
+    @property
+    def fps(self) -> float:
+        return self._fps
+
+    def __len__(self) -> int:
+        return len(self._frames)
+
+    def __getitem__(self, frame_index: int) -> UInt8[np.ndarray, "height width 3"]:
+        return self._frames[frame_index]

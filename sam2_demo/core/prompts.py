@@ -1,0 +1,110 @@
+"""What a person says about one object on one frame: clicks, a box or a mask.
+
+Prompts are immutable values in video pixels: x to the right, y down, (0, 0) the
+first pixel. A session keeps them as they are, so undo just puts an old value back.
+"""
+
+import math
+from dataclasses import dataclass, replace
+
+from sam2_demo.core.errors import PromptError
+from sam2_demo.core.masks import EncodedMask
+
+MAX_POINTS = 256
+"""Clicks on one frame for one object; far more than anybody needs, and it bounds the work."""
+
+
+@dataclass(frozen=True, slots=True)
+class Point:
+    """A click: positive on the object, negative beside it."""
+
+    x: float
+    y: float
+    positive: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class FramePrompt:
+    """Everything a person gave for one object on one frame.
+
+    Attributes:
+        points: Clicks in the order in which they were made.
+        box_xyxy: Left, top, right, bottom, or None.
+        mask: A mask given as the prompt, or None; points then refine it.
+    """
+
+    points: tuple[Point, ...] = ()
+    box_xyxy: tuple[float, float, float, float] | None = None
+    mask: EncodedMask | None = None
+
+    @property
+    def is_empty(self) -> bool:
+        """Whether nothing was given."""
+        return not self.points and self.box_xyxy is None and self.mask is None
+
+    def with_point(self, point: Point) -> "FramePrompt":
+        """Returns this prompt with one click more."""
+        return replace(self, points=(*self.points, point))
+
+    def fitted_to(self, size_hw: tuple[int, int]) -> "FramePrompt":
+        """Returns this prompt ready for a frame of this size: box corners in order and inside.
+
+        Raises:
+            PromptError: a coordinate is not a finite number, a click lies outside of the frame, the
+                box has no area inside of it, the mask has another size, there are too many clicks,
+                or nothing was given at all.
+        """
+        if self.is_empty:
+            raise PromptError(
+                "the prompt is empty: click on the object or draw a box", "EMPTY_PROMPT"
+            )
+        if len(self.points) > MAX_POINTS:
+            raise PromptError(
+                f"{len(self.points)} clicks on one frame; at most {MAX_POINTS} can be used: "
+                "remove some, or draw a box",
+                "TOO_MANY_POINTS",
+            )
+        for point in self.points:
+            _check_point(point, size_hw)
+        if self.mask is not None and self.mask.size_hw != size_hw:
+            raise PromptError(
+                f"the mask is {self.mask.size_hw[1]} x {self.mask.size_hw[0]} pixels, the video "
+                f"{size_hw[1]} x {size_hw[0]}: give a mask of the video's size",
+                "MASK_SIZE",
+            )
+        if self.box_xyxy is None:
+            return self
+        return replace(self, box_xyxy=_fit_box(self.box_xyxy, size_hw))
+
+
+def _check_point(point: Point, size_hw: tuple[int, int]) -> None:
+    height, width = size_hw
+    if not (math.isfinite(point.x) and math.isfinite(point.y)):
+        raise PromptError(
+            f"a click at ({point.x}, {point.y}) is nowhere: give finite numbers", "BAD_NUMBER"
+        )
+    if not (0 <= point.x <= width and 0 <= point.y <= height):
+        raise PromptError(
+            f"the click at ({point.x:g}, {point.y:g}) lies outside of the frame of "
+            f"{width} x {height} pixels: point inside of the picture",
+            "POINT_OUTSIDE",
+        )
+
+
+def _fit_box(
+    box_xyxy: tuple[float, float, float, float], size_hw: tuple[int, int]
+) -> tuple[float, float, float, float]:
+    """Returns the box with its corners in order, cut to the frame."""
+    if not all(math.isfinite(value) for value in box_xyxy):
+        raise PromptError(f"the box {box_xyxy} is nowhere: give finite numbers", "BAD_NUMBER")
+    height, width = size_hw
+    x0, y0, x1, y1 = box_xyxy
+    left, right = (min(max(x, 0.0), float(width)) for x in sorted((x0, x1)))
+    top, bottom = (min(max(y, 0.0), float(height)) for y in sorted((y0, y1)))
+    if right <= left or bottom <= top:
+        raise PromptError(
+            f"the box from ({x0:g}, {y0:g}) to ({x1:g}, {y1:g}) has no area in the frame: "
+            "drag from one corner of the object to the opposite one",
+            "EMPTY_BOX",
+        )
+    return left, top, right, bottom

@@ -1,0 +1,1 @@
+"""Clips to train and measure with: data sets and synthetic clips."""

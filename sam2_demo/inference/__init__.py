@@ -1,0 +1,1 @@
+"""The video session, the image predictor and the store of sessions."""

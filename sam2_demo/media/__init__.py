@@ -1,0 +1,1 @@
+"""Video files in and out; untrusted files are opened in a limited subprocess only."""

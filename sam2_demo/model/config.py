@@ -1,0 +1,173 @@
+"""The configurations of SAM 2 as data: the eight released models and the embedded one.
+
+Source: arXiv 2408.00714, §4, appendix C and D; sizes of the released checkpoints.
+"""
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field, fields, replace
+from typing import Any
+
+from sam2_demo.core.errors import CheckpointError
+
+
+@dataclass(frozen=True)
+class ImageEncoderConfig:
+    """Hiera and its feature pyramid.
+
+    Attributes:
+        width: Channels of the first stage; doubled at every stage boundary.
+        heads: Attention heads of the first stage; doubled likewise.
+        stages: Number of blocks in each of the four stages (strides 4, 8, 16, 32).
+        global_attention_blocks: Blocks, counted through all stages, that attend to the whole image.
+        windows: Side of the attention windows in tokens, for each stage.
+        position_grid: Side of the learned grid of positions that is stretched over the image.
+        drop_path: Chance of the last block to be skipped in training, rising linearly from 0.
+    """
+
+    width: int
+    heads: int
+    stages: tuple[int, int, int, int]
+    global_attention_blocks: tuple[int, ...]
+    windows: tuple[int, int, int, int] = (8, 4, 14, 7)
+    position_grid: int = 7
+    drop_path: float = 0.0
+
+
+@dataclass(frozen=True)
+class MaskDecoderConfig:
+    """The two-way transformer and its heads.
+
+    Attributes:
+        depth: Two-way blocks.
+        heads: Attention heads.
+        feed_forward: Hidden width of the token MLPs.
+        iou_hidden: Hidden width of the head that predicts IoU.
+        ambiguous_masks: Candidate masks for one ambiguous prompt, beside the single one.
+        stability_delta: Half the width of the band of logits in which a mask's area is compared.
+        stability_threshold: Below this ratio of areas the best candidate replaces the single mask.
+    """
+
+    depth: int = 2
+    heads: int = 8
+    feed_forward: int = 2048
+    iou_hidden: int = 256
+    ambiguous_masks: int = 3
+    stability_delta: float = 0.05
+    stability_threshold: float = 0.98
+
+
+@dataclass(frozen=True)
+class MemoryConfig:
+    """Memory attention, memory encoder and memory bank.
+
+    Attributes:
+        width: Channels of a spatial memory; an object pointer is split into tokens of this width.
+        frames: Spatial memories with a temporal position each: prompted frames share one, the
+            others belong to the ``frames - 1`` most recent frames.
+        pointers: Most object pointers that are attended to.
+        layers: Layers of memory attention.
+        feed_forward: Hidden width of its MLPs.
+        dropout: Dropout of memory attention in training.
+        rope_theta: Base of the rotary positions.
+    """
+
+    width: int = 64
+    frames: int = 7
+    pointers: int = 16
+    layers: int = 4
+    feed_forward: int = 2048
+    dropout: float = 0.1
+    rope_theta: float = 10000.0
+
+
+@dataclass(frozen=True)
+class Sam2Config:
+    """One model of the SAM 2 family.
+
+    Attributes:
+        image_size: Side in pixels of the square that a frame is resized to; a multiple of 32.
+        width: Channels of the image embedding, the prompts and the object pointers.
+        spatial_no_object_embedding: Whether a memory of a frame without the object is marked by a
+            learned vector (SAM 2.1).
+        pointer_positions: Whether object pointers carry a projected, signed temporal position
+            (SAM 2.1).
+    """
+
+    image_encoder: ImageEncoderConfig
+    image_size: int = 1024
+    width: int = 256
+    mask_decoder: MaskDecoderConfig = field(default_factory=MaskDecoderConfig)
+    memory: MemoryConfig = field(default_factory=MemoryConfig)
+    spatial_no_object_embedding: bool = True
+    pointer_positions: bool = True
+
+    def __post_init__(self) -> None:
+        if self.image_size % 32:
+            raise ValueError(f"image_size is {self.image_size}: it must be a multiple of 32")
+        if self.width % self.memory.width:
+            raise ValueError(
+                f"width is {self.width}: it must be a multiple of the memory's {self.memory.width}"
+            )
+
+    def to_dict(self) -> dict[str, Any]:
+        """Returns the configuration as nested dicts of numbers, to be stored beside weights."""
+        return asdict(self)
+
+    @classmethod
+    def from_dict(cls, values: Mapping[str, Any]) -> "Sam2Config":
+        """Returns the configuration that ``to_dict`` wrote.
+
+        Raises:
+            CheckpointError: a field is missing, unknown or of the wrong kind.
+        """
+        try:
+            parts = {
+                "image_encoder": ImageEncoderConfig,
+                "mask_decoder": MaskDecoderConfig,
+                "memory": MemoryConfig,
+            }
+            return cls(**{k: _part(parts[k], v) if k in parts else v for k, v in values.items()})
+        except (TypeError, ValueError, AttributeError) as error:
+            raise CheckpointError(
+                f"the checkpoint's configuration does not fit this program ({error}): "
+                "use a checkpoint that this version wrote, or a released one",
+                "CHECKPOINT_CONFIG",
+            ) from error
+
+
+def _part(kind: type, values: Mapping[str, Any]) -> Any:
+    """Returns a dataclass of this kind; lists, which JSON makes of tuples, become tuples again."""
+    known = {entry.name for entry in fields(kind)}
+    if unknown := set(values) - known:
+        raise ValueError(f"{kind.__name__} has no {sorted(unknown)}")
+    return kind(**{k: tuple(v) if isinstance(v, list) else v for k, v in values.items()})
+
+
+_TINY = ImageEncoderConfig(96, 1, (1, 2, 7, 2), (5, 7, 9))
+_SMALL = ImageEncoderConfig(96, 1, (1, 2, 11, 2), (7, 10, 13))
+_BASE_PLUS = ImageEncoderConfig(112, 2, (2, 3, 16, 3), (12, 16, 20), position_grid=14)
+_LARGE = ImageEncoderConfig(144, 2, (2, 6, 36, 4), (23, 33, 43), windows=(8, 4, 16, 8))
+_ENCODERS = {"tiny": _TINY, "small": _SMALL, "base-plus": _BASE_PLUS, "large": _LARGE}
+
+RELEASED: dict[str, Sam2Config] = {
+    f"{family}-hiera-{size}": Sam2Config(
+        encoder, spatial_no_object_embedding=is_2_1, pointer_positions=is_2_1
+    )
+    for family, is_2_1 in (("sam2", False), ("sam2.1", True))
+    for size, encoder in _ENCODERS.items()
+}
+"""The eight released models by name, ``"sam2-hiera-tiny"`` to ``"sam2.1-hiera-large"``."""
+
+EMBEDDED = Sam2Config(
+    ImageEncoderConfig(32, 1, (1, 2, 5, 2), (5, 7), windows=(8, 8, 8, 8), position_grid=8),
+    image_size=256,
+    width=128,
+    mask_decoder=MaskDecoderConfig(heads=4, feed_forward=512, iou_hidden=128),
+    memory=MemoryConfig(layers=2, feed_forward=512, dropout=0.0),
+)
+"""The model that ships with the project: small enough to be trained and used on a laptop."""
+
+
+def resized(config: Sam2Config, image_size: int) -> Sam2Config:
+    """Returns the same model for another image size; its weights fit unchanged."""
+    return replace(config, image_size=image_size)

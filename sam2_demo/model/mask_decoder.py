@@ -1,0 +1,155 @@
+"""The mask decoder: image embedding and prompts become masks, their IoUs and an object score.
+
+Source: arXiv 2408.00714, §4 and appendix C; the stability-based choice is from appendix D.
+"""
+
+from typing import NamedTuple
+
+import torch
+from jaxtyping import Bool, Float
+from torch import Tensor, nn
+
+from sam2_demo.model.config import MaskDecoderConfig
+from sam2_demo.model.layers import LayerNorm2d, Mlp
+from sam2_demo.model.prompt_encoder import EncodedPrompts
+from sam2_demo.model.two_way_transformer import TwoWayTransformer
+
+
+class DecodedMasks(NamedTuple):
+    """What the decoder says of each object.
+
+    Attributes:
+        mask_logits: One mask, or the candidates for an ambiguous prompt, at stride 4.
+        ious: Predicted IoU of each mask with the truth, in [0, 1].
+        tokens: The mask tokens that belong to the masks.
+        object_score_logits: Positive where the object is in the picture.
+    """
+
+    mask_logits: Float[Tensor, "objects masks height width"]
+    ious: Float[Tensor, "objects masks"]
+    tokens: Float[Tensor, "objects masks channels"]
+    object_score_logits: Float[Tensor, "objects 1"]
+
+
+def stability(
+    mask_logits: Float[Tensor, "objects 1 height width"], delta: float
+) -> Float[Tensor, " objects"]:
+    """Returns the ratio of a mask's areas above +delta and above -delta, in [0, 1]; 1 if empty."""
+    flat = mask_logits.flatten(1)
+    inner = (flat > delta).sum(1).float()
+    outer = (flat > -delta).sum(1).float()
+    return torch.where(outer > 0, inner / outer, 1.0)
+
+
+class MaskDecoder(nn.Module):
+    """A two-way transformer with learned output tokens, upscaling, and heads for the scores."""
+
+    def __init__(self, config: MaskDecoderConfig, channels: int) -> None:
+        super().__init__()
+        self.config = config
+        self.masks = 1 + config.ambiguous_masks
+        self.transformer = TwoWayTransformer(
+            channels, config.depth, config.heads, config.feed_forward
+        )
+        self.obj_score_token = nn.Embedding(1, channels)
+        self.iou_token = nn.Embedding(1, channels)
+        self.mask_tokens = nn.Embedding(self.masks, channels)
+        self.conv_s0 = nn.Conv2d(channels, channels // 8, kernel_size=1)
+        self.conv_s1 = nn.Conv2d(channels, channels // 4, kernel_size=1)
+        self.output_upscaling = nn.Sequential(
+            nn.ConvTranspose2d(channels, channels // 4, kernel_size=2, stride=2),
+            LayerNorm2d(channels // 4),
+            nn.GELU(),
+            nn.ConvTranspose2d(channels // 4, channels // 8, kernel_size=2, stride=2),
+            nn.GELU(),
+        )
+        self.output_hypernetworks_mlps = nn.ModuleList(
+            Mlp((channels, channels, channels, channels // 8)) for _ in range(self.masks)
+        )
+        hidden = config.iou_hidden
+        self.iou_prediction_head = Mlp((channels, hidden, hidden, self.masks))
+        self.pred_obj_score_head = Mlp((channels, channels, channels, 1))
+
+    def forward(
+        self,
+        embedding: Float[Tensor, "objects channels height width"],
+        positions: Float[Tensor, "1 channels height width"],
+        stride8: Float[Tensor, "images _ height8 width8"],
+        stride4: Float[Tensor, "images _ height4 width4"],
+        prompts: EncodedPrompts,
+        multimask: bool,
+    ) -> DecodedMasks:
+        """Returns one mask for each object, or its candidates if ``multimask``.
+
+        Args:
+            embedding: The image embedding, conditioned on memory, for each object.
+            positions: Position codes of its places.
+            stride8: Skip features at twice the size, for each object or one for all.
+            stride4: Skip features at four times the size.
+            prompts: Encoded prompts.
+            multimask: Whether to answer with the candidates for an ambiguous prompt.
+        """
+        tokens, picture = self._transform(embedding, positions, prompts)
+        mask_tokens = tokens[:, 2 : 2 + self.masks]
+        mask_logits = self._draw(mask_tokens, picture, stride8, stride4)
+        ious = self.iou_prediction_head(tokens[:, 1]).sigmoid()
+        object_score_logits = self.pred_obj_score_head(tokens[:, 0])
+        if multimask:
+            chosen = DecodedMasks(mask_logits[:, 1:], ious[:, 1:], mask_tokens[:, 1:], ious)
+        elif self.training:
+            chosen = DecodedMasks(mask_logits[:, :1], ious[:, :1], mask_tokens[:, :1], ious)
+        else:
+            single_logits, single_ious = self._stable_choice(mask_logits, ious)
+            chosen = DecodedMasks(single_logits, single_ious, mask_tokens[:, :1], ious)
+        return chosen._replace(object_score_logits=object_score_logits)
+
+    def _transform(
+        self,
+        embedding: Float[Tensor, "objects channels height width"],
+        positions: Float[Tensor, "1 channels height width"],
+        prompts: EncodedPrompts,
+    ) -> tuple[
+        Float[Tensor, "objects tokens channels"], Float[Tensor, "objects channels height width"]
+    ]:
+        """Returns the tokens (object score, IoU, masks, prompts) and the picture, both updated."""
+        learned = (self.obj_score_token, self.iou_token, self.mask_tokens)
+        own = torch.cat([embedding_table.weight for embedding_table in learned])
+        own = own.expand(prompts.sparse.shape[0], -1, -1)
+        tokens = torch.cat((own, prompts.sparse), dim=1)
+        picture = embedding + prompts.dense
+        size_hw = picture.shape[2:]
+        tokens, places = self.transformer(
+            picture.flatten(2).transpose(1, 2), positions.flatten(2).transpose(1, 2), tokens
+        )
+        return tokens, places.transpose(1, 2).unflatten(2, size_hw)
+
+    def _draw(
+        self,
+        mask_tokens: Float[Tensor, "objects masks channels"],
+        picture: Float[Tensor, "objects channels height width"],
+        stride8: Float[Tensor, "images _ height8 width8"],
+        stride4: Float[Tensor, "images _ height4 width4"],
+    ) -> Float[Tensor, "objects masks height4 width4"]:
+        """Returns each mask token's product with the upscaled picture."""
+        to_8, norm, activation, to_4, last = self.output_upscaling
+        upscaled = activation(norm(to_8(picture) + stride8))
+        upscaled = last(to_4(upscaled) + stride4)
+        brushes = torch.stack(
+            [mlp(mask_tokens[:, i]) for i, mlp in enumerate(self.output_hypernetworks_mlps)], dim=1
+        )
+        return (brushes @ upscaled.flatten(2)).unflatten(2, upscaled.shape[2:])
+
+    def _stable_choice(
+        self,
+        mask_logits: Float[Tensor, "objects masks height width"],
+        ious: Float[Tensor, "objects masks"],
+    ) -> tuple[Float[Tensor, "objects 1 height width"], Float[Tensor, "objects 1"]]:
+        """Returns the single mask where it is stable, else the candidate of the highest IoU."""
+        single = mask_logits[:, :1]
+        best = 1 + ious[:, 1:].argmax(1)
+        rows = torch.arange(best.shape[0], device=best.device)
+        is_stable: Bool[Tensor, " objects"] = (
+            stability(single, self.config.stability_delta) >= self.config.stability_threshold
+        )
+        chosen = torch.where(is_stable, 0, best)
+        return mask_logits[rows, chosen][:, None], ious[rows, chosen][:, None]

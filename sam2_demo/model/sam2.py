@@ -1,0 +1,269 @@
+"""SAM 2: the five verbs from which sessions, training and evaluation are composed.
+
+The model has no state but its weights; several objects of one frame go through it together.
+Attribute names are those of the released checkpoints.
+
+Source: arXiv 2408.00714, §4, appendix C and D.
+"""
+
+from typing import NamedTuple
+
+import torch
+from jaxtyping import Float
+from torch import Tensor, nn
+from torch.nn import functional
+
+from sam2_demo.model.config import Sam2Config
+from sam2_demo.model.image_encoder import ImageEncoder
+from sam2_demo.model.layers import Mlp
+from sam2_demo.model.mask_decoder import MaskDecoder
+from sam2_demo.model.memory_attention import MemoryAttention, MemoryTokens
+from sam2_demo.model.memory_encoder import MemoryEncoder
+from sam2_demo.model.positions import sine_positions_1d, sine_positions_2d
+from sam2_demo.model.prompt_encoder import PromptEncoder, PromptTensors
+
+NO_OBJECT_LOGIT = -1024.0
+MEMORY_MASK_SCALE, MEMORY_MASK_BIAS = 20.0, -10.0
+"""A mask of probabilities in [0, 1] goes into the memory encoder as values in [-10, 10]."""
+PIXEL_MEAN = (0.485, 0.456, 0.406)
+PIXEL_STD = (0.229, 0.224, 0.225)
+
+
+class ImageFeatures(NamedTuple):
+    """What the image encoder says of frames; ``stride16`` is before any memory.
+
+    Attributes:
+        stride16: The image embedding.
+        stride8: Skip features, a quarter of the channels.
+        stride4: Skip features, an eighth of the channels.
+    """
+
+    stride16: Float[Tensor, "images channels height width"]
+    stride8: Float[Tensor, "images _ height8 width8"]
+    stride4: Float[Tensor, "images _ height4 width4"]
+
+
+class MemoryBank(NamedTuple):
+    """What a group of objects remembers, seen from the current frame.
+
+    Attributes:
+        memories: Spatial memories of several frames.
+        ages: For each of these frames 0 if it is a prompted one, else how many frames ago it was.
+        pointers: Object pointers of several frames.
+        pointer_ages: How many frames ago each was, negative for frames still to come.
+        pointer_span: The age that counts as one unit of pointer time.
+    """
+
+    memories: Float[Tensor, "frames objects memory_channels height width"]
+    ages: tuple[int, ...]
+    pointers: Float[Tensor, "pointers objects channels"]
+    pointer_ages: tuple[int, ...]
+    pointer_span: int
+
+
+class MaskPrediction(NamedTuple):
+    """One answer for each object.
+
+    Attributes:
+        mask_logits: One mask, or the candidates for an ambiguous prompt, at stride 4.
+        ious: Predicted IoU of each mask with the truth, in [0, 1].
+        pointer: The object pointer, of the best mask; a learned one where there is no object.
+        object_score_logits: Positive where the object is in the picture.
+    """
+
+    mask_logits: Float[Tensor, "objects masks height width"]
+    ious: Float[Tensor, "objects masks"]
+    pointer: Float[Tensor, "objects channels"]
+    object_score_logits: Float[Tensor, "objects 1"]
+
+    def best(self) -> "MaskPrediction":
+        """Returns the same answer with only the mask of the highest predicted IoU."""
+        rows = torch.arange(self.ious.shape[0], device=self.ious.device)
+        chosen = self.ious.argmax(1)
+        return self._replace(
+            mask_logits=self.mask_logits[rows, chosen][:, None],
+            ious=self.ious[rows, chosen][:, None],
+        )
+
+    def visible_logits(self) -> Float[Tensor, "objects masks height width"]:
+        """Returns the mask logits, far below zero everywhere where the object is not visible."""
+        is_visible = self.object_score_logits[:, :, None, None] > 0
+        return torch.where(is_visible, self.mask_logits, NO_OBJECT_LOGIT)
+
+
+class Sam2(nn.Module):
+    """Segment Anything Model 2.
+
+    Args:
+        config: Sizes and settings of the model.
+    """
+
+    def __init__(self, config: Sam2Config) -> None:
+        super().__init__()
+        self.config = config
+        width, memory = config.width, config.memory
+        self.image_encoder = ImageEncoder(config.image_encoder, width)
+        self.sam_prompt_encoder = PromptEncoder(width, config.image_size)
+        self.sam_mask_decoder = MaskDecoder(config.mask_decoder, width)
+        self.memory_attention = MemoryAttention(width, memory)
+        self.memory_encoder = MemoryEncoder(width, memory.width)
+        self.obj_ptr_proj = Mlp((width, width, width, width))
+        self.mask_downsample = nn.Conv2d(1, 1, kernel_size=4, stride=4)
+        self.maskmem_tpos_enc = nn.Parameter(torch.zeros(memory.frames, 1, 1, memory.width))
+        self.no_mem_embed = nn.Parameter(torch.zeros(1, 1, width))
+        self.no_mem_pos_enc = nn.Parameter(torch.zeros(1, 1, width))
+        """Released checkpoints hold it; nothing reads it."""
+        self.no_obj_ptr = nn.Parameter(torch.zeros(1, width))
+        if config.spatial_no_object_embedding:
+            self.no_obj_embed_spatial = nn.Parameter(torch.zeros(1, memory.width))
+        if config.pointer_positions:
+            self.obj_ptr_tpos_proj = nn.Linear(width, memory.width)
+        learned = [self.maskmem_tpos_enc, self.no_mem_embed, self.no_mem_pos_enc, self.no_obj_ptr]
+        if config.spatial_no_object_embedding:
+            learned.append(self.no_obj_embed_spatial)
+        for parameter in learned:
+            nn.init.trunc_normal_(parameter, std=0.02)
+
+    @property
+    def device(self) -> torch.device:
+        """Where the weights are."""
+        return self.no_mem_embed.device
+
+    def encode_image(self, pixels: Float[Tensor, "images 3 size size"]) -> ImageFeatures:
+        """Returns the features of normalised square pictures."""
+        stride4, stride8, stride16 = self.image_encoder(pixels)
+        return ImageFeatures(
+            stride16,
+            self.sam_mask_decoder.conv_s1(stride8),
+            self.sam_mask_decoder.conv_s0(stride4),
+        )
+
+    def condition(
+        self, stride16: Float[Tensor, "objects channels height width"], bank: MemoryBank | None
+    ) -> Float[Tensor, "objects channels height width"]:
+        """Returns each object's embedding of the frame, conditioned on its memories.
+
+        Args:
+            stride16: The frame's embedding, once for each object.
+            bank: What the objects remember; None where they remember nothing.
+        """
+        if bank is None:
+            return stride16 + self.no_mem_embed[..., None].transpose(1, 2)
+        conditioned: Tensor = self.memory_attention(stride16, self._memory_tokens(bank))
+        return conditioned
+
+    def decode(
+        self,
+        conditioned: Float[Tensor, "objects channels height width"],
+        features: ImageFeatures,
+        prompts: PromptTensors,
+        multimask: bool,
+    ) -> MaskPrediction:
+        """Returns each object's mask, or its candidates if ``multimask``.
+
+        Args:
+            conditioned: What ``condition`` returned.
+            features: The frame's features; only its skips are read.
+            prompts: Points and masks for each object; without any, tracking by memory.
+            multimask: Whether to answer with the candidates for an ambiguous prompt.
+        """
+        height, width = conditioned.shape[2:]
+        decoded = self.sam_mask_decoder(
+            conditioned,
+            self.sam_prompt_encoder.pe_layer.grid(height, width),
+            features.stride8,
+            features.stride4,
+            self.sam_prompt_encoder(prompts),
+            multimask,
+        )
+        rows = torch.arange(decoded.ious.shape[0], device=decoded.ious.device)
+        token = decoded.tokens[rows, decoded.ious.argmax(1)]
+        return MaskPrediction(
+            decoded.mask_logits.float(),
+            decoded.ious.float(),
+            self._pointer(token, decoded.object_score_logits),
+            decoded.object_score_logits.float(),
+        )
+
+    def decode_mask(
+        self, features: ImageFeatures, mask: Float[Tensor, "objects 1 size size"]
+    ) -> MaskPrediction:
+        """Returns the answer for a mask given as the prompt: that mask, with its object pointer.
+
+        Args:
+            features: The frame's features, once for each object.
+            mask: 1 on the object, 0 elsewhere, at the size of the model's picture.
+        """
+        size = self.config.image_size // 4
+        logits = mask * MEMORY_MASK_SCALE + MEMORY_MASK_BIAS
+        low_res = functional.interpolate(logits, size=(size, size), mode="bilinear", antialias=True)
+        prompts = PromptTensors.none(mask.shape[0], mask.device)
+        prompts = prompts._replace(mask_logits=self.mask_downsample(mask))
+        pointer = self.decode(features.stride16, features, prompts, multimask=False).pointer
+        is_given = mask.flatten(1).any(1, keepdim=True).type_as(mask)
+        pointer = torch.where(is_given > 0, pointer, self.no_obj_ptr)
+        score = is_given * MEMORY_MASK_SCALE + MEMORY_MASK_BIAS
+        return MaskPrediction(low_res, torch.ones_like(is_given), pointer, score)
+
+    def encode_memory(
+        self,
+        features: ImageFeatures,
+        mask_logits: Float[Tensor, "objects 1 height width"],
+        object_score_logits: Float[Tensor, "objects 1"],
+        is_prompted: bool,
+    ) -> Float[Tensor, "objects memory_channels _ _"]:
+        """Returns the spatial memory of a frame for each object.
+
+        Args:
+            features: The frame's features, for each object or one for all.
+            mask_logits: The mask at stride 4, of ``visible_logits``.
+            object_score_logits: Whether the object is there.
+            is_prompted: Whether a person prompted this frame: then the mask is made binary first.
+        """
+        size = self.config.image_size
+        logits = functional.interpolate(mask_logits, size=(size, size), mode="bilinear")
+        mask = (logits > 0).type_as(logits) if is_prompted else logits.sigmoid()
+        memory: Tensor = self.memory_encoder(
+            features.stride16, mask * MEMORY_MASK_SCALE + MEMORY_MASK_BIAS
+        )
+        if self.config.spatial_no_object_embedding:
+            is_absent = (object_score_logits <= 0).type_as(memory)
+            absent = is_absent * self.no_obj_embed_spatial
+            memory = memory + absent[:, :, None, None]
+        return memory
+
+    def _pointer(
+        self,
+        token: Float[Tensor, "objects channels"],
+        object_score_logits: Float[Tensor, "objects 1"],
+    ) -> Float[Tensor, "objects channels"]:
+        """Returns the projected mask token, or the learned pointer where there is no object."""
+        return torch.where(object_score_logits > 0, self.obj_ptr_proj(token), self.no_obj_ptr)
+
+    def _memory_tokens(self, bank: MemoryBank) -> MemoryTokens:
+        """Returns the bank as tokens: memories with codes of place and age, then split pointers."""
+        _, objects, channels, height, width = bank.memories.shape
+        places = sine_positions_2d(height, width, channels, bank.memories.device)
+        places = places.flatten(2).transpose(1, 2)
+        # Row k - 1 belongs to memories k frames old; the last one to prompted frames (age 0).
+        ages = torch.tensor(bank.ages, device=places.device) - 1
+        memory_codes = (places + self.maskmem_tpos_enc[ages, 0]).flatten(0, 1)
+        memory_tokens = bank.memories.flatten(3).permute(1, 0, 3, 2).flatten(1, 2)
+        pointers = bank.pointers.transpose(0, 1).unflatten(2, (-1, channels))
+        split = pointers.shape[2]
+        pointer_codes = self._pointer_codes(bank, channels).repeat_interleave(split, dim=0)
+        tokens = torch.cat((memory_tokens, pointers.flatten(1, 2)), dim=1)
+        codes = torch.cat((memory_codes, pointer_codes)).expand(objects, -1, -1)
+        return MemoryTokens(tokens, codes, pointer_codes.shape[0])
+
+    def _pointer_codes(
+        self, bank: MemoryBank, channels: int
+    ) -> Float[Tensor, "pointers {channels}"]:
+        """Returns the pointers' codes of time; zeros for models without them."""
+        ages = torch.tensor(bank.pointer_ages, dtype=torch.float32, device=bank.pointers.device)
+        if not self.config.pointer_positions:
+            return ages.new_zeros(ages.shape[0], channels)
+        codes: Tensor = self.obj_ptr_tpos_proj(
+            sine_positions_1d(ages / bank.pointer_span, self.config.width)
+        )
+        return codes

@@ -1,0 +1,1 @@
+"""The paper's training recipe: simulated prompts, rollout, losses, loop, experiments."""

@@ -1,0 +1,1 @@
+"""The Gradio page: the annotator component, routes, callbacks, messages."""
