@@ -22,8 +22,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="where the packages are unpacked; what is missing there is fetched",
     )
     parser.add_argument("--out", type=Path, required=True, metavar="FILE", help="the pack, .npz")
-    parser.add_argument("--cutout-px", type=int, default=176, help="longest side of a cut-out")
-    parser.add_argument("--background-px", type=int, default=448, help="longer side of a photo")
+    parser.add_argument("--cutout-px", type=int, default=192, help="longest side of a cut-out")
+    parser.add_argument("--background-px", type=int, default=512, help="longer side of a photo")
     parser.add_argument("--no-fetch", action="store_true", help="use only what is there")
 
 

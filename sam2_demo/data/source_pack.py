@@ -23,6 +23,8 @@ WEBP_QUALITY = 84
 VALIDATION_PERCENT = 8
 MIN_CUTOUT_PX = 64
 LARGE_PHOTO_CROPS = 18
+SKIN_OR_FLAG = r"1f3f[b-f]|/1f1[ef]"
+"""Variants in another skin tone add nothing; flags would be a seventh of all drawn things."""
 
 
 class PictureKind(IntEnum):
@@ -60,7 +62,7 @@ class Recipe:
 
 
 RECIPES = (
-    Recipe("fluent-emoji-3d", "package/assets/*.webp", PictureKind.DRAWN_CUTOUT, r"1f3f[b-f]"),
+    Recipe("fluent-emoji-3d", "package/assets/*.webp", PictureKind.DRAWN_CUTOUT, SKIN_OR_FLAG),
     Recipe(
         "tuxpaint-stamps-default",
         "usr/share/tuxpaint/stamps/**/*.png",
@@ -184,7 +186,7 @@ def is_validation(name: str) -> bool:
     return zlib.crc32(family.encode()) % 100 < VALIDATION_PERCENT
 
 
-def build_pack(sources: Path, cutout_px: int = 176, background_px: int = 448) -> SourcePack:
+def build_pack(sources: Path, cutout_px: int = 192, background_px: int = 512) -> SourcePack:
     """Returns a pack of what the unpacked packages in a folder hold.
 
     Args:
@@ -274,9 +276,9 @@ def _shrink(
         return cv2.resize(pixels, size_wh, interpolation=cv2.INTER_AREA)
     weighted = pixels.astype(np.float32)
     weighted[..., :3] *= weighted[..., 3:] / 255
-    shrunk = np.asarray(cv2.resize(weighted, size_wh, interpolation=cv2.INTER_AREA))
-    shrunk[..., :3] /= np.maximum(shrunk[..., 3:], 1) / 255
-    return np.clip(shrunk.round(), 0, 255).astype(np.uint8)
+    weighted = cv2.resize(weighted, size_wh, interpolation=cv2.INTER_AREA).astype(np.float32)
+    weighted[..., :3] /= np.maximum(weighted[..., 3:], 1) / 255
+    return np.clip(weighted.round(), 0, 255).astype(np.uint8)
 
 
 def _to_webp(pixels: UInt8[np.ndarray, "height width channels"]) -> UInt8[np.ndarray, "_"]:

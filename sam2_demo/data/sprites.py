@@ -157,8 +157,8 @@ def recoloured(random: np.random.Generator, sprite: Sprite) -> Sprite:
     proportion to alpha, which is what keeps colours multiplied by alpha right.
     """
     hue = random.normal(0, 0.12) if random.random() < 0.75 else random.uniform(-math.pi, math.pi)
-    saturation = random.uniform(0.3, 1.25)
-    contrast = random.uniform(0.55, 1.15)
+    saturation = random.uniform(0.5, 1.3)
+    contrast = random.uniform(0.65, 1.15)
     brightness = random.uniform(-0.08, 0.08) + 0.5 * (1 - contrast)
     cast = random.uniform(0.88, 1.12, 3)
     colour = np.eye(3) - GREY_AXIS
