@@ -9,7 +9,7 @@ Source: arXiv 2408.00714, §4, appendix C and D.
 from typing import NamedTuple
 
 import torch
-from jaxtyping import Float
+from jaxtyping import Float, Int
 from torch import Tensor, nn
 from torch.nn import functional
 
@@ -47,17 +47,18 @@ class MemoryBank(NamedTuple):
     """What a group of objects remembers, seen from the current frame.
 
     Attributes:
-        memories: Spatial memories of several frames.
-        ages: For each of these frames 0 if it is a prompted one, else how many frames ago it was.
-        pointers: Object pointers of several frames.
-        pointer_ages: How many frames ago each was, negative for frames still to come.
+        memories: Spatial memories, as many for each object.
+        ages: For each of them 0 if its frame is a prompted one, else how many frames ago it was,
+            at most ``config.memory.frames - 1``.
+        pointers: Object pointers, as many for each object.
+        pointer_ages: How many frames ago each was; negative for frames still to come.
         pointer_span: The age that counts as one unit of pointer time.
     """
 
-    memories: Float[Tensor, "frames objects memory_channels height width"]
-    ages: tuple[int, ...]
-    pointers: Float[Tensor, "pointers objects channels"]
-    pointer_ages: tuple[int, ...]
+    memories: Float[Tensor, "objects memories memory_channels height width"]
+    ages: Int[Tensor, "objects memories"]
+    pointers: Float[Tensor, "objects pointers channels"]
+    pointer_ages: Int[Tensor, "objects pointers"]
     pointer_span: int
 
 
@@ -242,28 +243,27 @@ class Sam2(nn.Module):
 
     def _memory_tokens(self, bank: MemoryBank) -> MemoryTokens:
         """Returns the bank as tokens: memories with codes of place and age, then split pointers."""
-        _, objects, channels, height, width = bank.memories.shape
+        height, width = bank.memories.shape[3:]
+        channels = self.config.memory.width
         places = sine_positions_2d(height, width, channels, bank.memories.device)
         places = places.flatten(2).transpose(1, 2)
-        # Row k - 1 belongs to memories k frames old; the last one to prompted frames (age 0).
-        ages = torch.tensor(bank.ages, device=places.device) - 1
-        memory_codes = (places + self.maskmem_tpos_enc[ages, 0]).flatten(0, 1)
-        memory_tokens = bank.memories.flatten(3).permute(1, 0, 3, 2).flatten(1, 2)
-        pointers = bank.pointers.transpose(0, 1).unflatten(2, (-1, channels))
-        split = pointers.shape[2]
-        pointer_codes = self._pointer_codes(bank, channels).repeat_interleave(split, dim=0)
-        tokens = torch.cat((memory_tokens, pointers.flatten(1, 2)), dim=1)
-        codes = torch.cat((memory_codes, pointer_codes)).expand(objects, -1, -1)
-        return MemoryTokens(tokens, codes, pointer_codes.shape[0])
-
-    def _pointer_codes(
-        self, bank: MemoryBank, channels: int
-    ) -> Float[Tensor, "pointers {channels}"]:
-        """Returns the pointers' codes of time; zeros for models without them."""
-        ages = torch.tensor(bank.pointer_ages, dtype=torch.float32, device=bank.pointers.device)
-        if not self.config.pointer_positions:
-            return ages.new_zeros(ages.shape[0], channels)
-        codes: Tensor = self.obj_ptr_tpos_proj(
-            sine_positions_1d(ages / bank.pointer_span, self.config.width)
+        # Row k - 1 belongs to memories k frames old, the last one to prompted frames (age 0).
+        ages = self.maskmem_tpos_enc.flatten(0, 2)[bank.ages - 1]
+        memory_codes = (places[:, None] + ages[:, :, None]).flatten(1, 2)
+        memory_tokens = bank.memories.flatten(3).transpose(2, 3).flatten(1, 2)
+        pointers = bank.pointers.unflatten(2, (-1, channels))
+        pointer_codes = self._pointer_codes(bank).repeat_interleave(pointers.shape[2], dim=1)
+        return MemoryTokens(
+            torch.cat((memory_tokens, pointers.flatten(1, 2)), dim=1),
+            torch.cat((memory_codes, pointer_codes), dim=1),
+            pointer_codes.shape[1],
         )
-        return codes
+
+    def _pointer_codes(self, bank: MemoryBank) -> Float[Tensor, "objects pointers memory_channels"]:
+        """Returns the pointers' codes of time; zeros for models without them."""
+        ages = bank.pointer_ages.float()
+        if not self.config.pointer_positions:
+            return ages.new_zeros(*ages.shape, self.config.memory.width)
+        waves = sine_positions_1d(ages.flatten() / bank.pointer_span, self.config.width)
+        codes: Tensor = self.obj_ptr_tpos_proj(waves)
+        return codes.unflatten(0, ages.shape)

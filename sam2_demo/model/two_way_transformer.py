@@ -34,9 +34,7 @@ class TwoWayBlock(nn.Module):
         places: Float[Tensor, "objects places channels"],
         token_codes: Float[Tensor, "objects tokens channels"],
         place_codes: Float[Tensor, "1 places channels"],
-    ) -> tuple[
-        Float[Tensor, "objects tokens channels"], Float[Tensor, "objects places channels"]
-    ]:
+    ) -> tuple[Float[Tensor, "objects tokens channels"], Float[Tensor, "objects places channels"]]:
         if self.is_first:  # the tokens are still their own codes, and nothing is kept of them
             tokens = self.self_attn(tokens, tokens, tokens)
         else:
@@ -70,9 +68,7 @@ class TwoWayTransformer(nn.Module):
         places: Float[Tensor, "objects places channels"],
         place_codes: Float[Tensor, "1 places channels"],
         tokens: Float[Tensor, "objects tokens channels"],
-    ) -> tuple[
-        Float[Tensor, "objects tokens channels"], Float[Tensor, "objects places channels"]
-    ]:
+    ) -> tuple[Float[Tensor, "objects tokens channels"], Float[Tensor, "objects places channels"]]:
         """Returns the updated tokens and places."""
         token_codes = tokens
         for layer in self.layers:

@@ -1,0 +1,162 @@
+"""One person's open video: its frames, its session, its journal, and the order of events.
+
+It knows nothing of pages or requests. Every event takes its ``turn``; an event that
+waits for its turn makes a running propagation stop between two frames, so that a
+click never waits for the end of the video.
+"""
+
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from sam2_demo.core.errors import SessionExpired
+from sam2_demo.core.prompts import FramePrompt
+from sam2_demo.inference.journal import Journal
+from sam2_demo.inference.session import Direction, FrameMasks, VideoSession
+from sam2_demo.media.video import Video
+
+MAX_NAME_LENGTH = 80
+
+
+class OpenVideo:
+    """A video that is open, with everything that was said about it so far.
+
+    Attributes:
+        token: The secret that its owner shows with each request.
+        folder: Where its frames, journal and exports are.
+        session: What computes the masks; replaced when another model is chosen.
+        model_name: The model that answers.
+        title: What the page calls the video, such as its file's name.
+        names: What the person calls each object.
+    """
+
+    def __init__(
+        self,
+        token: str,
+        folder: Path,
+        video: Video,
+        session: VideoSession,
+        model_name: str,
+        title: str,
+    ) -> None:
+        self.token = token
+        self.folder = folder
+        self.video = video
+        self.session = session
+        self.model_name = model_name
+        self.title = title
+        self.names: dict[int, str] = {}
+        self.journal = Journal(folder / "journal.jsonl")
+        self.last_used_s = time.monotonic()
+        self.bytes_on_disk = 0
+        self._lock = threading.Lock()
+        self._counting = threading.Lock()
+        self._waiting = 0
+        self._answers = 0
+        self._stop = threading.Event()
+        self._closed = False
+
+    @property
+    def busy(self) -> bool:
+        """Whether an event is being computed."""
+        return self._lock.locked()
+
+    @contextmanager
+    def turn(self) -> Iterator[None]:
+        """Waits for the event before, then keeps the next one waiting.
+
+        Raises:
+            SessionExpired: the video was closed meanwhile.
+        """
+        with self._counting:
+            self._waiting += 1
+        try:
+            self._lock.acquire()
+        finally:
+            with self._counting:
+                self._waiting -= 1
+        try:
+            if self._closed:
+                raise SessionExpired("This video was closed: open it again.", "SESSION_CLOSED")
+            yield
+        finally:
+            self.last_used_s = time.monotonic()
+            self._lock.release()
+
+    def next_answer(self) -> int:
+        """Returns a number that is greater than that of every answer before."""
+        with self._counting:
+            self._answers += 1
+            return self._answers
+
+    def set_prompt(self, frame_index: int, object_id: int, prompt: FramePrompt) -> FrameMasks:
+        """Returns the frame's masks after one object's whole prompt there was given.
+
+        Raises:
+            PromptError: the prompt, the frame or the object cannot be used; nothing is changed.
+        """
+        with self.turn():
+            fitted = prompt.fitted_to(self.video.size_hw)
+            before = self.session.prompts.get((object_id, frame_index))
+            self.journal.append(object_id, frame_index, fitted)
+            try:
+                return self.session.set_prompt(frame_index, object_id, fitted)
+            except BaseException:
+                self.journal.append(object_id, frame_index, before)
+                raise
+
+    def change(self, action: Callable[[VideoSession], object]) -> list[FrameMasks]:
+        """Returns the frames whose masks an action on the session changed."""
+        with self.turn():
+            return self._changed_by(action)
+
+    def use_model(self, model_name: str, session: VideoSession) -> list[FrameMasks]:
+        """Returns the frames whose masks changed: the new model answers every prompt again."""
+
+        def replay(old: VideoSession) -> None:
+            for (object_id, frame_index), prompt in old.prompts.items():
+                session.set_prompt(frame_index, object_id, prompt)
+            self.session, self.model_name = session, model_name
+
+        return self.change(replay)
+
+    def propagate(
+        self, start: int | None, direction: Direction, stopped: Callable[[], bool]
+    ) -> Iterator[FrameMasks]:
+        """Yields the masks of frame after frame until the end, a stop, or the next event."""
+        self._stop.clear()
+
+        def stop() -> bool:
+            return self._waiting > 0 or self._stop.is_set() or stopped()
+
+        with self.turn():
+            for masks in self.session.propagate(start=start, direction=direction, stop=stop):
+                self.last_used_s = time.monotonic()
+                yield masks
+
+    def stop(self) -> None:
+        """Makes a running propagation stop between two frames."""
+        self._stop.set()
+
+    def masks(self) -> list[FrameMasks]:
+        """Returns the masks of every frame, as they stand now."""
+        with self.turn():
+            return self._all_masks()
+
+    def close(self) -> None:
+        """Stops what is running and refuses everything after it."""
+        self.stop()
+        self._closed = True
+
+    def _all_masks(self) -> list[FrameMasks]:
+        return [self.session.masks(frame_index) for frame_index in range(len(self.video))]
+
+    def _changed_by(self, action: Callable[[VideoSession], object]) -> list[FrameMasks]:
+        masks, prompts = self._all_masks(), dict(self.session.prompts)
+        action(self.session)
+        self.journal.append_changes(prompts, self.session.prompts)
+        return [
+            after for before, after in zip(masks, self._all_masks(), strict=True) if before != after
+        ]

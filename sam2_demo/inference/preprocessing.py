@@ -1,0 +1,122 @@
+"""From pixels and prompts of the video to tensors of the model, and from its logits back."""
+
+import cv2
+import numpy as np
+import torch
+from jaxtyping import Bool, Float, UInt8
+from PIL import Image
+from torch import Tensor
+from torch.nn import functional
+
+from sam2_demo.core.prompts import FramePrompt
+from sam2_demo.model.prompt_encoder import (
+    BOX_LOWER_RIGHT,
+    BOX_UPPER_LEFT,
+    NEGATIVE,
+    POSITIVE,
+    PromptTensors,
+)
+from sam2_demo.model.sam2 import PIXEL_MEAN, PIXEL_STD
+
+FILLED_LOGIT = 0.1
+"""The logit that a filled hole gets: just inside of the mask."""
+HOLE_GRID_PX = 256 * 256
+"""Hole sizes are given for masks of this many places, those of the released models."""
+
+
+def frame_to_pixels(
+    frame: UInt8[np.ndarray, "height width 3"], image_size: int, device: torch.device
+) -> Float[Tensor, "1 3 {image_size} {image_size}"]:
+    """Returns a video's frame as the model takes it: square, normalised.
+
+    Resized bicubically in whole numbers, as the released models saw videos.
+    """
+    picture = Image.fromarray(frame).resize((image_size, image_size), Image.Resampling.BICUBIC)
+    return _normalised(torch.from_numpy(np.array(picture)).to(device))
+
+
+def picture_to_pixels(
+    picture: UInt8[np.ndarray, "height width 3"], image_size: int, device: torch.device
+) -> Float[Tensor, "1 3 {image_size} {image_size}"]:
+    """Returns a single picture as the model takes it: square, normalised.
+
+    Resized bilinearly after normalising, as the released models saw pictures.
+    """
+    pixels = _normalised(torch.from_numpy(picture).to(device))
+    size = (image_size, image_size)
+    return functional.interpolate(pixels, size=size, mode="bilinear", antialias=True)
+
+
+def _normalised(
+    picture: UInt8[Tensor, "height width 3"],
+) -> Float[Tensor, "1 3 height width"]:
+    pixels = picture.permute(2, 0, 1)[None].float() / 255
+    mean = torch.tensor(PIXEL_MEAN, device=picture.device)[:, None, None]
+    std = torch.tensor(PIXEL_STD, device=picture.device)[:, None, None]
+    return (pixels - mean) / std
+
+
+def prompt_tensors(
+    prompt: FramePrompt,
+    size_hw: tuple[int, int],
+    image_size: int,
+    device: torch.device,
+    mask_logits: Float[Tensor, "1 1 _ _"] | None = None,
+) -> PromptTensors:
+    """Returns one object's box and clicks in the model's pixels, with the mask so far, if any."""
+    points: list[tuple[float, float]] = []
+    labels: list[int] = []
+    if prompt.box_xyxy is not None:
+        left, top, right, bottom = prompt.box_xyxy
+        points += [(left, top), (right, bottom)]
+        labels += [BOX_UPPER_LEFT, BOX_LOWER_RIGHT]
+    points += [(point.x, point.y) for point in prompt.points]
+    labels += [POSITIVE if point.positive else NEGATIVE for point in prompt.points]
+    height, width = size_hw
+    scale = torch.tensor((image_size / width, image_size / height), device=device)
+    return PromptTensors(
+        torch.tensor(points, dtype=torch.float32, device=device).reshape(1, -1, 2) * scale,
+        torch.tensor(labels, dtype=torch.int64, device=device)[None],
+        mask_logits,
+    )
+
+
+def mask_to_model(
+    mask: Bool[np.ndarray, "height width"], image_size: int, device: torch.device
+) -> Float[Tensor, "1 1 {image_size} {image_size}"]:
+    """Returns a mask of the video as zeros and ones at the size of the model's picture."""
+    picture = torch.from_numpy(mask).to(device)[None, None].float()
+    size = (image_size, image_size)
+    resized = functional.interpolate(picture, size=size, mode="bilinear", antialias=True)
+    return (resized >= 0.5).float()
+
+
+def logits_to_video(
+    mask_logits: Float[Tensor, "objects masks _ _"], size_hw: tuple[int, int]
+) -> Float[Tensor, "objects masks height width"]:
+    """Returns mask logits at the size of the video."""
+    return functional.interpolate(mask_logits, size=size_hw, mode="bilinear")
+
+
+def fill_holes(
+    mask_logits: Float[Tensor, "objects 1 height width"], max_area: int
+) -> Float[Tensor, "objects 1 height width"]:
+    """Returns the masks with small holes filled.
+
+    Args:
+        mask_logits: Masks; a hole is a patch of values up to 0 that touches no other such patch.
+        max_area: Largest hole to fill, in places of a mask of 256 x 256; scaled for other sizes.
+    """
+    height, width = mask_logits.shape[2:]
+    limit = max_area * height * width // HOLE_GRID_PX
+    if limit < 1:
+        return mask_logits
+    filled = mask_logits.clone()
+    for logits in filled[:, 0]:
+        background = (logits <= 0).to("cpu", torch.uint8).numpy()
+        _, labels, facts, _ = cv2.connectedComponentsWithStats(background, connectivity=8)
+        is_small = facts[:, cv2.CC_STAT_AREA] <= limit
+        is_small[0] = False  # label 0 is the object itself
+        if is_small.any():
+            logits[torch.from_numpy(is_small[labels]).to(logits.device)] = FILLED_LOGIT
+    return filled

@@ -1,0 +1,388 @@
+"""The video session: objects are prompted on any frame, propagated together, and corrected.
+
+The state is prompts and answers, one ``Track`` for each object, so removing an object deletes one
+entry and undo puts old tracks back. Features, mask logits and memories are caches within a budget
+(``Tracker``): whatever was forgotten is made again, so memory stays flat as the video grows.
+
+Source: arXiv 2408.00714, §3 (promptable visual segmentation) and §4.
+"""
+
+import threading
+from collections import deque
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import AbstractContextManager, contextmanager
+from dataclasses import dataclass
+
+import numpy as np
+from jaxtyping import Float
+
+from sam2_demo.core.errors import PromptError
+from sam2_demo.core.frames import FrameSource
+from sam2_demo.core.masks import EncodedMask
+from sam2_demo.core.prompts import FramePrompt
+from sam2_demo.inference.track import Answer, Direction, PromptedFrame, Track
+from sam2_demo.inference.tracker import Tracker, TrackerOptions
+from sam2_demo.model.sam2 import Sam2
+
+
+@dataclass(frozen=True, slots=True)
+class ObjectMask:
+    """One object's mask on one frame and how sure the model is of it.
+
+    Attributes:
+        mask: The mask at the size of the video.
+        iou: Predicted IoU with what was meant, in [0, 1].
+        object_score_logits: Positive where the object is in the picture.
+    """
+
+    mask: EncodedMask
+    iou: float
+    object_score_logits: float
+
+
+@dataclass(frozen=True, slots=True)
+class FrameMasks:
+    """The masks of one frame, by object id."""
+
+    frame_index: int
+    objects: Mapping[int, ObjectMask]
+
+
+@dataclass(frozen=True)
+class SessionOptions:
+    """What a session may use and how it treats corrections.
+
+    Attributes:
+        corrections_condition: Whether a corrected frame conditions all later propagation. False is
+            the reference implementation's behaviour, where it stays an ordinary recent frame and
+            is tracked anew.
+        max_objects: Objects at most.
+        undo_steps: How many changes can be undone.
+        tracker: Budgets and batch sizes.
+    """
+
+    corrections_condition: bool = True
+    max_objects: int = 100
+    undo_steps: int = 50
+    tracker: TrackerOptions = TrackerOptions()
+
+
+class VideoSession:
+    """Prompts, masks and propagation for one video.
+
+    Calls from several threads are taken one after another; the accelerator's lock is held for one
+    frame at a time. While masks are propagated, only the propagation changes the session.
+
+    Args:
+        model: The model, on its device.
+        frames: The video.
+        options: Limits and behaviour.
+        accelerator_lock: Shared by all sessions on one accelerator.
+    """
+
+    def __init__(
+        self,
+        model: Sam2,
+        frames: FrameSource,
+        options: SessionOptions | None = None,
+        accelerator_lock: AbstractContextManager[object] | None = None,
+    ) -> None:
+        self.frames = frames
+        self.options = options or SessionOptions()
+        self._tracker = Tracker(
+            model, frames, self.options.tracker, accelerator_lock or threading.Lock()
+        )
+        self._tracks: dict[int, Track] = {}
+        self._history: deque[dict[int, Track]] = deque(maxlen=self.options.undo_steps)
+        self._lock = threading.RLock()
+        self._next_id = 1
+        self._is_propagating = False
+
+    @property
+    def object_ids(self) -> tuple[int, ...]:
+        """The objects in the order in which they were added."""
+        return tuple(self._tracks)
+
+    @property
+    def prompts(self) -> dict[tuple[int, int], FramePrompt]:
+        """Every prompt by (object id, frame index)."""
+        with self._lock:
+            return {
+                (object_id, frame_index): prompted.prompt
+                for object_id, track in self._tracks.items()
+                for frame_index, prompted in track.prompts.items()
+            }
+
+    def add_object(self) -> int:
+        """Returns the id of a new object without prompts.
+
+        Raises:
+            PromptError: there are as many objects as a session may have.
+        """
+        with self._change():
+            object_id = self._next_id
+            self._check_new_object(object_id)
+            self._remember()
+            self._add(object_id)
+            return object_id
+
+    def remove_object(self, object_id: int) -> None:
+        """Removes an object with its prompts and masks; the others are untouched.
+
+        Raises:
+            PromptError: there is no such object.
+        """
+        with self._change():
+            self._track(object_id)
+            self._remember()
+            del self._tracks[object_id]
+
+    def set_prompt(self, frame_index: int, object_id: int, prompt: FramePrompt) -> FrameMasks:
+        """Returns the frame's masks after an object was prompted there.
+
+        On a frame with an earlier answer the prompt refines what is there. An object id that is
+        not known yet makes a new object.
+
+        Args:
+            frame_index: The frame.
+            object_id: The object.
+            prompt: All that is given for the object on this frame, earlier clicks included.
+
+        Raises:
+            PromptError: the prompt, the frame or the object cannot be used; nothing is changed.
+        """
+        with self._change():
+            self._check_frame(frame_index)
+            fitted = prompt.fitted_to(self.frames.size_hw)
+            is_new = object_id not in self._tracks
+            if is_new:
+                self._check_new_object(object_id)
+            track = Track() if is_new else self._tracks[object_id].copy()
+            self._answer_prompt(track, frame_index, fitted)
+            self._remember()
+            self._add(object_id)
+            self._tracks[object_id] = track
+            return self.masks(frame_index)
+
+    def clear_prompt(self, frame_index: int, object_id: int) -> FrameMasks:
+        """Returns the frame's masks without an object's prompt there; a tracked mask comes back.
+
+        Raises:
+            PromptError: there is no such frame or object.
+        """
+        with self._change():
+            self._check_frame(frame_index)
+            track = self._track(object_id).copy()
+            prompted = track.prompts.pop(frame_index, None)
+            if prompted is not None:
+                self._remember()
+                track.conditioning.discard(frame_index)
+                if prompted.base is None:
+                    track.answers.pop(frame_index, None)
+                    track.steps.pop(frame_index, None)
+                else:
+                    track.answers[frame_index] = prompted.base
+                self._tracks[object_id] = track
+            return self.masks(frame_index)
+
+    def clear_object(self, object_id: int) -> None:
+        """Removes an object's prompts and masks from all frames; the object stays.
+
+        Raises:
+            PromptError: there is no such object.
+        """
+        with self._change():
+            self._track(object_id)
+            self._remember()
+            self._tracks[object_id] = Track()
+
+    def undo(self) -> bool:
+        """Returns whether there was a change to undo: a prompt, a removal or a propagation."""
+        with self._change():
+            if not self._history:
+                return False
+            self._tracks = self._history.pop()
+            return True
+
+    def masks(self, frame_index: int) -> FrameMasks:
+        """Returns the masks that one frame has.
+
+        Raises:
+            PromptError: there is no such frame.
+        """
+        self._check_frame(frame_index)
+        with self._lock:
+            found = {
+                object_id: track.answers[frame_index]
+                for object_id, track in self._tracks.items()
+                if frame_index in track.answers
+            }
+        return _frame_masks(frame_index, found)
+
+    def mask_logits(
+        self, frame_index: int, object_id: int
+    ) -> Float[np.ndarray, "height width"] | None:
+        """Returns an object's mask logits at the size of the video, None on a frame without mask.
+
+        Raises:
+            PromptError: there is no such frame or object.
+        """
+        self._check_frame(frame_index)
+        with self._lock:
+            answer = self._track(object_id).answers.get(frame_index)
+            return None if answer is None else self._tracker.video_logits(answer)
+
+    def answer(self, frame_index: int, object_id: int) -> Answer | None:
+        """Returns what the model said of an object on a frame, its pointer included."""
+        return self._track(object_id).answers.get(frame_index)
+
+    def propagate(
+        self,
+        start: int | None = None,
+        direction: Direction = Direction.FORWARD,
+        end: int | None = None,
+        stop: Callable[[], bool] | None = None,
+    ) -> Iterator[FrameMasks]:
+        """Yields each frame's masks as all prompted objects are tracked through the video.
+
+        Closing the iterator stops it, and so does ``stop``; what was tracked stays, and the whole
+        propagation is one step to undo.
+
+        Args:
+            start: First frame; by default the first prompted one, or the last when going backward.
+            direction: Which way; both ways goes forward from the start first, then backward.
+            end: Last frame; by default the video's.
+            stop: Asked before each frame.
+
+        Raises:
+            PromptError: nothing was prompted yet, or there is no such frame.
+        """
+        with self._change():
+            return self._propagate(self._plan(start, direction, end), stop)
+
+    def close(self) -> None:
+        """Frees all that the session holds; it cannot be used afterwards."""
+        with self._lock:
+            self._tracks.clear()
+            self._history.clear()
+            self._tracker.clear()
+
+    def _propagate(
+        self, steps: list[tuple[int, int]], stop: Callable[[], bool] | None
+    ) -> Iterator[FrameMasks]:
+        with self._change():
+            self._remember()
+            self._is_propagating = True
+        try:
+            for frame_index, step in steps:
+                if stop is not None and stop():
+                    return
+                with self._lock:
+                    answers = self._tracker.track_frame(self._tracks, frame_index, step)
+                    for object_id, answer in answers.items():
+                        track = self._tracks[object_id]
+                        track.answers[frame_index] = answer
+                        track.steps[frame_index] = step
+                yield _frame_masks(frame_index, answers)
+        finally:
+            self._is_propagating = False
+
+    def _plan(
+        self, start: int | None, direction: Direction, end: int | None
+    ) -> list[tuple[int, int]]:
+        """Returns (frame index, step) of all frames to be tracked, in order."""
+        prompted = {frame for track in self._tracks.values() for frame in track.conditioning}
+        if not prompted:
+            raise PromptError(
+                "there is nothing to propagate yet: click on an object or draw a box first",
+                "NO_PROMPT",
+            )
+        is_backward = direction is Direction.BACKWARD
+        first = (max(prompted) if is_backward else min(prompted)) if start is None else start
+        self._check_frame(first)
+        if end is not None:
+            self._check_frame(end)
+        last = len(self.frames) - 1
+        if direction is Direction.BOTH:
+            forward = [(frame, 1) for frame in range(first, last + 1)]
+            return forward + [(frame, -1) for frame in range(first - 1, -1, -1)]
+        if is_backward:
+            return [(frame, -1) for frame in range(first, (end or 0) - 1, -1)]
+        return [(frame, 1) for frame in range(first, (last if end is None else end) + 1)]
+
+    def _answer_prompt(self, track: Track, frame_index: int, prompt: FramePrompt) -> None:
+        """Answers a prompt and enters prompt and answer into the track."""
+        before = track.prompts.get(frame_index)
+        was_tracked = frame_index in track.steps
+        latest = track.answers.get(frame_index)
+        base = latest if before is None else before.base
+        # More clicks refine the latest answer; a prompt that takes something back starts over.
+        refined = latest if before is None or _extends(prompt, before.prompt) else base
+        track.answers[frame_index] = self._tracker.answer_prompt(
+            track, frame_index, prompt, refined
+        )
+        track.prompts[frame_index] = PromptedFrame(prompt, base)
+        if self.options.corrections_condition or not was_tracked:
+            track.conditioning.add(frame_index)
+
+    @contextmanager
+    def _change(self) -> Iterator[None]:
+        """Holds the session's lock for one change; refuses it while masks are propagated."""
+        with self._lock:
+            if self._is_propagating:
+                raise PromptError("masks are being propagated: stop that first", "BUSY")
+            yield
+
+    def _remember(self) -> None:
+        """Keeps the tracks as they are, to be put back by ``undo``."""
+        self._history.append({key: track.copy() for key, track in self._tracks.items()})
+
+    def _add(self, object_id: int) -> None:
+        self._tracks.setdefault(object_id, Track())
+        self._next_id = max(self._next_id, object_id + 1)
+
+    def _track(self, object_id: int) -> Track:
+        if object_id not in self._tracks:
+            raise PromptError(
+                f"there is no object {object_id!r}: it was removed, or never added", "BAD_OBJECT"
+            )
+        return self._tracks[object_id]
+
+    def _check_new_object(self, object_id: int) -> None:
+        if isinstance(object_id, bool) or not isinstance(object_id, int) or object_id < 1:
+            raise PromptError(
+                f"{object_id!r} is no object id: use whole numbers from 1", "BAD_OBJECT"
+            )
+        limit = self.options.max_objects
+        if len(self._tracks) >= limit or object_id > 100 * limit:
+            raise PromptError(
+                f"a session holds at most {limit} objects: remove one first", "TOO_MANY_OBJECTS"
+            )
+
+    def _check_frame(self, frame_index: int) -> None:
+        count = len(self.frames)
+        is_number = isinstance(frame_index, int) and not isinstance(frame_index, bool)
+        if not is_number or not 0 <= frame_index < count:
+            raise PromptError(
+                f"there is no frame {frame_index!r}: the video has frames 0 to {count - 1}",
+                "BAD_FRAME",
+            )
+
+
+def _extends(prompt: FramePrompt, before: FramePrompt) -> bool:
+    """Returns whether a prompt only adds clicks to an earlier one."""
+    return (
+        prompt.box_xyxy == before.box_xyxy
+        and prompt.mask == before.mask
+        and prompt.points[: len(before.points)] == before.points
+    )
+
+
+def _frame_masks(frame_index: int, answers: Mapping[int, Answer]) -> FrameMasks:
+    return FrameMasks(
+        frame_index,
+        {
+            object_id: ObjectMask(answer.mask, answer.iou, answer.object_score_logits)
+            for object_id, answer in answers.items()
+        },
+    )
