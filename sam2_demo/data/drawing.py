@@ -145,7 +145,9 @@ def _line_kernel(travel_xy: tuple[float, float]) -> np.ndarray | None:
     return kernel
 
 
-def _cast(shadow: Shadow, alpha: Labels, corner_xy: tuple[int, int], frame: Frame) -> None:
+def _cast(
+    shadow: Shadow, alpha: UInt8[np.ndarray, "_ _"], corner_xy: tuple[int, int], frame: Frame
+) -> None:
     """Darkens the frame where the sprite's shadow falls."""
     left, top = corner_xy[0] + shadow.x, corner_xy[1] + shadow.y
     from_x, from_y = max(-left, 0), max(-top, 0)
@@ -169,7 +171,7 @@ class Grading:
         self._gamma = log_uniform(random, 0.75, 1.35)
         self._grey = random.random() < 0.04
         self._defocus = random.uniform(0.5, 1.3) if random.random() < 0.15 else 0.0
-        self._noise = log_uniform(random, 1, 9) if random.random() < 0.35 else 0.0
+        self._noise = log_uniform(random, 1.0, 9.0) if random.random() < 0.35 else 0.0
         self._quality = int(random.integers(25, 92)) if random.random() < 0.3 else 0
         self._coarse = random.random() < 0.08
 

@@ -130,7 +130,7 @@ class SourcePack:
             SettingError: There is no such file, or it is no pack.
         """
         try:
-            with np.load(path, allow_pickle=False) as arrays:
+            with path.open("rb") as file, np.load(file, allow_pickle=False) as arrays:
                 names, kinds = arrays["names"], arrays["kinds"]
                 ends, blob = arrays["ends"], arrays["blob"]
         except FileNotFoundError as error:

@@ -8,7 +8,7 @@ import math
 
 import cv2
 import numpy as np
-from jaxtyping import Float32, UInt8
+from jaxtyping import Float64, UInt8
 
 from sam2_demo.data.source_pack import PictureKind, SourcePack
 
@@ -137,12 +137,12 @@ def polygon_alpha(random: np.random.Generator, longest_px: float) -> Alpha:
     return _polygon(points, longest_px)
 
 
-def _polygon(points: Float32[np.ndarray, "corners 2"] | np.ndarray, longest_px: float) -> Alpha:
+def _polygon(points: Float64[np.ndarray, "corners 2"], longest_px: float) -> Alpha:
     """Returns the polygon filled, scaled so that its longest side is as wished."""
     low, high = points.min(axis=0), points.max(axis=0)
     extent = np.maximum(high - low, 0.05 * (high - low).max())
     width, height = (
-        max(int(value), MIN_SPRITE_PX) for value in extent * (longest_px / extent.max())
+        max(round(value), MIN_SPRITE_PX) for value in extent * (longest_px / extent.max())
     )
     scaled = (points - low) / extent * [width - 1, height - 1]
     alpha = np.zeros((height, width), np.uint8)

@@ -221,7 +221,7 @@ class SyntheticClips:
     def _post(self, random: np.random.Generator) -> UInt8[np.ndarray, "_ _ 4"]:
         """Returns a post taller than the frame."""
         height = self.options.size_px
-        return self._sprites.bar(random, 2 * height, height * random.uniform(0.03, 0.15))
+        return self._sprites.bar(random, 2.0 * height, height * random.uniform(0.03, 0.15))
 
     def _shadow(self, random: np.random.Generator) -> Shadow | None:
         if random.random() > 0.35:
