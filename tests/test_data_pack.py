@@ -67,10 +67,13 @@ def test_pictures_are_trimmed_and_no_longer_than_wished(sources):
     for index, name in enumerate(pack.names):
         picture = pack.picture(index)
         if "#" in name:
-            assert picture.shape[2] == 3 and max(picture.shape) <= 128
+            assert picture.shape[2] == 3
+            assert max(picture.shape) <= 128
         else:
-            assert picture.shape[2] == 4 and max(picture.shape) <= 64
-            assert picture[..., 3].any(axis=0).all() and picture[..., 3].any(axis=1).all()
+            assert picture.shape[2] == 4
+            assert max(picture.shape) <= 64
+            assert picture[..., 3].any(axis=0).all()
+            assert picture[..., 3].any(axis=1).all()
             assert (picture[..., :3] <= picture[..., 3:]).all()
 
 
@@ -140,7 +143,8 @@ def test_the_command_builds_a_pack_and_prints_its_contents(sources, tmp_path, ca
     )
     assert len(SourcePack.load(path)) > 3
     printed = capsys.readouterr().out
-    assert "background" in printed and "MB" in printed
+    assert "background" in printed
+    assert "MB" in printed
 
 
 def test_the_command_s_help_names_every_licence():
@@ -148,7 +152,8 @@ def test_the_command_s_help_names_every_licence():
     pack_command.add_arguments(parser)
     text = parser.format_help()
     for package in fetch_sources.SOURCE_PACKAGES:
-        assert package.name in text and package.licence in text
+        assert package.name in text
+        assert package.licence in text
 
 
 def test_what_is_already_unpacked_is_not_fetched_again(tmp_path, monkeypatch):

@@ -51,8 +51,10 @@ def test_clip_has_the_promised_shape(pack, frames, aspect_ratio):
     options = SyntheticOptions(size_px=48, frames=frames, aspect_ratio=aspect_ratio)
     clip = SyntheticClips(pack, options).sample(np.random.default_rng(0))
     width = round(48 * aspect_ratio)
-    assert clip.frames.shape == (frames, 48, width, 3) and clip.frames.dtype == np.uint8
-    assert clip.masks.shape[0] == frames and clip.masks.shape[2:] == (48, width)
+    assert clip.frames.shape == (frames, 48, width, 3)
+    assert clip.frames.dtype == np.uint8
+    assert clip.masks.shape[0] == frames
+    assert clip.masks.shape[2:] == (48, width)
     assert clip.masks.dtype == bool
     assert 1 <= clip.masks.shape[1] <= 5
     assert len(clip) == frames
@@ -143,7 +145,8 @@ def test_training_and_validation_draw_from_different_pictures(pack):
     for validation in (False, True):
         for kind in PictureKind:
             names = [pack.names[index] for index in pack.indices(kind, validation)]
-            assert names and all(is_validation(name) == validation for name in names)
+            assert names
+            assert all(is_validation(name) == validation for name in names)
 
 
 def test_frames_and_masks_must_belong_together():
@@ -157,7 +160,8 @@ def test_drawn_pixels_have_the_sprite_s_colour_and_the_rest_is_untouched():
     draw(Stroke(_opaque(6, (200, 10, 30)), _matrix(9.5, 9.5), 3), frame, labels)
     assert int((labels == 3).sum()) == 36
     assert (frame[labels == 3] == (200, 10, 30)).all()
-    assert (frame[:4] == 50).all() and (frame[:, 15:] == 50).all()
+    assert (frame[:4] == 50).all()
+    assert (frame[:, 15:] == 50).all()
 
 
 def test_what_is_drawn_later_hides_what_was_drawn_before():
@@ -165,7 +169,8 @@ def test_what_is_drawn_later_hides_what_was_drawn_before():
     labels = np.zeros((20, 20), np.uint8)
     draw(Stroke(_opaque(6, (200, 0, 0)), _matrix(9.5, 9.5), 1), frame, labels)
     draw(Stroke(_opaque(10, (0, 200, 0)), _matrix(9.5, 9.5), 2), frame, labels)
-    assert not (labels == 1).any() and int((labels == 2).sum()) == 100
+    assert not (labels == 1).any()
+    assert int((labels == 2).sum()) == 100
 
 
 def test_unlabelled_things_hide_objects():
@@ -182,7 +187,8 @@ def test_sprites_out_of_view_change_nothing(place):
     labels = np.zeros((20, 20), np.uint8)
     shadow = Shadow(-8, 8, 3, 0.5)
     draw(Stroke(_opaque(6, (200, 0, 0)), _matrix(*place), 1, shadow=shadow), frame, labels)
-    assert (frame == 7).all() and not labels.any()
+    assert (frame == 7).all()
+    assert not labels.any()
 
 
 @pytest.mark.parametrize("offset", [-19, 0, 19])
@@ -192,7 +198,8 @@ def test_shadows_darken_and_never_fail_at_the_border(offset):
     shadow = Shadow(offset, offset, 3, 0.5)
     draw(Stroke(_opaque(6, (100, 100, 100)), _matrix(2.5, 2.5), 1, shadow=shadow), frame, labels)
     draw(Stroke(_opaque(6, (100, 100, 100)), _matrix(17.5, 17.5), 1, shadow=shadow), frame, labels)
-    assert frame.max() == 100 and frame.min() >= 48
+    assert frame.max() == 100
+    assert frame.min() >= 48
 
 
 def test_bending_keeps_the_area_and_moves_the_ends():
@@ -242,7 +249,8 @@ def test_a_still_camera_leaves_the_scene_where_it_is():
 
 def test_wobble_is_smooth_and_bounded():
     values = wobble(np.random.default_rng(1), 200)
-    assert np.abs(values).max() <= 1 and np.abs(np.diff(values)).max() < 0.7
+    assert np.abs(values).max() <= 1
+    assert np.abs(np.diff(values)).max() < 0.7
 
 
 def test_recolouring_keeps_alpha_and_never_exceeds_it():
