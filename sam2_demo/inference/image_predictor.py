@@ -11,7 +11,7 @@ from jaxtyping import Float, UInt8
 from torch import Tensor
 
 from sam2_demo.core.prompts import FramePrompt
-from sam2_demo.inference.preprocessing import picture_to_pixels, logits_to_video, prompt_tensors
+from sam2_demo.inference.preprocessing import logits_to_video, picture_to_pixels, prompt_tensors
 from sam2_demo.model.sam2 import Sam2
 
 

@@ -11,7 +11,7 @@ import threading
 from collections import deque
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 from jaxtyping import Float
@@ -64,7 +64,7 @@ class SessionOptions:
     corrections_condition: bool = True
     max_objects: int = 100
     undo_steps: int = 50
-    tracker: TrackerOptions = TrackerOptions()
+    tracker: TrackerOptions = field(default_factory=TrackerOptions)
 
 
 class VideoSession:

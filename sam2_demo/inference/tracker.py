@@ -8,7 +8,7 @@ Source: arXiv 2408.00714, §4 and appendix D (inference).
 from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import NamedTuple
 
 import numpy as np
@@ -55,9 +55,9 @@ class TrackerOptions:
         hole_area: Largest hole to be filled, in places of a mask of 256 x 256; 0 for none.
     """
 
-    feature_budget: Budget = Budget(512 << 20, 256)
-    memory_budget: Budget = Budget(256 << 20, 512)
-    logit_budget: Budget = Budget(64 << 20, 512)
+    feature_budget: Budget = field(default=Budget(512 << 20, 256))
+    memory_budget: Budget = field(default=Budget(256 << 20, 512))
+    logit_budget: Budget = field(default=Budget(64 << 20, 512))
     objects_per_batch: int = 16
     hole_area: int = 8
 

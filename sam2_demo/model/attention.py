@@ -53,8 +53,7 @@ class Attention(nn.Module):
             )
         )
         attended = functional.scaled_dot_product_attention(q, k, v)
-        result: Tensor = self.out_proj(attended.transpose(1, 2).flatten(2))
-        return result
+        return self.out_proj(attended.transpose(1, 2).flatten(2))
 
 
 class RotaryAttention(Attention):
@@ -95,5 +94,4 @@ class RotaryAttention(Attention):
         attended = functional.scaled_dot_product_attention(
             q, k, v, dropout_p=self.dropout if self.training else 0.0
         )
-        result: Tensor = self.out_proj(attended.squeeze(1))
-        return result
+        return self.out_proj(attended.squeeze(1))

@@ -67,8 +67,7 @@ class PooledAttention(nn.Module):
             for tokens in (q, k, v)
         )
         attended = functional.scaled_dot_product_attention(q, k, v)
-        result: Tensor = self.proj(attended.transpose(1, 2).flatten(2).unflatten(1, size_hw))
-        return result
+        return self.proj(attended.transpose(1, 2).flatten(2).unflatten(1, size_hw))
 
 
 class HieraBlock(nn.Module):
@@ -117,8 +116,7 @@ class HieraBlock(nn.Module):
         else:
             attended = self.attn(normalised)
         picture = shortcut + self.drop_path(attended)
-        result: Tensor = picture + self.drop_path(self.mlp(self.norm2(picture)))
-        return result
+        return picture + self.drop_path(self.mlp(self.norm2(picture)))
 
 
 class PatchEmbedding(nn.Module):

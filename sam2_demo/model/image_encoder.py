@@ -23,12 +23,11 @@ class Lateral(nn.Module):
     def forward(
         self, stage: Float[Tensor, "batch channels height width"]
     ) -> Float[Tensor, "batch out_channels height width"]:
-        level: Tensor = self.conv(stage)
-        return level
+        return self.conv(stage)
 
 
 class FeaturePyramid(nn.Module):
-    """All stages at one width; stride 16 also sees stride 32, strides 8 and 4 stay by themselves."""
+    """All stages at one width; only stride 16 also sees the stage above it."""
 
     def __init__(self, stage_channels: Sequence[int], channels: int) -> None:
         super().__init__()
@@ -55,5 +54,4 @@ class ImageEncoder(nn.Module):
     def forward(
         self, pixels: Float[Tensor, "batch 3 height width"]
     ) -> list[Float[Tensor, "batch channels _ _"]]:
-        levels: list[Tensor] = self.neck(self.trunk(pixels))
-        return levels
+        return self.neck(self.trunk(pixels))

@@ -37,8 +37,7 @@ class Mlp(nn.Module):
     def forward(self, tokens: Float[Tensor, "*batch given"]) -> Float[Tensor, "*batch returned"]:
         for layer in self.layers[:-1]:
             tokens = self.activation(layer(tokens))
-        last: Tensor = self.layers[-1](tokens)
-        return last
+        return self.layers[-1](tokens)
 
 
 class DropPath(nn.Module):

@@ -3,6 +3,8 @@
 Source: arXiv 2408.00714, §4 and appendix C.
 """
 
+import itertools
+
 import torch
 from jaxtyping import Float
 from torch import Tensor, nn
@@ -20,7 +22,7 @@ class MaskDownsampler(nn.Module):
         super().__init__()
         layers: list[nn.Module] = []
         widths = [4**level for level in range(5)]
-        for width, next_width in zip(widths[:-1], widths[1:], strict=True):
+        for width, next_width in itertools.pairwise(widths):
             layers.append(nn.Conv2d(width, next_width, kernel_size=3, stride=2, padding=1))
             layers.extend((LayerNorm2d(next_width), nn.GELU()))
         layers.append(nn.Conv2d(widths[-1], channels, kernel_size=1))
@@ -29,8 +31,7 @@ class MaskDownsampler(nn.Module):
     def forward(
         self, mask: Float[Tensor, "objects 1 height width"]
     ) -> Float[Tensor, "objects channels _ _"]:
-        picture: Tensor = self.encoder(mask)
-        return picture
+        return self.encoder(mask)
 
 
 class ConvNextBlock(nn.Module):
@@ -91,5 +92,4 @@ class MemoryEncoder(nn.Module):
             mask: The mask at the picture's size, scaled for this encoder.
         """
         fused = self.fuser(self.pix_feat_proj(embedding) + self.mask_downsampler(mask))
-        memory: Tensor = self.out_proj(fused)
-        return memory
+        return self.out_proj(fused)

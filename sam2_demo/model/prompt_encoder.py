@@ -100,5 +100,4 @@ class PromptEncoder(nn.Module):
             mask_logits = functional.interpolate(
                 mask_logits, size=(side, side), mode="bilinear", antialias=True
             )
-        dense: Tensor = self.mask_downscaling(mask_logits)
-        return dense
+        return self.mask_downscaling(mask_logits)

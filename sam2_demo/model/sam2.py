@@ -150,8 +150,7 @@ class Sam2(nn.Module):
         """
         if bank is None:
             return stride16 + self.no_mem_embed[..., None].transpose(1, 2)
-        conditioned: Tensor = self.memory_attention(stride16, self._memory_tokens(bank))
-        return conditioned
+        return self.memory_attention(stride16, self._memory_tokens(bank))
 
     def decode(
         self,
