@@ -1,0 +1,138 @@
+"""What the index of an MP4 or QuickTime file claims, read without building it.
+
+A demuxer allocates one entry for each sample that the index claims, and a few hundred
+bytes can claim millions. Here only the claims are read: headers of boxes, never their contents.
+"""
+
+import math
+import struct
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import BinaryIO
+
+MAX_BOXES = 200_000
+_PARENTS = (b"moov", b"trak", b"mdia", b"minf", b"stbl", b"moof", b"traf")
+_ENCRYPTED_ENTRIES = (b"encv", b"drmi")
+
+
+@dataclass(frozen=True, slots=True)
+class IndexClaims:
+    """What the boxes of a file claim.
+
+    Attributes:
+        has_index: Whether there is a ``moov`` box.
+        has_video: Whether there is a video track.
+        frames: Samples of the video track that claims most.
+        size_hw: Height and width of the largest video track's pictures; zeros without one.
+        is_encrypted: Whether a video track is encrypted.
+        is_cut: Whether a box ends beyond the end of the file.
+    """
+
+    has_index: bool
+    has_video: bool
+    frames: int
+    size_hw: tuple[int, int]
+    is_encrypted: bool
+    is_cut: bool
+
+
+@dataclass(slots=True)
+class _Track:
+    is_video: bool = False
+    is_encrypted: bool = False
+    samples: int = 0
+    size_hw: tuple[int, int] = (0, 0)
+
+
+@dataclass(frozen=True, slots=True)
+class _Box:
+    kind: bytes
+    start: int
+    end: int
+
+
+def read_claims(path: Path) -> IndexClaims:
+    """Returns what the index of an MP4 or QuickTime file claims, whatever the claims are."""
+    size = path.stat().st_size
+    tracks: list[_Track] = []
+    fragments: dict[int, int] = {}
+    fragment_track = 0
+    has_index = is_cut = False
+    with path.open("rb") as file:
+        for box in _walk(file, 0, size):
+            is_cut |= box.end > size
+            match box.kind:
+                case b"moov":
+                    has_index = True
+                case b"trak":
+                    tracks.append(_Track())
+                case b"tfhd":
+                    fragment_track = _u32(file, box, 4)
+                case b"trun":
+                    samples = fragments.get(fragment_track, 0) + _u32(file, box, 4)
+                    fragments[fragment_track] = samples
+                case _ if tracks:
+                    _read_track_box(file, box, tracks[-1])
+    video = [track for track in tracks if track.is_video]
+    # A fragment's track is known by number only; the fullest one counts where there is a video.
+    in_fragments = max(fragments.values(), default=0) if video else 0
+    return IndexClaims(
+        has_index=has_index,
+        has_video=bool(video),
+        frames=max((track.samples for track in video), default=0) + in_fragments,
+        size_hw=max((track.size_hw for track in video), key=math.prod, default=(0, 0)),
+        is_encrypted=any(track.is_encrypted for track in video),
+        is_cut=is_cut,
+    )
+
+
+def _read_track_box(file: BinaryIO, box: _Box, track: _Track) -> None:
+    match box.kind:
+        case b"hdlr":
+            track.is_video |= _read(file, box, 8, 4) == b"vide"
+        case b"stsd":
+            track.is_encrypted |= _read(file, box, 12, 4) in _ENCRYPTED_ENTRIES
+            width = int.from_bytes(_read(file, box, 40, 2), "big")
+            height = int.from_bytes(_read(file, box, 42, 2), "big")
+            track.size_hw = (height, width)
+        case b"stsz" | b"stz2":
+            track.samples += _u32(file, box, 8)
+
+
+def _walk(file: BinaryIO, start: int, end: int) -> Iterator[_Box]:
+    """Yields the boxes between two offsets, each before the boxes inside of it."""
+    stack = [(start, end)]
+    for _ in range(MAX_BOXES):
+        while stack and stack[-1][0] + 8 > stack[-1][1]:
+            stack.pop()
+        if not stack:
+            return
+        start, end = stack.pop()
+        file.seek(start)
+        header = file.read(16)
+        if len(header) < 8:
+            continue
+        length, kind = struct.unpack(">I4s", header[:8])
+        body = start + 8
+        if length == 1 and len(header) == 16:
+            length, body = struct.unpack(">Q", header[8:])[0], start + 16
+        box_end = end if length == 0 else start + length
+        if box_end < body:
+            continue
+        stack.append((box_end, end))
+        if kind in _PARENTS:
+            stack.append((body, min(box_end, end)))
+        yield _Box(kind, body, box_end)
+
+
+def _read(file: BinaryIO, box: _Box, offset: int, count: int) -> bytes:
+    if box.start + offset + count > box.end:
+        return b""
+    file.seek(box.start + offset)
+    return file.read(count)
+
+
+def _u32(file: BinaryIO, box: _Box, offset: int) -> int:
+    data = _read(file, box, offset, 4)
+    return int.from_bytes(data, "big") if len(data) == 4 else 0

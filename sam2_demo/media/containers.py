@@ -1,0 +1,113 @@
+"""Which file format a file's first bytes show, and which demuxer may therefore open it.
+
+Only formats named here are ever opened, each with its own demuxer forced. So text formats that
+make a demuxer open other files or addresses (playlists, concat scripts, session descriptions)
+are never even tried, whatever the file is called.
+"""
+
+import struct
+from dataclasses import dataclass
+from pathlib import Path
+
+HEAD_BYTES = 64 * 1024
+
+
+@dataclass(frozen=True, slots=True)
+class FileFormat:
+    """A recognised format.
+
+    Attributes:
+        demuxer: FFmpeg's name of the demuxer, or ``"pillow"`` for animated WebP.
+        title: The name that people use.
+        is_picture: A single picture: only its first frame counts.
+        size_hw: Height and width where the first bytes state them, else None.
+    """
+
+    demuxer: str
+    title: str
+    is_picture: bool = False
+    size_hw: tuple[int, int] | None = None
+
+
+_ISO_BOXES = (b"ftyp", b"moov", b"mdat", b"free", b"skip", b"wide", b"pnot", b"moof", b"styp")
+_STARTS = (
+    (b"\x1aE\xdf\xa3", FileFormat("matroska", "Matroska or WebM")),
+    (b"FLV\x01", FileFormat("flv", "Flash video")),
+    (b"OggS", FileFormat("ogg", "Ogg")),
+    (b"\x30\x26\xb2\x75\x8e\x66\xcf\x11", FileFormat("asf", "Windows Media")),
+    (b"DKIF", FileFormat("ivf", "IVF")),
+    (b"YUV4MPEG2 ", FileFormat("yuv4mpegpipe", "YUV4MPEG")),
+    (b"\x06\x0e\x2b\x34\x02\x05\x01\x01\x0d\x01\x02", FileFormat("mxf", "MXF")),
+    (b"\x00\x00\x01\xba", FileFormat("mpeg", "MPEG programme stream")),
+    (b"\x00\x00\x01\xb3", FileFormat("mpegvideo", "MPEG video")),
+    (b"\xff\xd8\xff", FileFormat("jpeg_pipe", "JPEG", is_picture=True)),
+    (b"II*\x00", FileFormat("tiff_pipe", "TIFF", is_picture=True)),
+    (b"MM\x00*", FileFormat("tiff_pipe", "TIFF", is_picture=True)),
+    (b"ID3", FileFormat("mp3", "MP3")),
+    (b"fLaC", FileFormat("flac", "FLAC")),
+)
+
+
+def identify_file(path: Path) -> FileFormat | None:
+    """Returns the format that a file's first bytes show, or None where it is not a known one."""
+    with path.open("rb") as file:
+        return identify(file.read(HEAD_BYTES))
+
+
+def identify(head: bytes) -> FileFormat | None:
+    """Returns the format that these first bytes of a file show, or None."""
+    if head[4:8] in _ISO_BOXES:
+        return FileFormat("mov", "MP4 or QuickTime")
+    for start, file_format in _STARTS:
+        if head.startswith(start):
+            return file_format
+    return _identify_riff(head) or _identify_raster(head) or _identify_stream(head)
+
+
+def _identify_riff(head: bytes) -> FileFormat | None:
+    if head[:4] not in (b"RIFF", b"RF64"):
+        return None
+    match head[8:12]:
+        case b"AVI " | b"AVIX":
+            return FileFormat("avi", "AVI")
+        case b"WAVE":
+            return FileFormat("wav", "WAV")
+        case b"WEBP":
+            if head[12:16] == b"VP8X" and len(head) > 20 and head[20] & 0x02:
+                return FileFormat("pillow", "animated WebP")
+            return FileFormat("webp_pipe", "WebP", is_picture=True)
+    return None
+
+
+def _identify_raster(head: bytes) -> FileFormat | None:
+    if head[:6] in (b"GIF87a", b"GIF89a") and len(head) >= 10:
+        width, height = struct.unpack("<HH", head[6:10])
+        return FileFormat("gif", "GIF", size_hw=(height, width))
+    if head.startswith(b"\x89PNG\r\n\x1a\n") and len(head) >= 24:
+        width, height = struct.unpack(">II", head[16:24])
+        if b"acTL" in head[: head.find(b"IDAT")]:
+            return FileFormat("apng", "animated PNG", size_hw=(height, width))
+        return FileFormat("png_pipe", "PNG", is_picture=True, size_hw=(height, width))
+    if head.startswith(b"BM") and len(head) >= 26 and head[6:10] == bytes(4):
+        width, height = struct.unpack("<ii", head[18:26])
+        return FileFormat("bmp_pipe", "BMP", is_picture=True, size_hw=(abs(height), abs(width)))
+    return None
+
+
+def _identify_stream(head: bytes) -> FileFormat | None:
+    """Returns the format of a stream without a header of its own: transport or elementary."""
+    for size in (188, 192, 204):
+        start = 4 if size == 192 else 0
+        marks = head[start : start + 5 * size : size]
+        if len(marks) >= 2 and set(marks) == {0x47}:
+            return FileFormat("mpegts", "MPEG transport stream")
+    first = head[3:] if head.startswith(b"\x00\x00\x01") else head[4:]
+    if head.startswith((b"\x00\x00\x01", b"\x00\x00\x00\x01")) and first:
+        if first[0] == 0x40 or first[:2] in (b"\x42\x01", b"\x44\x01", b"\x46\x01"):
+            return FileFormat("hevc", "H.265 elementary stream")
+        if first[0] & 0x80 == 0 and first[0] & 0x1F in (1, 5, 6, 7, 8, 9):
+            return FileFormat("h264", "H.264 elementary stream")
+    if len(head) > 2 and head[0] == 0xFF and head[1] & 0xE0 == 0xE0:
+        layer = head[1] & 0x06
+        return FileFormat("mp3", "MP3") if layer else FileFormat("aac", "AAC")
+    return None

@@ -1,0 +1,100 @@
+"""Decodes one video stream packet by packet, so that one bad packet costs one frame, not the rest.
+
+Knows nothing of files on disk, rotation or colour: packets in, frames and gaps out.
+"""
+
+import heapq
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import av
+import av.container
+import av.video.stream
+
+if TYPE_CHECKING:
+    VideoPacket = av.Packet[av.video.stream.VideoStream]
+else:
+    VideoPacket = av.Packet  # generic in the library's stubs only
+
+MAX_READ_ERRORS = 100
+DECODER_FAULTS = (av.FFmpegError, ValueError, IndexError, AttributeError, UnicodeDecodeError)
+"""What the decoding library was seen to raise on damaged data."""
+
+
+@dataclass(frozen=True, slots=True)
+class DecodedFrame:
+    """One frame in the order of display.
+
+    Attributes:
+        ticks: Presentation time in the stream's time base; None where the file gives none.
+        picture: The picture, or None where it could not be decoded but its place is known.
+        is_damaged: Whether the decoder reported errors in the picture.
+    """
+
+    ticks: int | None
+    picture: av.VideoFrame | None
+    is_damaged: bool = False
+
+
+class FrameDecoder:
+    """Iterates once over the frames of a stream and counts what went wrong.
+
+    A frame that is lost to an error keeps its place: the packets say when a picture was due, and
+    where none came before a later one did, a gap is given out instead.
+
+    Attributes:
+        errors: Packets that could not be read or decoded.
+        leading_lost: Pictures before the first one that could be decoded.
+    """
+
+    def __init__(
+        self, container: av.container.InputContainer, stream: av.video.stream.VideoStream
+    ) -> None:
+        self.errors = 0
+        self.leading_lost = 0
+        self._container = container
+        self._stream = stream
+        self._due: list[int] = []
+        self._gaps = 0
+        self._started = False
+
+    def __iter__(self) -> Iterator[DecodedFrame]:
+        for packet in self._packets():
+            if packet.pts is not None and packet.size and not packet.is_discard:
+                heapq.heappush(self._due, packet.pts)
+            if not self._started and packet.pts is None and packet.size:
+                self.leading_lost += not packet.is_keyframe
+            damaged = packet.is_corrupt
+            try:
+                pictures = packet.decode()
+            except DECODER_FAULTS:
+                self.errors += 1
+                continue
+            for picture in pictures:
+                yield from self._gaps_before(picture.pts)
+                yield DecodedFrame(picture.pts, picture, damaged or picture.is_corrupt)
+
+    def _packets(self) -> Iterator[VideoPacket]:
+        """Yields the packets and last the empty one that empties the decoder."""
+        for _ in range(MAX_READ_ERRORS):
+            try:
+                yield from self._container.demux(self._stream)
+                return
+            except DECODER_FAULTS:
+                self.errors += 1
+
+    def _gaps_before(self, ticks: int | None) -> Iterator[DecodedFrame]:
+        """Yields a gap for each picture that was due before this time and never came."""
+        started, self._started = self._started, True
+        if ticks is None:
+            return
+        while self._due and self._due[0] <= ticks:
+            due = heapq.heappop(self._due)
+            if due == ticks:
+                continue
+            if not started:
+                self.leading_lost += 1
+            elif self._gaps < self.errors:
+                self._gaps += 1
+                yield DecodedFrame(due, None, is_damaged=True)

@@ -1,0 +1,134 @@
+"""From a decoded frame to the picture that a person sees: 8-bit, upright, square pixels.
+
+Rules: rotation and mirroring by quarter turns are applied, other angles are not; pixels that are
+not square are stretched, never shrunk; transparency is laid over white; more than 8 bits are
+reduced to 8 with no tone mapping; a video that does not name its colour matrix is taken for
+BT.709 from 720 lines on and for BT.601 below, as browsers do.
+"""
+
+import struct
+from collections.abc import Iterable
+from dataclasses import dataclass
+from fractions import Fraction
+
+import av
+import numpy as np
+from av.sidedata.sidedata import SideData, Type
+from av.video.reformatter import Colorspace, VideoReformatter
+from jaxtyping import UInt8
+
+QUARTER_TURN_TOLERANCE = 0.02
+MAX_STRETCH = 4
+_KNOWN_MATRICES = (1, 4, 5, 6, 7, 9)
+_UNTURNED = (1, 0, 0, 1)
+
+
+@dataclass(frozen=True, slots=True)
+class Display:
+    """How the frames of one video are shown, fixed by its first frame.
+
+    Attributes:
+        stretched_hw: Height and width with square pixels, before the turn.
+        turn: The signs (a, b, c, d) of the display matrix; exactly one of a, b is not 0.
+        turn_ignored: Whether the file asks for an angle that is no quarter turn.
+        stretch_ignored: Whether the file asks for pixels of an absurd shape.
+    """
+
+    stretched_hw: tuple[int, int]
+    turn: tuple[int, int, int, int] = _UNTURNED
+    turn_ignored: bool = False
+    stretch_ignored: bool = False
+
+    @property
+    def size_hw(self) -> tuple[int, int]:
+        """Height and width as displayed."""
+        height, width = self.stretched_hw
+        return (height, width) if self.turn[0] else (width, height)
+
+
+def display_of(frame: av.VideoFrame, pixel_aspect: Fraction | None) -> Display:
+    """Returns how a video with this first frame is shown.
+
+    Args:
+        frame: The first decoded frame.
+        pixel_aspect: Width of a pixel over its height, None or 0 where unknown.
+    """
+    aspect = pixel_aspect or Fraction(1)
+    absurd = not Fraction(1, MAX_STRETCH) <= aspect <= MAX_STRETCH
+    height, width = frame.height, frame.width
+    if not absurd and aspect > 1:
+        width = max(1, round(width * aspect))
+    elif not absurd and aspect < 1:
+        height = max(1, round(height / aspect))
+    turn = _turn_of(frame)
+    return Display((height, width), turn or _UNTURNED, turn is None, absurd)
+
+
+def _turn_of(frame: av.VideoFrame) -> tuple[int, int, int, int] | None:
+    """Returns the signs of the frame's display matrix; None where it is no quarter turn.
+
+    The matrix takes (x, y) to (a x + c y, b x + d y), in 16.16 fixed point.
+    """
+    side_data: Iterable[SideData] = frame.side_data  # type: ignore[assignment]
+    matrix = next((bytes(data) for data in side_data if data.type is Type.DISPLAYMATRIX), b"")
+    if len(matrix) < 36:
+        return _UNTURNED
+    a, b, _, c, d = struct.unpack("=5i", matrix[:20])
+    largest = max(abs(value) for value in (a, b, c, d))
+    if largest == 0:
+        return None
+    signs = [
+        0 if abs(value) <= QUARTER_TURN_TOLERANCE * largest else (1 if value > 0 else -1)
+        for value in (a, b, c, d)
+    ]
+    if sorted(map(abs, signs)) != [0, 0, 1, 1] or abs(signs[0]) != abs(signs[3]):
+        return None
+    return signs[0], signs[1], signs[2], signs[3]
+
+
+class FrameConverter:
+    """Turns decoded frames into displayed pictures; for one thread."""
+
+    def __init__(self, display: Display) -> None:
+        self._display = display
+        self._reformatter = VideoReformatter()
+
+    def __call__(self, frame: av.VideoFrame) -> UInt8[np.ndarray, "height width 3"]:
+        """Returns the picture as displayed, blue first, of shape ``display.size_hw`` + (3,)."""
+        has_alpha = any(part.is_alpha for part in frame.format.components)
+        pixels = self._reformat(frame, "bgra" if has_alpha else "bgr24")
+        return _turned(_over_white(pixels) if has_alpha else pixels, self._display.turn)
+
+    def _reformat(
+        self, frame: av.VideoFrame, pixel_format: str
+    ) -> UInt8[np.ndarray, "height width channels"]:
+        height, width = self._display.stretched_hw
+        matrix = None
+        if not frame.format.is_rgb and frame.colorspace not in _KNOWN_MATRICES:
+            matrix = Colorspace.ITU709 if frame.height >= 720 else Colorspace.ITU601
+        picture = self._reformatter.reformat(
+            frame, width, height, pixel_format, src_colorspace=matrix, threads=1
+        )
+        pixels: UInt8[np.ndarray, "height width channels"] = picture.to_ndarray()
+        return pixels
+
+
+def _over_white(
+    pixels: UInt8[np.ndarray, "height width 4"],
+) -> UInt8[np.ndarray, "height width 3"]:
+    alpha = pixels[..., 3:].astype(np.uint16)
+    mixed = pixels[..., :3] * alpha + 255 * (255 - alpha)
+    return ((mixed + 127) // 255).astype(np.uint8)
+
+
+def _turned(
+    picture: UInt8[np.ndarray, "height width 3"], turn: tuple[int, int, int, int]
+) -> UInt8[np.ndarray, "turned_height turned_width 3"]:
+    if turn == _UNTURNED:
+        return picture
+    a, b, c, d = turn
+    if a == 0:
+        picture = picture.swapaxes(0, 1)
+    to_right, to_bottom = (a, d) if a else (c, b)
+    picture = picture[::to_bottom, ::to_right]
+    return np.ascontiguousarray(picture)

@@ -1,0 +1,99 @@
+"""Presentation times: relative to the first frame, always rising, repaired where a file lies."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from fractions import Fraction
+from itertools import pairwise
+
+DEFAULT_RATE = Fraction(25)
+MAX_RATE = 1000
+MAX_TIME_BASE_DENOMINATOR = 1_000_000
+
+
+@dataclass(frozen=True, slots=True)
+class FrameTimes:
+    """When each frame is shown.
+
+    Attributes:
+        ticks: Rising whole numbers, the first 0.
+        time_base: Seconds of one tick.
+        repaired: Whether the file's own times could not all be used.
+    """
+
+    ticks: tuple[int, ...]
+    time_base: Fraction
+    repaired: bool = False
+
+    @property
+    def fps(self) -> float:
+        """Mean frames per second; 1.0 for a single picture."""
+        if len(self.ticks) < 2:
+            return 1.0
+        return float((len(self.ticks) - 1) / (self.ticks[-1] * self.time_base))
+
+
+def frame_times(
+    stamps: Sequence[int | None], time_base: Fraction | None, rate: Fraction | None
+) -> FrameTimes:
+    """Returns rising times for frames with these stamps.
+
+    Stamps that do not rise are replaced by times between their neighbours; where fewer than half
+    of them are good, the frames are spaced evenly.
+
+    Args:
+        stamps: One for each frame, in the stream's time base; None where the file gives none.
+        time_base: Seconds of one tick, as the file says.
+        rate: Frames per second that the file claims, for even spacing.
+    """
+    good = _rising(stamps)
+    usable = time_base is not None and time_base > 0 and len(good) * 2 > len(stamps)
+    if not usable or time_base is None:
+        return _even(len(stamps), rate)
+    first = stamps[good[0]] or 0
+    ticks = [0 if stamp is None else stamp - first for stamp in stamps]
+    if len(good) == len(stamps):
+        return FrameTimes(tuple(ticks), time_base)
+    return _between(ticks, good, time_base, rate)
+
+
+def _rising(stamps: Sequence[int | None]) -> list[int]:
+    """Returns the indices of the stamps that rise above every one kept before them."""
+    kept: list[int] = []
+    last: int | None = None
+    for index, stamp in enumerate(stamps):
+        if stamp is not None and (last is None or stamp > last):
+            kept.append(index)
+            last = stamp
+    return kept
+
+
+def _even(count: int, rate: Fraction | None) -> FrameTimes:
+    if rate is None or not 0 < rate <= MAX_RATE:
+        rate = DEFAULT_RATE
+    rate = rate.limit_denominator(1001)
+    step, base = rate.denominator, Fraction(1, rate.numerator)
+    return FrameTimes(tuple(range(0, count * step, step)), base, repaired=True)
+
+
+def _between(
+    ticks: Sequence[int], good: Sequence[int], time_base: Fraction, rate: Fraction | None
+) -> FrameTimes:
+    """Returns the good ticks as they are and the others spaced evenly between them."""
+    fine = 1
+    for before, after in pairwise(good):
+        # Room for every frame between two good ones needs a finer tick.
+        while (ticks[after] - ticks[before]) * fine < after - before:
+            fine *= 10
+    mean = Fraction(ticks[good[-1]] - ticks[good[0]], max(1, good[-1] - good[0]))
+    step = max(1, round(mean * fine)) or 1
+    times = [0] * len(ticks)
+    for before, after in pairwise(good):
+        span = (ticks[after] - ticks[before]) * fine
+        for index in range(before, after):
+            times[index] = ticks[before] * fine + span * (index - before) // (after - before)
+    for index in range(good[-1], len(ticks)):
+        times[index] = ticks[good[-1]] * fine + step * (index - good[-1])
+    for index in range(good[0]):
+        times[index] = ticks[good[0]] * fine - step * (good[0] - index)
+    start = times[0]
+    return FrameTimes(tuple(time - start for time in times), time_base / fine, repaired=True)
