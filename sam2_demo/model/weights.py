@@ -1,0 +1,162 @@
+"""Weights as tensors by name: whether they are sound, what model they are, and whether they fit.
+
+Knows nothing of files: what is wrong is said about a ``title``, such as a file's name.
+"""
+
+import math
+import re
+from collections.abc import Mapping
+from typing import Any
+
+import torch
+
+from sam2_demo.core.errors import CheckpointError
+from sam2_demo.model.config import RELEASED, Sam2Config
+from sam2_demo.model.sam2 import Sam2
+
+LARGEST_DIMENSION = 16_384
+"""No size in a configuration is larger; it bounds what a strange file can make us build."""
+
+
+def build_model(state: Mapping[str, torch.Tensor], config: Sam2Config, title: str) -> Sam2:
+    """Returns a model in evaluation mode that holds these weights as float32.
+
+    Args:
+        state: Under the released names.
+        config: The architecture that the weights must fit exactly.
+        title: What error messages call the weights.
+
+    Raises:
+        CheckpointError: a weight is missing, left over, or of another shape.
+    """
+    try:
+        with torch.device("meta"):
+            model = Sam2(config)
+    except (TypeError, ValueError, ArithmeticError, RuntimeError) as error:
+        raise _bad_config(title, str(error)) from error
+    _check_fit(state, model.state_dict(), title)
+    model.load_state_dict({name: tensor.float() for name, tensor in state.items()}, assign=True)
+    return model.requires_grad_(True).eval()
+
+
+def _check_fit(
+    state: Mapping[str, torch.Tensor], wanted: Mapping[str, torch.Tensor], title: str
+) -> None:
+    faults = []
+    if missing := sorted(wanted.keys() - state.keys()):
+        faults.append(f"{len(missing)} missing ({_some(missing)})")
+    if left_over := sorted(state.keys() - wanted.keys()):
+        faults.append(f"{len(left_over)} unexpected ({_some(left_over)})")
+    shapes = [
+        f"{name} is {_shape(state[name])} instead of {_shape(wanted[name])}"
+        for name in sorted(wanted.keys() & state.keys())
+        if state[name].shape != wanted[name].shape
+    ]
+    if shapes:
+        faults.append(f"{len(shapes)} of another shape ({_some(shapes)})")
+    if faults:
+        raise CheckpointError(
+            f"the weights in {title} do not fit the model: {'; '.join(faults)}. "
+            "Choose the model that they were made for, or another file",
+            "CHECKPOINT_ARCHITECTURE",
+        )
+
+
+def _some(names: list[str]) -> str:
+    """Returns at most three of the names, and how many more there are."""
+    rest = len(names) - 3
+    return ", ".join(names[:3]) + (f" and {rest} more" if rest > 0 else "")
+
+
+def _shape(tensor: torch.Tensor) -> str:
+    return " × ".join(map(str, tensor.shape)) or "a single number"
+
+
+def recognise(state: Mapping[str, torch.Tensor], title: str) -> Sam2Config:
+    """Returns the released configuration that the names and shapes of weights point at.
+
+    Raises:
+        CheckpointError: they are not those of a released model.
+    """
+    patches = state.get("image_encoder.trunk.patch_embed.proj.weight")
+    width = patches.shape[0] if patches is not None and patches.ndim else 0
+    blocks = len(
+        {n for n in state if re.fullmatch(r"image_encoder\.trunk\.blocks\.\d+\.norm1\.weight", n)}
+    )
+    is_2_1 = "no_obj_embed_spatial" in state
+    for config in RELEASED.values():
+        encoder = config.image_encoder
+        has_size = encoder.width == width and sum(encoder.stages) == blocks
+        if has_size and config.spatial_no_object_embedding == is_2_1:
+            return config
+    raise CheckpointError(
+        f"{title} holds none of the SAM 2 models: its {len(state)} weights "
+        f"({_some(sorted(state))}) show an image encoder of width {width} with {blocks} blocks. "
+        "Use a released checkpoint or one that this program trained",
+        "CHECKPOINT_ARCHITECTURE",
+    )
+
+
+def check_sound(state: Mapping[Any, object], title: str) -> None:
+    """Checks that a state dict holds nothing but weights, and only finite numbers.
+
+    Raises:
+        CheckpointError: an entry is no plain tensor, claims more numbers than it has, or holds
+            numbers that are not finite.
+    """
+    if not state:
+        raise corrupt(title, "it holds no weights")
+    for name, tensor in state.items():
+        if (
+            not isinstance(name, str)
+            or not isinstance(tensor, torch.Tensor)
+            or tensor.layout != torch.strided
+        ):
+            raise corrupt(title, f"the entry {str(name)[:80]!r} is no weight")
+        if tensor.numel() * tensor.element_size() > tensor.untyped_storage().nbytes():
+            raise corrupt(title, f"{name[:80]} claims more numbers than there are")
+        if not tensor.isfinite().all():
+            raise CheckpointError(
+                f"{title} cannot be used: {name[:80]} holds numbers that are not finite, so its "
+                "training went wrong. Use another checkpoint",
+                "CHECKPOINT_NAN",
+            )
+
+
+def corrupt(title: str, why: str) -> CheckpointError:
+    """Returns the error for weights that cannot be read at all."""
+    return CheckpointError(
+        f"{title} cannot be read: {why}. Fetch the file again, or use another one",
+        "CHECKPOINT_CORRUPT",
+    )
+
+
+def stored_config(values: object, state: Mapping[str, torch.Tensor], title: str) -> Sam2Config:
+    """Returns the configuration stored beside weights.
+
+    Raises:
+        CheckpointError: it makes no sense, or describes far more than the weights fill.
+    """
+    if not isinstance(values, dict) or _largest(values) > LARGEST_DIMENSION:
+        raise _bad_config(title, "its numbers make no sense")
+    config = Sam2Config.from_dict(values)
+    layers = sum(config.image_encoder.stages) + config.memory.layers + config.mask_decoder.depth
+    if layers > len(state):
+        raise _bad_config(title, f"it has {layers} layers for {len(state)} weights")
+    return config
+
+
+def _bad_config(title: str, why: str) -> CheckpointError:
+    return CheckpointError(
+        f"{title} describes a model that cannot be built: {why}. Use another checkpoint",
+        "CHECKPOINT_CONFIG",
+    )
+
+
+def _largest(values: object) -> float:
+    """Returns the largest number in nested plain data; infinity if anything else is in it."""
+    if isinstance(values, dict):
+        return max(map(_largest, values.values()), default=0.0)
+    if isinstance(values, (list, tuple)):
+        return max(map(_largest, values), default=0.0)
+    return abs(values) if isinstance(values, (bool, int, float)) else math.inf
