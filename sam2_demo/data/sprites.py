@@ -41,8 +41,8 @@ class SpriteMaker:
         else:
             sprite = self._textured_shape(random, longest_px)
         if random.random() < 0.5:
-            sprite = sprite[:, ::-1]
-        return recoloured(random, np.ascontiguousarray(sprite))
+            sprite = cv2.flip(sprite, 1)
+        return recoloured(random, sprite)
 
     def bar(self, random: np.random.Generator, length_px: float, width_px: float) -> Sprite:
         """Returns a straight upright bar of texture: a post that things pass behind."""
@@ -66,7 +66,8 @@ class SpriteMaker:
         top = int(random.integers(0, height - rows + 1))
         left = int(random.integers(0, width - columns + 1))
         crop = picture[top : top + rows, left : left + columns]
-        return cv2.resize(crop, size_hw[::-1], interpolation=cv2.INTER_AREA)
+        how = shrinking(size_hw[0] / rows)
+        return cv2.resize(crop, size_hw[::-1], interpolation=how)
 
     def _textured_shape(self, random: np.random.Generator, longest_px: float) -> Sprite:
         kind = random.random()
@@ -109,6 +110,11 @@ class SpriteMaker:
         left, top, width, height = cv2.boundingRect(alpha)
         box = (slice(top, top + height), slice(left, left + width))
         return _filled(np.ascontiguousarray(alpha[box]), np.ascontiguousarray(rgb[box]))
+
+
+def shrinking(ratio: float) -> int:
+    """Returns OpenCV's interpolation for a new size: averaging, which is slow, only if needed."""
+    return cv2.INTER_AREA if ratio < 0.6 else cv2.INTER_LINEAR
 
 
 def blob_alpha(random: np.random.Generator, longest_px: float) -> Alpha:
@@ -191,5 +197,4 @@ def _resized(
 ) -> UInt8[np.ndarray, "height width 4"]:
     ratio = longest_px / max(sprite.shape[:2])
     height, width = (max(round(side * ratio), 2) for side in sprite.shape[:2])
-    how = cv2.INTER_AREA if ratio < 1 else cv2.INTER_LINEAR
-    return cv2.resize(sprite, (width, height), interpolation=how)
+    return cv2.resize(sprite, (width, height), interpolation=shrinking(ratio))

@@ -16,7 +16,7 @@ from sam2_demo.data.clip import Clip
 from sam2_demo.data.drawing import Grading, Shadow, Stroke, draw
 from sam2_demo.data.motion import Matrices, Path, camera_path, log_uniform, sprite_path, wobble
 from sam2_demo.data.source_pack import PictureKind, SourcePack
-from sam2_demo.data.sprites import SpriteMaker, recoloured
+from sam2_demo.data.sprites import SpriteMaker, recoloured, shrinking
 
 SMALLEST_VISIBLE_SHARE = 0.0015
 """An object that never shows this share of the frame is not labelled in a clip."""
@@ -165,10 +165,9 @@ class SyntheticClips:
         cover = max(height / photograph.shape[0], width / photograph.shape[1])
         ratio = cover * random.uniform(1.05, 1.7)
         size_wh = (round(photograph.shape[1] * ratio), round(photograph.shape[0] * ratio))
-        how = cv2.INTER_AREA if ratio < 1 else cv2.INTER_LINEAR
-        scene = cv2.resize(photograph, size_wh, interpolation=how)
+        scene = cv2.resize(photograph, size_wh, interpolation=shrinking(ratio))
         if random.random() < 0.5:
-            scene = np.ascontiguousarray(scene[:, ::-1])
+            scene = cv2.flip(scene, 1)
         if random.random() < 0.35:
             nobody = np.zeros(scene.shape[:2], np.uint8)
             still = np.tile(np.eye(2, 3), (1, 1, 1))
