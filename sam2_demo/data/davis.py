@@ -44,11 +44,11 @@ class DavisClip:
         return int(height), int(width)
 
     def __getitem__(self, frame_index: int) -> UInt8[np.ndarray, "height width 3"]:
-        return np.asarray(iio.imread(self.frame_paths[frame_index], mode="RGB"))
+        return np.asarray(iio.imread(self.frame_paths[frame_index], plugin="pillow", mode="RGB"))
 
     def true_masks(self, frame_index: int) -> dict[int, Bool[np.ndarray, "height width"]]:
         """Returns the mask of each object that is visible on a frame, by object_id."""
-        indices = np.asarray(iio.imread(self.mask_paths[frame_index], mode="P"))
+        indices = np.asarray(iio.imread(self.mask_paths[frame_index], plugin="pillow", mode="P"))
         present = (int(value) for value in np.unique(indices))
         return {object_id: indices == object_id for object_id in present if object_id != 0}
 
