@@ -7,14 +7,16 @@ click never waits for the end of the video.
 
 import threading
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Generator, Iterator
+from contextlib import closing, contextmanager
 from pathlib import Path
+from typing import cast
 
 from sam2_demo.core.errors import SessionExpired
 from sam2_demo.core.prompts import FramePrompt
 from sam2_demo.inference.journal import Journal
-from sam2_demo.inference.session import Direction, FrameMasks, VideoSession
+from sam2_demo.inference.session import FrameMasks, VideoSession
+from sam2_demo.inference.track import Direction
 from sam2_demo.media.video import Video
 
 MAX_NAME_LENGTH = 80
@@ -28,25 +30,17 @@ class OpenVideo:
         folder: Where its frames, journal and exports are.
         session: What computes the masks; replaced when another model is chosen.
         model_name: The model that answers.
-        title: What the page calls the video, such as its file's name.
         names: What the person calls each object.
     """
 
     def __init__(
-        self,
-        token: str,
-        folder: Path,
-        video: Video,
-        session: VideoSession,
-        model_name: str,
-        title: str,
+        self, token: str, folder: Path, video: Video, session: VideoSession, model_name: str
     ) -> None:
         self.token = token
         self.folder = folder
         self.video = video
         self.session = session
         self.model_name = model_name
-        self.title = title
         self.names: dict[int, str] = {}
         self.journal = Journal(folder / "journal.jsonl")
         self.last_used_s = time.monotonic()
@@ -55,7 +49,7 @@ class OpenVideo:
         self._counting = threading.Lock()
         self._waiting = 0
         self._answers = 0
-        self._stop = threading.Event()
+        self._run = threading.Event()
         self._closed = False
 
     @property
@@ -119,26 +113,33 @@ class OpenVideo:
             for (object_id, frame_index), prompt in old.prompts.items():
                 session.set_prompt(frame_index, object_id, prompt)
             self.session, self.model_name = session, model_name
+            old.close()
 
         return self.change(replay)
 
     def propagate(
         self, start: int | None, direction: Direction, stopped: Callable[[], bool]
-    ) -> Iterator[FrameMasks]:
-        """Yields the masks of frame after frame until the end, a stop, or the next event."""
-        self._stop.clear()
+    ) -> Generator[FrameMasks, None, None]:
+        """Yields the masks of frame after frame until the end, ``stopped``, or the next event."""
 
         def stop() -> bool:
-            return self._waiting > 0 or self._stop.is_set() or stopped()
+            return self._waiting > 0 or self._closed or stopped()
 
         with self.turn():
-            for masks in self.session.propagate(start=start, direction=direction, stop=stop):
-                self.last_used_s = time.monotonic()
-                yield masks
+            tracked = self.session.propagate(start, direction, stop=stop)
+            with closing(cast("Generator[FrameMasks]", tracked)):
+                for masks in tracked:
+                    self.last_used_s = time.monotonic()
+                    yield self.session.masks(masks.frame_index)
+
+    def new_run(self) -> threading.Event:
+        """Returns the flag that ``stop`` will set, for a propagation that is about to begin."""
+        self._run = threading.Event()
+        return self._run
 
     def stop(self) -> None:
-        """Makes a running propagation stop between two frames."""
-        self._stop.set()
+        """Makes the propagation that began last stop between two frames."""
+        self._run.set()
 
     def masks(self) -> list[FrameMasks]:
         """Returns the masks of every frame, as they stand now."""
@@ -146,9 +147,10 @@ class OpenVideo:
             return self._all_masks()
 
     def close(self) -> None:
-        """Stops what is running and refuses everything after it."""
-        self.stop()
+        """Stops what is running, frees the session, and refuses everything after it."""
         self._closed = True
+        with self._lock:
+            self.session.close()
 
     def _all_masks(self) -> list[FrameMasks]:
         return [self.session.masks(frame_index) for frame_index in range(len(self.video))]

@@ -1,1 +1,1 @@
-"""The Gradio page: the annotator component, routes, callbacks, messages."""
+"""The page: Gradio blocks, the annotator component, its routes, error messages."""

@@ -1,0 +1,95 @@
+"""SAM 2 Demo: point at a thing in a video, get its mask in every frame, correct it, download it.
+
+Start it with ``python app.py`` and open the address that it prints.
+"""
+
+import argparse
+import logging
+import os
+import shutil
+import sys
+import tempfile
+import threading
+from pathlib import Path
+
+from sam2_demo.core.device import prepare_cpu
+from sam2_demo.core.errors import Sam2DemoError
+from sam2_demo.media.limits import Limits
+from sam2_demo.model.checkpoints import MODEL_NAMES
+from sam2_demo.ui.app_state import AppState
+from sam2_demo.ui.page import build_page, launch_options
+from sam2_demo.ui.settings import AppSettings
+
+LOOPBACK = frozenset({"127.0.0.1", "localhost", "::1"})
+DEFAULT_PORT = 7860
+DEFAULT_LIMITS = Limits()
+
+
+def parse_arguments(arguments: list[str]) -> argparse.Namespace:
+    """Returns the options of the command line."""
+    parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
+    environment = os.environ.get
+    add = parser.add_argument
+    add(
+        "--model",
+        default="auto",
+        help=f"{', '.join(MODEL_NAMES)}, or the path of a checkpoint (default: auto)",
+    )
+    add("--device", default="auto", help="auto, cpu, cuda, cuda:1, mps (default: auto)")
+    add("--host", default=environment("GRADIO_SERVER_NAME", "127.0.0.1"), help="address to bind")
+    add("--port", type=int, default=int(environment("GRADIO_SERVER_PORT", str(DEFAULT_PORT))))
+    add("--share", action="store_true", help="make a public link")
+    add("--data-dir", type=Path, help="where open videos are kept (default: a temporary folder)")
+    add("--max-frames", type=int, default=DEFAULT_LIMITS.max_frames, help="frames of one video at most")
+    add("--max-megabytes", type=int, default=DEFAULT_LIMITS.max_bytes // 2**20, help="size of an upload")
+    add(
+        "--allow-local-checkpoints",
+        action="store_true",
+        help="let people at the page name checkpoint files of this machine",
+    )
+    return parser.parse_args(arguments)
+
+
+def settings_from(options: argparse.Namespace, data_dir: Path) -> AppSettings:
+    """Returns the app's settings for these options."""
+    is_private = options.host in LOOPBACK and not options.share
+    return AppSettings(
+        data_dir=data_dir,
+        model=options.model,
+        device=options.device,
+        allow_local_checkpoints=options.allow_local_checkpoints,
+        allowed_hosts=LOOPBACK if is_private else None,
+        video_limits=Limits(
+            max_frames=options.max_frames, max_bytes=options.max_megabytes * 2**20
+        ),
+    )
+
+
+def main(arguments: list[str]) -> int:
+    """Runs the app until it is interrupted; returns the exit status."""
+    logging.basicConfig(level=logging.WARNING, format="%(asctime)s %(levelname)s %(message)s")
+    options = parse_arguments(arguments)
+    data_dir = options.data_dir or Path(tempfile.mkdtemp(prefix="sam2_demo_"))
+    prepare_cpu()
+    state = AppState.build(settings_from(options, data_dir))
+    state.store.start_sweeper()
+    threading.Thread(target=state.shelf.load_default, name="first model", daemon=True).start()
+    try:
+        build_page().launch(
+            server_name=options.host,
+            server_port=options.port,
+            share=options.share,
+            **launch_options(state),
+        )
+    except Sam2DemoError as error:
+        print(error, file=sys.stderr)
+        return 2
+    finally:
+        state.store.close_all()
+        if options.data_dir is None:
+            shutil.rmtree(data_dir, ignore_errors=True)
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

@@ -1,0 +1,62 @@
+"""The annotator: one component of our own, a canvas with everything that belongs to a video.
+
+Its HTML, CSS and JavaScript are the files in the folder ``annotator``. Gradio puts the
+component on the page and gives it the theme; what it shows afterwards comes from the
+routes in ``routes.py``. Those answer a click in less than half the time that an event of
+the queue takes, stream masks while they are computed, and stop when the page goes away;
+streaming needs no more of a proxy than Gradio's own events do.
+"""
+
+import json
+from pathlib import Path
+
+import gradio as gr
+
+from sam2_demo.ui.palette import OBJECT_COLORS
+
+FOLDER = Path(__file__).parent / "annotator"
+
+SCRIPTS = (
+    "rle",
+    "net",
+    "frames",
+    "project",
+    "stage",
+    "timeline",
+    "player",
+    "status",
+    "opening",
+    "editing",
+    "objects",
+    "tracking",
+    "downloads",
+    "keys",
+    "main",
+)
+"""In the order in which they build on each other; they share one function's scope."""
+
+KEYFRAMES = """
+@keyframes s2-pulse { 50% { opacity: 0.55; } }
+@keyframes s2-slide { from { margin-left: -35%; } to { margin-left: 100%; } }
+"""
+"""For the page's own style sheet: a component's cannot hold them."""
+
+
+class VideoAnnotator(gr.HTML):
+    """The canvas, the object list, the timeline and the downloads of one video."""
+
+    def __init__(self) -> None:
+        super().__init__(
+            html_template=(FOLDER / "annotator.html").read_text(encoding="utf-8"),
+            css_template=(FOLDER / "annotator.css").read_text(encoding="utf-8"),
+            js_on_load=annotator_script(),
+            apply_default_css=False,
+            elem_id="annotator",
+        )
+
+
+def annotator_script() -> str:
+    """Returns the annotator's JavaScript as one text."""
+    colors = f"const COLORS = {json.dumps(OBJECT_COLORS)};"
+    parts = [(FOLDER / "js" / f"{name}.js").read_text(encoding="utf-8") for name in SCRIPTS]
+    return "\n".join([colors, *parts])

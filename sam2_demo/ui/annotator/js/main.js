@@ -1,0 +1,278 @@
+// The annotator: builds the parts and passes what happens in one to the others.
+
+const PREFETCH_FRAMES = 12;
+const PLAY_SHAPE = 'M6 4v12l10-6z';
+const PAUSE_SHAPE = 'M5 4h3.5v12H5zM11.5 4H15v12h-3.5z';
+
+class App {
+  constructor(element) {
+    this.element = element;
+    this.project = null;
+    this.frame = 0;
+    this.sign = true;
+    this.masksShown = true;
+    this.heading = 1;
+    this.colors = COLORS;
+    const find = this.find = (id) => element.querySelector(`[data-id="${id}"]`);
+    const colorOf = (id) => this.colorOf(id);
+    this.status = new Status(find);
+    this.cache = new FrameCache((index, error) => this.onPicture(index, error));
+    this.player = new Player((frame) => this.show(frame, true),
+      (frame) => Boolean(this.cache.get(frame)), (playing) => this.showPlaying(playing));
+    this.editing = new Editing(this);
+    this.objects = new ObjectList(this, find('objects'));
+    this.tracking = new Tracking(this, find);
+    this.downloads = new Downloads(this, element, find('download-text'));
+    this.timeline = new Timeline(find('timeline'), colorOf, (frame) => this.seek(frame));
+    this.stage = new Stage(find('stage'), find('canvas'), colorOf, {
+      click: (place, other) => this.editing.click(place, other ? !this.sign : this.sign),
+      box: (from, to) => this.editing.box(from, to),
+      redraw: () => this.render(),
+    });
+    this.opening = new Opening(find, this.status, (video, hint) => this.open(video, hint));
+    this.listen();
+    listenToKeys(this);
+    new ResizeObserver(() => this.render()).observe(find('stage'));
+    this.opening.start().catch((error) => this.status.fail(error));
+  }
+
+  listen() {
+    const { find } = this;
+    find('previous').onclick = () => this.step(-1);
+    find('next').onclick = () => this.step(1);
+    find('play').onclick = () => this.togglePlay();
+    find('undo').onclick = () => this.editing.undo();
+    find('clear-frame').onclick = () => this.editing.clearFrame();
+    find('show-masks').onclick = () => this.toggleMasks();
+    find('sign-plus').onclick = () => this.setSign(true);
+    find('sign-minus').onclick = () => this.setSign(false);
+    find('add-object').onclick = () => this.newObject();
+    find('help').onclick = () => this.openHelp();
+    find('reopen').onclick = () => this.leave();
+    find('model').onchange = () => this.chooseModel();
+    find('model-path').onkeydown = (event) => {
+      if (event.key === 'Enter') this.switchModel(event.target.value.trim());
+    };
+    find('help-dialog').onclick = (event) => {
+      if (event.target === find('help-dialog')) find('help-dialog').close();
+    };
+    matchMedia('(prefers-color-scheme: dark)').addEventListener('change', () => this.render());
+  }
+
+  colorOf(id) {
+    return this.colors[(id - 1) % this.colors.length];
+  }
+
+  async open(video, hint = null) {
+    this.leave();
+    this.hint = hint;
+    this.project = new Project(video);
+    this.cache.open(this.project.video);
+    this.stage.open(this.project.video);
+    this.frame = 0;
+    this.heading = 1;
+    this.setView('work');
+    this.find('file-name').textContent = video.name;
+    this.showModel(video.model);
+    if (video.warnings.length) this.status.say(video.warnings.join(' '));
+    this.show(0);
+    if (video.prompts.length) {
+      const { project } = this;
+      project.read(await getJson(`videos/${video.token}/masks`));
+      this.render();
+    }
+  }
+
+  leave() {
+    this.player.stop();
+    this.tracking.clear();
+    this.downloads.clear();
+    this.objects.clear();
+    this.project = null;
+    this.cache.clear();
+    this.setView('start');
+  }
+
+  setView(view) {
+    this.element.querySelector('.s2').dataset.view = view;
+    this.find('start').hidden = view !== 'start';
+    this.find('work').hidden = view !== 'work';
+    this.find('reopen').hidden = view !== 'work';
+  }
+
+  showModel(name) {
+    const select = this.find('model');
+    if (![...select.options].some((option) => option.value === name)) {
+      select.append(new Option(name, name));
+    }
+    select.value = name;
+    this.model = name;
+    this.find('answers').textContent = `Masks by ${name}`;
+  }
+
+  chooseModel() {
+    const name = this.find('model').value;
+    this.find('model-path').hidden = name !== PATH_CHOICE;
+    if (name === PATH_CHOICE) this.find('model-path').focus();
+    else this.switchModel(name);
+  }
+
+  /** Another model answers every prompt again; if it cannot be had, the old one stays. */
+  async switchModel(name) {
+    const { project } = this;
+    if (!project) return;
+    this.status.clear();
+    this.find('model').disabled = true;
+    try {
+      await postStream(`videos/${project.video.token}/model`, { model: name }, (report) => {
+        if (report.stage) {
+          this.find('answers').textContent = stageText(report);
+          return;
+        }
+        project.read(report);
+        if (project !== this.project) return;
+        for (const prompt of project.prompts.values()) project.sinceRun.add(prompt.frame);
+        this.showModel(report.model);
+        this.status.say(project.prompts.size
+          ? `${report.model} answered your prompts again; propagate to follow the objects with it.`
+          : `${report.model} answers from now on.`);
+      });
+    } catch (error) {
+      this.showModel(this.model);
+      this.status.fail(error);
+    } finally {
+      this.find('model').disabled = false;
+      this.render();
+    }
+  }
+
+  /** Puts a frame on show and fetches those that will be needed next. */
+  show(frame, playing = false) {
+    this.heading = frame < this.frame ? -1 : 1;
+    this.frame = frame;
+    this.cache.want(frame, this.heading * (playing ? PREFETCH_FRAMES : PREFETCH_FRAMES / 3));
+    this.render();
+  }
+
+  seek(frame) {
+    this.player.stop();
+    this.tracking.follow = false;
+    this.show(Math.max(0, Math.min(this.project.video.frames - 1, frame)));
+  }
+
+  step(count) {
+    if (this.project) this.seek(this.frame + count);
+  }
+
+  togglePlay() {
+    if (this.player.playing) this.player.stop();
+    else {
+      this.tracking.follow = false;
+      this.player.start(this.project.video.frame_times_s, this.frame);
+    }
+  }
+
+  onPicture(index, error) {
+    if (error && index === this.frame) this.status.fail(error);
+    if (index === this.frame) this.render();
+  }
+
+  setSign(positive) {
+    this.sign = positive;
+    this.render();
+  }
+
+  toggleSign() {
+    this.setSign(!this.sign);
+  }
+
+  toggleMasks() {
+    this.masksShown = !this.masksShown;
+    this.render();
+  }
+
+  choose(id) {
+    if (this.project.active === id) return;
+    this.project.active = id;
+    this.render();
+  }
+
+  chooseByPlace(place) {
+    const object = this.project.objects[place];
+    if (object) this.choose(object.id);
+  }
+
+  newObject() {
+    this.project.newObject();
+    this.render();
+  }
+
+  openHelp() {
+    this.find('help-dialog').showModal();
+  }
+
+  helpIsOpen() {
+    return this.find('help-dialog').open;
+  }
+
+  isTyping(target) {
+    return target.closest && Boolean(target.closest('input, textarea, select, [contenteditable]'));
+  }
+
+  showPlaying(playing) {
+    this.find('play').setAttribute('aria-label', playing ? 'Pause' : 'Play');
+    this.find('play-shape').setAttribute('d', playing ? PAUSE_SHAPE : PLAY_SHAPE);
+  }
+
+  /** Says so when an answer takes longer than a moment. */
+  showBusy() {
+    clearTimeout(this.busyTimer);
+    if (!this.editing.waiting) this.find('busy').hidden = true;
+    else this.busyTimer = setTimeout(() => { this.find('busy').hidden = false; }, 250);
+  }
+
+  render() {
+    if (this.drawing) return;
+    this.drawing = requestAnimationFrame(() => {
+      this.drawing = null;
+      if (this.project) this.draw();
+    });
+  }
+
+  draw() {
+    const { project, frame, find } = this;
+    const { frames, frame_times_s: times } = project.video;
+    const picture = this.cache.get(frame);
+    if (picture) { // until it is there, the frame before stays on show
+      this.stage.draw({
+        picture,
+        masks: this.masksShown ? project.masksOn(frame) : new Map(),
+        prompts: this.player.playing ? [] : project.promptsOn(frame),
+        active: project.active,
+      });
+    }
+    const label = `Frame ${frame + 1} of ${frames}`;
+    this.timeline.draw(project, frame, label);
+    this.objects.render();
+    this.tracking.render();
+    find('clock').textContent =
+      `${formatTime(times[frame])} / ${formatTime(times[frames - 1])}`;
+    find('frame-note').textContent = label;
+    find('sign-plus').setAttribute('aria-checked', this.sign);
+    find('sign-minus').setAttribute('aria-checked', !this.sign);
+    find('show-masks').setAttribute('aria-pressed', this.masksShown);
+    this.drawTarget();
+  }
+
+  /** Rings the place of a good first click on a sample, until there is a prompt. */
+  drawTarget() {
+    const target = this.find('target'), { video, prompts } = this.project;
+    target.hidden = !this.hint || this.hint[0] !== this.frame || prompts.size > 0;
+    if (target.hidden) return;
+    const canvas = this.find('canvas'), [, x, y] = this.hint;
+    target.style.left = `${canvas.offsetLeft + x * canvas.clientWidth / video.width}px`;
+    target.style.top = `${canvas.offsetTop + y * canvas.clientHeight / video.height}px`;
+  }
+}
+
+new App(element);

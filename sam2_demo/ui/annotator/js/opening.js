@@ -1,0 +1,135 @@
+// Before the first click: a file or a sample becomes an open video; and which model answers.
+
+const PATH_CHOICE = ' ';
+const TOKEN_KEY = 'sam2-video';
+
+class Opening {
+  /** `onOpen(video)` receives the open video. */
+  constructor(find, status, onOpen) {
+    this.find = find;
+    this.status = status;
+    this.onOpen = onOpen;
+    this.running = null;
+    find('choose').onclick = () => find('file').click();
+    find('file').onchange = (event) => {
+      const [file] = event.target.files;
+      event.target.value = '';
+      if (file) this.openFile(file);
+    };
+    find('opening-cancel').onclick = () => this.running && this.running.abort();
+    this.listenForDrops(find('start'));
+    find('drop').addEventListener('click', (event) => {
+      if (event.target.closest('button, input')) return;
+      status.say('There is no video yet: choose a file, drop one here, or try a sample below.');
+    });
+  }
+
+  listenForDrops(zone) {
+    const light = (event, on) => {
+      event.preventDefault();
+      zone.classList.toggle('s2-over', on);
+    };
+    zone.addEventListener('dragover', (event) => light(event, true));
+    zone.addEventListener('dragleave', (event) => light(event, false));
+    zone.addEventListener('drop', (event) => {
+      light(event, false);
+      if (event.dataTransfer.files.length) this.openFile(event.dataTransfer.files[0]);
+    });
+  }
+
+  /** Shows the samples and models that the server offers. */
+  async start() {
+    const about = await getJson('about');
+    const select = this.find('model');
+    select.replaceChildren(...about.models.map((name) => new Option(name, name)));
+    if (about.paths_allowed) select.append(new Option('a file on the server …', PATH_CHOICE));
+    select.value = about.default;
+    this.find('accepted').textContent = about.accepted;
+    if (about.notice) this.status.say(about.notice);
+    const cards = about.samples.map((sample) => this.sampleCard(sample));
+    this.find('sample-grid').replaceChildren(...cards);
+    this.find('samples').hidden = cards.length === 0;
+    await this.resume();
+  }
+
+  sampleCard({ name, title, credit, poster, hint }) {
+    const card = document.createElement('button');
+    card.type = 'button';
+    card.className = 's2-sample';
+    card.dataset.sample = name;
+    if (poster) {
+      const picture = document.createElement('img');
+      picture.src = `${ROOT}samples/${encodeURIComponent(name)}/poster.jpg`;
+      picture.alt = '';
+      picture.loading = 'lazy';
+      card.append(picture);
+    }
+    const label = document.createElement('b');
+    label.textContent = title;
+    const small = document.createElement('small');
+    small.textContent = credit;
+    small.title = credit;
+    card.append(label, small);
+    card.onclick = () => this.open({ sample: name }, null, hint);
+    return card;
+  }
+
+  /** After a reload of the page: the video that was open in this tab, if it still is. */
+  async resume() {
+    let token = null;
+    try { token = sessionStorage.getItem(TOKEN_KEY); } catch (error) { return; }
+    if (!token) return;
+    try {
+      const video = await getJson(`videos/${encodeURIComponent(token)}`);
+      await this.onOpen(video);
+    } catch (error) {
+      this.forget();
+      this.status.fail(error);
+    }
+  }
+
+  forget() {
+    try { sessionStorage.removeItem(TOKEN_KEY); } catch (error) { /* private window */ }
+  }
+
+  openFile(file) {
+    return this.open({ name: file.name.slice(0, 200) }, file);
+  }
+
+  /** Opens a file or a sample; `hint` is a good place for the first click. */
+  async open(fields, file, hint) {
+    if (this.running) return;
+    this.running = new AbortController();
+    const { signal } = this.running;
+    this.status.clear();
+    this.find('opening').hidden = false;
+    this.find('start').classList.add('s2-occupied');
+    try {
+      if (file) {
+        fields.upload = await uploadFile(file,
+          (done, total) => this.report({ stage: 'uploading', done, total }), signal);
+      }
+      let video = null;
+      this.report({ stage: 'reading', done: 0, total: 0 });
+      await postStream('open', { ...fields, model: this.find('model').value }, (report) => {
+        if (report.video) video = report.video;
+        else this.report(report);
+      }, signal);
+      if (video) {
+        try { sessionStorage.setItem(TOKEN_KEY, video.token); } catch (error) { /* private window */ }
+        await this.onOpen(video, hint);
+      }
+    } catch (error) {
+      this.status.fail(error);
+    } finally {
+      this.running = null;
+      this.find('opening').hidden = true;
+      this.find('start').classList.remove('s2-occupied');
+    }
+  }
+
+  report(report) {
+    this.find('opening-text').textContent = stageText(report);
+    showMeter(this.find('opening-meter'), report.done || 0, report.total || 0);
+  }
+}

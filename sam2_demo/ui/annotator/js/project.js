@@ -1,0 +1,99 @@
+// What is known about the open video: objects, prompts, masks. No drawing, no network.
+
+class Project {
+  constructor(video) {
+    this.video = { ...video, frames: video.frame_times_s.length };
+    this.objects = [];
+    this.prompts = new Map();   // "object:frame" -> {object, frame, points, box}
+    this.masks = new Map();     // frame -> Map(object -> {counts, iou, score})
+    this.frameSequence = new Map();
+    this.promptSequence = 0;
+    this.sinceRun = new Set();  // frames prompted since the last propagation
+    for (const [id, name] of video.objects) this.addObject(id, name);
+    this.readPrompts(video.prompts, 0);
+    for (const prompt of this.prompts.values()) this.sinceRun.add(prompt.frame);
+    if (!this.objects.length) this.addObject(1, '');
+    this.active = this.objects[0].id;
+    this.nextId = Math.max(...this.objects.map((object) => object.id)) + 1;
+  }
+
+  addObject(id, name) {
+    if (this.objects.some((object) => object.id === id)) return;
+    this.objects.push({ id, name });
+    this.objects.sort((one, other) => one.id - other.id);
+    this.nextId = Math.max(this.nextId || 1, id + 1);
+  }
+
+  newObject() {
+    this.active = this.nextId;
+    this.addObject(this.nextId, '');
+  }
+
+  dropObject(id) {
+    this.objects = this.objects.filter((object) => object.id !== id);
+    if (!this.objects.length) this.addObject(this.nextId, '');
+    if (this.active === id) this.active = this.objects[0].id;
+  }
+
+  nameOf(object) {
+    return object.name || `Object ${object.id}`;
+  }
+
+  prompt(object, frame) {
+    return this.prompts.get(`${object}:${frame}`) || { object, frame, points: [], box: null };
+  }
+
+  setPrompt(prompt) {
+    this.prompts.set(`${prompt.object}:${prompt.frame}`, prompt);
+    this.sinceRun.add(prompt.frame);
+  }
+
+  promptsOn(frame) {
+    return [...this.prompts.values()].filter((prompt) => prompt.frame === frame);
+  }
+
+  masksOn(frame) {
+    return this.masks.get(frame) || new Map();
+  }
+
+  /** Whether the server knows anything of this object. */
+  isKnown(id) {
+    return [...this.prompts.values()].some((prompt) => prompt.object === id) ||
+      [...this.masks.values()].some((objects) => objects.has(id));
+  }
+
+  /** Takes in an answer; what a newer answer has said already is left alone. */
+  read(answer) {
+    for (const [frame, objects] of answer.frames || []) {
+      if ((this.frameSequence.get(frame) || 0) > answer.sequence) continue;
+      this.frameSequence.set(frame, answer.sequence);
+      this.masks.set(frame, new Map(objects.map(
+        ([id, counts, iou, score]) => [id, { counts, iou, score, area: areaOf(counts) }])));
+    }
+    if (answer.prompts) this.readPrompts(answer.prompts, answer.sequence);
+  }
+
+  readPrompts(rows, sequence) {
+    if (sequence < this.promptSequence) return;
+    this.promptSequence = sequence;
+    this.confirmed = rows;
+    this.prompts = new Map(rows.map(([object, frame, points, box]) =>
+      [`${object}:${frame}`, { object, frame, points, box }]));
+    for (const [object] of rows) this.addObject(object, '');
+    for (const frame of this.sinceRun) {
+      if (!this.promptsOn(frame).length) this.sinceRun.delete(frame);
+    }
+  }
+
+  /** Forgets prompts that the server did not accept. */
+  restorePrompts() {
+    this.readPrompts(this.confirmed, this.promptSequence);
+  }
+
+  /** The frame from which to propagate: where the prompts are new, else where one looks. */
+  startFrame(direction, current) {
+    if (!this.sinceRun.size) return current;
+    const frames = [...this.sinceRun];
+    return direction === 'backward' ? Math.max(...frames) : Math.min(...frames);
+  }
+}

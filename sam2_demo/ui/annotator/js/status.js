@@ -1,0 +1,86 @@
+// One plain sentence of help or error, the first-minute hint, and small text formats.
+
+const HINT_KEY = 'sam2-hint-seen';
+
+class Status {
+  constructor(find) {
+    this.line = find('status');
+    this.text = find('status-text');
+    this.hint = find('hint');
+    find('status-close').onclick = () => this.clear();
+    find('hint-close').onclick = () => this.endHint();
+    if (this.hintSeen()) this.hint.hidden = true;
+  }
+
+  say(text) {
+    this.show(text, 'info');
+  }
+
+  /** Shows why something failed; an error that is no refusal is also left for the console. */
+  fail(error) {
+    if (error.name === 'AbortError') return;
+    if (!(error instanceof Refused)) console.error(error);
+    this.show(error instanceof Refused ? error.message
+      : 'Something went wrong on this page: reload it; your work is kept on the server.', 'error');
+  }
+
+  show(text, kind) {
+    this.text.textContent = text;
+    this.line.dataset.kind = kind;
+    this.line.setAttribute('role', kind === 'error' ? 'alert' : 'status');
+    this.line.hidden = false;
+  }
+
+  clear() {
+    this.line.hidden = true;
+    this.text.textContent = '';
+  }
+
+  hintSeen() {
+    try { return localStorage.getItem(HINT_KEY) === '1'; } catch (error) { return false; }
+  }
+
+  endHint() {
+    this.hint.hidden = true;
+    try { localStorage.setItem(HINT_KEY, '1'); } catch (error) { /* private window */ }
+  }
+}
+
+function showMeter(meter, done, total) {
+  meter.hidden = false;
+  const known = total > 0;
+  meter.classList.toggle('s2-unknown', !known);
+  const share = known ? Math.min(1, done / total) : 0;
+  meter.firstElementChild.style.width = known ? `${(100 * share).toFixed(1)}%` : '';
+  if (known) meter.setAttribute('aria-valuenow', Math.round(100 * share));
+  else meter.removeAttribute('aria-valuenow');
+}
+
+function formatTime(seconds) {
+  const whole = Math.floor(seconds);
+  return `${Math.floor(whole / 60)}:${String(whole % 60).padStart(2, '0')}`;
+}
+
+function formatLeft(seconds) {
+  if (seconds < 1) return 'less than a second left';
+  if (seconds < 90) return `${Math.round(seconds)} s left`;
+  return `${Math.round(seconds / 60)} min left`;
+}
+
+function formatBytes(bytes) {
+  if (bytes < 1e6) return `${Math.max(1, Math.round(bytes / 1e3))} KB`;
+  return `${(bytes / 1e6).toFixed(bytes < 1e7 ? 1 : 0)} MB`;
+}
+
+/** Says in words what a report of long work means. */
+function stageText({ stage, done, total, before }) {
+  if (stage === 'uploading') return `Uploading: ${formatBytes(done)} of ${formatBytes(total)}`;
+  if (stage === 'waiting') return `Waiting for ${before} ${before === 1 ? 'other' : 'others'} to finish`;
+  if (stage === 'reading') return total ? `Reading frame ${done} of ${total}` : `Reading frame ${done}`;
+  if (stage === 'replaying') return 'The new model answers your prompts';
+  if (stage === 'model') {
+    if (total > 1) return `Fetching the model: ${formatBytes(done)} of ${formatBytes(total)}`;
+    return 'Loading the model';
+  }
+  return 'Working';
+}

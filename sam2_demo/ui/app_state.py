@@ -1,0 +1,38 @@
+"""Everything that the running app shares between requests, built in one place."""
+
+from dataclasses import dataclass
+
+from sam2_demo.inference.session_store import SessionStore
+from sam2_demo.ui.gate import Gate
+from sam2_demo.ui.model_shelf import ModelShelf
+from sam2_demo.ui.samples import Samples
+from sam2_demo.ui.settings import AppSettings
+from sam2_demo.ui.uploads import Uploads
+
+
+@dataclass(frozen=True, slots=True)
+class AppState:
+    """The open videos, the models, and the gates that bound the work that takes long."""
+
+    settings: AppSettings
+    store: SessionStore
+    shelf: ModelShelf
+    samples: Samples
+    uploads: Uploads
+    opening: Gate
+    propagating: Gate
+    exporting: Gate
+
+    @classmethod
+    def build(cls, settings: AppSettings) -> "AppState":
+        """Returns the state of an app that starts now, with nothing open and no model loaded."""
+        return cls(
+            settings=settings,
+            store=SessionStore(settings.data_dir / "videos", settings.store_limits),
+            shelf=ModelShelf(settings.model, settings.device, settings.allow_local_checkpoints),
+            samples=Samples(settings.samples_dir),
+            uploads=Uploads(settings.data_dir / "uploads", settings.video_limits.max_bytes),
+            opening=Gate(places=2),
+            propagating=Gate(places=4),
+            exporting=Gate(places=2),
+        )

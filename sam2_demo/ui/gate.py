@@ -1,0 +1,64 @@
+"""A bounded queue for work that takes long: some work, some wait in order, the rest are refused."""
+
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+
+from sam2_demo.core.errors import ResourceError
+
+LOOK_INTERVAL_S = 0.5
+
+
+class Gate:
+    """Lets a few through at a time, first come, first served.
+
+    Args:
+        places: How many work at the same time.
+        max_waiting: How many may wait; one more is refused.
+    """
+
+    def __init__(self, places: int, max_waiting: int = 32) -> None:
+        self._places = places
+        self._max_waiting = max_waiting
+        self._tickets: list[object] = []
+        self._changed = threading.Condition()
+
+    @contextmanager
+    def place(
+        self, waiting: Callable[[int], None], stopped: Callable[[], bool]
+    ) -> Iterator[bool]:
+        """Yields True with a place held, or False if ``stopped`` said so while waiting.
+
+        Args:
+            waiting: Called with the number of those who have to finish before.
+            stopped: Asked again and again while waiting.
+
+        Raises:
+            ResourceError: too many are waiting already.
+        """
+        ticket = object()
+        with self._changed:
+            if len(self._tickets) >= self._places + self._max_waiting:
+                raise ResourceError(
+                    f"{self._max_waiting} people are waiting already: try again in a minute.",
+                    "BUSY",
+                )
+            self._tickets.append(ticket)
+        try:
+            yield self._wait(ticket, waiting, stopped)
+        finally:
+            with self._changed:
+                self._tickets.remove(ticket)
+                self._changed.notify_all()
+
+    def _wait(
+        self, ticket: object, waiting: Callable[[int], None], stopped: Callable[[], bool]
+    ) -> bool:
+        while not stopped():
+            with self._changed:
+                before = self._tickets.index(ticket) - self._places + 1
+                if before <= 0:
+                    return True
+                waiting(before)
+                self._changed.wait(LOOK_INTERVAL_S)
+        return False

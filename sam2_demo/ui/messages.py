@@ -1,0 +1,47 @@
+"""Errors as the page shows them: one sentence, a code, an HTTP status."""
+
+import logging
+from dataclasses import asdict, dataclass
+
+from sam2_demo.core.errors import InputError, ResourceError, Sam2DemoError, SessionExpired
+
+logger = logging.getLogger(__name__)
+
+NEUTRAL_TEXT = "Something went wrong here; it was written to the server's log. Nothing was lost."
+
+
+@dataclass(frozen=True, slots=True)
+class Refusal:
+    """Why a request was not answered.
+
+    Attributes:
+        status: The HTTP status.
+        code: A stable name in capitals.
+        text: One sentence for the person at the page.
+    """
+
+    status: int
+    code: str
+    text: str
+
+    def as_json(self) -> dict[str, object]:
+        """Returns the form in which the page receives it."""
+        return {"error": asdict(self)}
+
+
+def explain(error: BaseException) -> Refusal:
+    """Returns what to tell about an error; one that is not ours is logged with its traceback."""
+    if not isinstance(error, Sam2DemoError):
+        logger.error("an error that nobody expected", exc_info=error)
+        return Refusal(500, "INTERNAL", NEUTRAL_TEXT)
+    return Refusal(_status(error), error.code, str(error))
+
+
+def _status(error: Sam2DemoError) -> int:
+    if isinstance(error, SessionExpired):
+        return 403 if error.code == "UNKNOWN_SESSION" else 410
+    if isinstance(error, ResourceError):
+        return 503
+    if error.code == "BAD_FRAME":
+        return 404
+    return 422 if isinstance(error, InputError) else 500

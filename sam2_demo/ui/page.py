@@ -1,0 +1,52 @@
+"""The page: Gradio's blocks around the annotator, and how it is served."""
+
+from typing import Any
+
+import gradio as gr
+
+from sam2_demo.ui.annotator import KEYFRAMES, VideoAnnotator
+from sam2_demo.ui.app_state import AppState
+from sam2_demo.ui.routes import build_routes
+
+TITLE = "SAM 2 Demo"
+
+PAGE_CSS = """
+.gradio-container { padding: 0 !important; }
+.gradio-container > .main { max-width: none !important; padding: 14px 20px 28px !important; }
+#annotator > .html-container { padding: 0 !important; }
+@media (max-width: 560px) { .gradio-container > .main { padding: 10px 10px 24px !important; } }
+"""
+
+FONTS = ("system-ui", "-apple-system", "Segoe UI", "Roboto", "sans-serif")
+
+
+def build_page() -> gr.Blocks:
+    """Returns the page; it works with the server that ``launch_options`` describes."""
+    page: gr.Blocks = gr.Blocks(title=TITLE, analytics_enabled=False)
+    with page:
+        VideoAnnotator()
+    return page
+
+
+def page_theme() -> gr.themes.Base:
+    """Returns the looks of the page; its fonts are the reader's own, so nothing is fetched."""
+    theme = gr.themes.Base(
+        primary_hue="teal", neutral_hue="slate", font=FONTS, font_mono=("monospace",)
+    )
+    return theme.set(body_background_fill="*neutral_50")
+
+
+def launch_options(state: AppState) -> dict[str, Any]:
+    """Returns what ``launch`` has to be given: the annotator's routes, looks, safe settings."""
+    return {
+        "app_kwargs": {"routes": [build_routes(state)]},
+        "theme": page_theme(),
+        "css": PAGE_CSS + KEYFRAMES,
+        "footer_links": [],
+        "run_history": False,
+        "allowed_paths": [],
+        "enable_monitoring": False,
+        "strict_cors": True,
+        "show_error": False,
+        "max_file_size": state.settings.video_limits.max_bytes,
+    }

@@ -1,0 +1,221 @@
+"""The annotator's routes: frames, clicks, streams and downloads, each under a secret token.
+
+They stand under ``/gradio_api/``, which every proxy in front of a Gradio app passes on.
+Every answer is JSON, a stream of JSON lines, or one of the video's own files.
+"""
+
+from collections.abc import Awaitable, Callable
+from functools import partial
+
+from starlette.applications import Starlette
+from starlette.concurrency import run_in_threadpool
+from starlette.middleware import Middleware
+from starlette.requests import Request
+from starlette.responses import FileResponse, JSONResponse, Response
+from starlette.routing import Mount, Route
+
+from sam2_demo.core.errors import InputError
+from sam2_demo.inference.open_video import OpenVideo
+from sam2_demo.inference.session import FrameMasks
+from sam2_demo.ui.app_state import AppState
+from sam2_demo.ui.exporting import export_kind, export_path, exporting
+from sam2_demo.ui.messages import explain
+from sam2_demo.ui.opening import opening, switching
+from sam2_demo.ui.origin import SameOrigin
+from sam2_demo.ui.streams import Work, streamed
+from sam2_demo.ui.tracking import tracking
+from sam2_demo.ui.wire import (
+    MAX_BODY_BYTES,
+    Fields,
+    about_json,
+    frame_index_in,
+    frame_json,
+    object_id_in,
+    object_name_in,
+    parse_body,
+    prompt_in,
+    prompts_json,
+    video_json,
+)
+
+PREFIX = "/gradio_api/sam2"
+
+IMMUTABLE = {"Cache-Control": "private, max-age=86400, immutable"}
+
+Endpoint = Callable[[Request], Awaitable[Response]]
+Action = Callable[[OpenVideo, Fields], list[FrameMasks]]
+
+
+def build_routes(state: AppState) -> Mount:
+    """Returns the routes of the annotator, to be given to the server that Gradio starts."""
+    posts: list[Route] = [
+        Route(f"/videos/{{token}}/{name}", _posted(state, action), methods=["POST"])
+        for name, action in ACTIONS.items()
+    ]
+    streams = [
+        Route(f"/videos/{{token}}/{name}", _stream(state, work), methods=["POST"])
+        for name, work in STREAMS.items()
+    ]
+    routes = [
+        Route("/about", _answered(partial(_about, state))),
+        Route("/uploads", _answered(partial(_upload, state)), methods=["POST"]),
+        Route("/open", _answered(partial(_open, state)), methods=["POST"]),
+        Route("/samples/{name}/poster.jpg", _answered(partial(_poster, state))),
+        Route("/videos/{token}", _answered(partial(_video, state))),
+        Route("/videos/{token}/masks", _answered(partial(_masks, state))),
+        Route("/videos/{token}/frames/{frame_index}.jpg", _answered(partial(_frame, state))),
+        Route("/videos/{token}/exports/{kind}", _answered(partial(_download, state))),
+        *posts,
+        *streams,
+    ]
+    guard = Middleware(SameOrigin, allowed_hosts=state.settings.allowed_hosts)
+    return Mount(PREFIX, app=Starlette(routes=routes, middleware=[guard]))
+
+
+def _set_prompt(video: OpenVideo, fields: Fields) -> list[FrameMasks]:
+    frame_index, object_id = frame_index_in(fields, len(video.video)), object_id_in(fields)
+    return [video.set_prompt(frame_index, object_id, prompt_in(fields))]
+
+
+def _clear_prompt(video: OpenVideo, fields: Fields) -> list[FrameMasks]:
+    frame_index, object_id = frame_index_in(fields, len(video.video)), object_id_in(fields)
+    return video.change(lambda session: session.clear_prompt(frame_index, object_id))
+
+
+def _clear_object(video: OpenVideo, fields: Fields) -> list[FrameMasks]:
+    object_id = object_id_in(fields)
+    return video.change(lambda session: session.clear_object(object_id))
+
+
+def _remove_object(video: OpenVideo, fields: Fields) -> list[FrameMasks]:
+    object_id = object_id_in(fields)
+    video.names.pop(object_id, None)
+    return video.change(lambda session: session.remove_object(object_id))
+
+
+def _rename_object(video: OpenVideo, fields: Fields) -> list[FrameMasks]:
+    video.names[object_id_in(fields)] = object_name_in(fields)
+    return []
+
+
+def _undo(video: OpenVideo, fields: Fields) -> list[FrameMasks]:
+    return video.change(lambda session: session.undo())
+
+
+def _stop(video: OpenVideo, fields: Fields) -> list[FrameMasks]:
+    video.stop()
+    return []
+
+
+ACTIONS: dict[str, Action] = {
+    "prompt": _set_prompt,
+    "clear_prompt": _clear_prompt,
+    "clear_object": _clear_object,
+    "remove_object": _remove_object,
+    "rename_object": _rename_object,
+    "undo": _undo,
+    "stop": _stop,
+}
+
+STREAMS: dict[str, Callable[[AppState, OpenVideo, Fields], Work]] = {
+    "propagate": tracking,
+    "model": switching,
+    "export": exporting,
+}
+
+
+def _answered(answer: Endpoint) -> Endpoint:
+    """Returns the endpoint with every error turned into its one sentence."""
+
+    async def endpoint(request: Request) -> Response:
+        try:
+            return await answer(request)
+        except Exception as error:
+            refusal = explain(error)
+            return JSONResponse(refusal.as_json(), refusal.status)
+
+    return endpoint
+
+
+def _posted(state: AppState, action: Action) -> Endpoint:
+    """Returns the endpoint of an action: it answers with the frames that changed."""
+
+    async def endpoint(request: Request) -> Response:
+        fields = await _fields(request)
+        video = state.store.find(request.path_params["token"])
+
+        def act() -> dict[str, object]:
+            frames = [frame_json(frame) for frame in action(video, fields)]
+            return {
+                "sequence": video.next_answer(),
+                "frames": frames,
+                "prompts": prompts_json(video),
+            }
+
+        return JSONResponse(await run_in_threadpool(act))
+
+    return _answered(endpoint)
+
+
+def _stream(state: AppState, begin: Callable[[AppState, OpenVideo, Fields], Work]) -> Endpoint:
+    async def endpoint(request: Request) -> Response:
+        fields = await _fields(request)
+        return streamed(begin(state, state.store.find(request.path_params["token"]), fields))
+
+    return _answered(endpoint)
+
+
+async def _about(state: AppState, request: Request) -> Response:
+    return JSONResponse(about_json(state))
+
+
+async def _upload(state: AppState, request: Request) -> Response:
+    return JSONResponse({"upload": await state.uploads.receive(request)})
+
+
+async def _open(state: AppState, request: Request) -> Response:
+    return streamed(opening(state, await _fields(request)))
+
+
+async def _poster(state: AppState, request: Request) -> Response:
+    poster = state.samples.find(request.path_params["name"]).poster
+    if poster is None:
+        raise InputError("this clip has no picture", "NO_POSTER")
+    return FileResponse(poster, media_type="image/jpeg", headers=IMMUTABLE)
+
+
+async def _video(state: AppState, request: Request) -> Response:
+    return JSONResponse(video_json(state.store.find(request.path_params["token"])))
+
+
+async def _masks(state: AppState, request: Request) -> Response:
+    video = state.store.find(request.path_params["token"])
+    frames = await run_in_threadpool(video.masks)
+    found = [frame_json(frame) for frame in frames if frame.objects]
+    return JSONResponse({"sequence": video.next_answer(), "frames": found})
+
+
+async def _frame(state: AppState, request: Request) -> Response:
+    video = state.store.find(request.path_params["token"])
+    text = request.path_params["frame_index"]
+    fields = {"frame": int(text) if text.isdecimal() and len(text) < 9 else text}
+    path = video.video.jpeg_path(frame_index_in(fields, len(video.video)))
+    return FileResponse(path, media_type="image/jpeg", headers=IMMUTABLE)
+
+
+async def _download(state: AppState, request: Request) -> Response:
+    video = state.store.find(request.path_params["token"])
+    kind = export_kind(request.path_params["kind"])
+    path = export_path(video, kind)
+    if not path.is_file():
+        raise InputError("this download was not made yet", "NOT_MADE")
+    return FileResponse(path, media_type=kind.media_type, filename=kind.file_name)
+
+
+async def _fields(request: Request) -> Fields:
+    body = b""
+    async for chunk in request.stream():
+        body += chunk
+        if len(body) > MAX_BODY_BYTES:
+            break
+    return parse_body(body)

@@ -1,0 +1,184 @@
+"""What travels between page and server: JSON in, checked field by field; JSON out."""
+
+import json
+import math
+from collections.abc import Mapping
+
+from sam2_demo.core.errors import InputError, PromptError
+from sam2_demo.core.prompts import FramePrompt, Point
+from sam2_demo.inference.open_video import MAX_NAME_LENGTH, OpenVideo
+from sam2_demo.inference.session import FrameMasks
+from sam2_demo.inference.track import Direction
+from sam2_demo.ui.app_state import AppState
+
+MAX_BODY_BYTES = 64 * 1024
+
+Fields = Mapping[str, object]
+
+
+def parse_body(body: bytes) -> Fields:
+    """Returns the fields of a request.
+
+    Raises:
+        InputError: the body is too large, or is not one JSON object with finite numbers.
+    """
+    if len(body) > MAX_BODY_BYTES:
+        raise InputError(f"the request has {len(body)} bytes, at most {MAX_BODY_BYTES} are read")
+    try:
+        fields = json.loads(body or b"{}", parse_constant=_refuse_number)
+    except (ValueError, RecursionError) as error:
+        raise InputError("the request is not JSON", "BAD_JSON") from error
+    if not isinstance(fields, dict):
+        raise InputError("the request is not a JSON object", "BAD_JSON")
+    return fields
+
+
+def frame_index_in(fields: Fields, frame_count: int) -> int:
+    """Returns the frame that the fields name, from 0 to ``frame_count`` - 1."""
+    frame_index = fields.get("frame")
+    if type(frame_index) is not int or not 0 <= frame_index < frame_count:
+        raise PromptError(
+            f"there is no frame {_shown(frame_index)}: the video has frames 0 to {frame_count - 1}",
+            "BAD_FRAME",
+        )
+    return frame_index
+
+
+def object_id_in(fields: Fields) -> int:
+    """Returns the object that the fields name, from 1."""
+    object_id = fields.get("object")
+    if type(object_id) is not int or not 1 <= object_id < 2**31:
+        raise PromptError(
+            f"there is no object {_shown(object_id)}: objects are numbered from 1", "BAD_OBJECT"
+        )
+    return object_id
+
+
+def prompt_in(fields: Fields) -> FramePrompt:
+    """Returns the clicks and the box that the fields hold."""
+    points = fields.get("points") or []
+    box = fields.get("box")
+    if not isinstance(points, list) or not all(isinstance(point, list) for point in points):
+        raise PromptError("clicks are a list of [x, y, sign]", "BAD_SHAPE")
+    return FramePrompt(
+        points=tuple(_point(point) for point in points),
+        box_xyxy=None if box is None else _box(box),
+    )
+
+
+def direction_in(fields: Fields) -> Direction:
+    """Returns the way to propagate: forward, backward or both."""
+    name = fields.get("direction", "forward")
+    directions = {direction.name.lower(): direction for direction in Direction}
+    if not isinstance(name, str) or name not in directions:
+        raise InputError(
+            f"there is no direction {_shown(name)}: it is one of {', '.join(directions)}",
+            "BAD_DIRECTION",
+        )
+    return directions[name]
+
+
+def text_in(fields: Fields, name: str, max_length: int = 1024) -> str:
+    """Returns a text without control characters and without blanks around it."""
+    text = fields.get(name, "")
+    if not isinstance(text, str):
+        raise InputError(f"{name} is not a text", "BAD_TEXT")
+    if len(text) > max_length:
+        raise InputError(
+            f"the {name} has {len(text)} characters: use at most {max_length}", "LABEL_TOO_LONG"
+        )
+    return "".join(character for character in text if character.isprintable()).strip()
+
+
+def object_name_in(fields: Fields) -> str:
+    """Returns the name that a person gave an object."""
+    return text_in(fields, "name", MAX_NAME_LENGTH)
+
+
+def about_json(state: AppState) -> dict[str, object]:
+    """Returns what the page shows before a video is open."""
+    limits = state.settings.video_limits
+    return {
+        "models": list(state.shelf.offered),
+        "default": state.shelf.default,
+        "paths_allowed": state.shelf.allow_paths,
+        "notice": state.shelf.notice,
+        "samples": state.samples.as_json(),
+        "accepted": (
+            f"MP4, MOV, WebM, MKV, AVI, GIF or a picture; up to {limits.max_bytes // 2**20} MB "
+            f"and {limits.max_frames} frames"
+        ),
+    }
+
+
+def frame_json(masks: FrameMasks) -> list[object]:
+    """Returns [frame_index, [[object_id, COCO counts, IoU, object score], …]]."""
+    objects = [
+        [object_id, found.mask.counts, round(found.iou, 3), round(found.object_score_logits, 2)]
+        for object_id, found in masks.objects.items()
+    ]
+    return [masks.frame_index, objects]
+
+
+def prompts_json(video: OpenVideo) -> list[object]:
+    """Returns every prompt as [object_id, frame_index, points, box]."""
+    return [
+        [
+            object_id,
+            frame_index,
+            [[point.x, point.y, int(point.positive)] for point in prompt.points],
+            prompt.box_xyxy,
+        ]
+        for (object_id, frame_index), prompt in video.session.prompts.items()
+    ]
+
+
+def video_json(video: OpenVideo) -> dict[str, object]:
+    """Returns what the page has to know about an open video."""
+    height, width = video.video.size_hw
+    object_ids = sorted({*video.session.object_ids, *video.names})
+    return {
+        "token": video.token,
+        "title": video.video.name,
+        "width": width,
+        "height": height,
+        "fps": video.video.fps,
+        "frame_times_s": [round(time_s, 4) for time_s in video.video.frame_times_s],
+        "warnings": list(video.video.warnings),
+        "model": video.model_name,
+        "objects": [[object_id, video.names.get(object_id, "")] for object_id in object_ids],
+        "prompts": prompts_json(video),
+    }
+
+
+def _point(values: list[object]) -> Point:
+    if len(values) != 3:
+        raise PromptError(f"a click is [x, y, sign], not {len(values)} numbers", "BAD_SHAPE")
+    x, y, sign = values
+    if sign not in (0, 1):
+        raise PromptError(
+            f"the sign of a click is 1 (on the object) or 0 (beside it), not {_shown(sign)}",
+            "BAD_LABEL",
+        )
+    return Point(_number(x), _number(y), bool(sign))
+
+
+def _box(values: object) -> tuple[float, float, float, float]:
+    if not isinstance(values, list) or len(values) != 4:
+        raise PromptError("a box is [left, top, right, bottom]", "BAD_SHAPE")
+    left, top, right, bottom = (_number(value) for value in values)
+    return left, top, right, bottom
+
+
+def _number(value: object) -> float:
+    if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):
+        raise PromptError(f"{_shown(value)} is no finite number", "BAD_NUMBER")
+    return float(value)
+
+
+def _refuse_number(name: str) -> float:
+    raise PromptError(f"{name} is no finite number", "BAD_NUMBER")
+
+
+def _shown(value: object) -> str:
+    return repr(value)[:40]
