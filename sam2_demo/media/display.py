@@ -21,6 +21,17 @@ QUARTER_TURN_TOLERANCE = 0.02
 MAX_STRETCH = 4
 _KNOWN_MATRICES = (1, 4, 5, 6, 7, 9)
 _UNTURNED = (1, 0, 0, 1)
+_TURN_OF_ANGLE = {0: _UNTURNED, 90: (0, -1, 1, 0), 180: (-1, 0, 0, -1), 270: (0, 1, -1, 0)}
+_TURN_OF_ORIENTATION = {
+    2: (-1, 0, 0, 1),
+    3: (-1, 0, 0, -1),
+    4: (1, 0, 0, -1),
+    5: (0, 1, 1, 0),
+    6: (0, 1, -1, 0),
+    7: (0, -1, -1, 0),
+    8: (0, -1, 1, 0),
+}
+"""By the value of the Exif tag of that name."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,12 +57,15 @@ class Display:
         return (height, width) if self.turn[0] else (width, height)
 
 
-def display_of(frame: av.VideoFrame, pixel_aspect: Fraction | None) -> Display:
+def display_of(
+    frame: av.VideoFrame, pixel_aspect: Fraction | None, orientation: int | None = None
+) -> Display:
     """Returns how a video with this first frame is shown.
 
     Args:
         frame: The first decoded frame.
         pixel_aspect: Width of a pixel over its height, None or 0 where unknown.
+        orientation: The Exif orientation of a single picture; None to ask the frame.
     """
     aspect = pixel_aspect or Fraction(1)
     absurd = not Fraction(1, MAX_STRETCH) <= aspect <= MAX_STRETCH
@@ -60,7 +74,10 @@ def display_of(frame: av.VideoFrame, pixel_aspect: Fraction | None) -> Display:
         width = max(1, round(width * aspect))
     elif not absurd and aspect < 1:
         height = max(1, round(height / aspect))
-    turn = _turn_of(frame)
+    if orientation is None:
+        turn = _turn_of(frame)
+    else:
+        turn = _TURN_OF_ORIENTATION.get(orientation, _UNTURNED)
     return Display((height, width), turn or _UNTURNED, turn is None, absurd)
 
 
@@ -69,7 +86,11 @@ def _turn_of(frame: av.VideoFrame) -> tuple[int, int, int, int] | None:
 
     The matrix takes (x, y) to (a x + c y, b x + d y), in 16.16 fixed point.
     """
-    side_data: Iterable[SideData] = frame.side_data  # type: ignore[assignment]
+    try:
+        side_data: Iterable[SideData] = frame.side_data  # type: ignore[assignment]
+    except ValueError:
+        # The library fails on kinds of data that it does not know, but still tells the angle.
+        return _TURN_OF_ANGLE.get(frame.rotation % 360)
     matrix = next((bytes(data) for data in side_data if data.type is Type.DISPLAYMATRIX), b"")
     if len(matrix) < 36:
         return _UNTURNED

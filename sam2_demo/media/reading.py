@@ -8,7 +8,7 @@ from typing import NoReturn
 
 import av
 import numpy as np
-from PIL import Image, ImageSequence
+from PIL import ExifTags, Image, ImageSequence
 
 from sam2_demo.core.errors import VideoError
 from sam2_demo.media.audio import spool_audio
@@ -91,7 +91,8 @@ def _read_stream(order: Order, file_format: FileFormat) -> Reading:
         check_not_too_large((context.height, context.width), order.limits)
         expected = claims.frames or stream.frames or _count_packets(order, file_format)
         decoder = FrameDecoder(container, stream)
-        spooler = FrameSpooler(order, expected, stream.sample_aspect_ratio)
+        orientation = _exif_orientation(order.upload) if file_format.is_picture else None
+        spooler = FrameSpooler(order, expected, stream.sample_aspect_ratio, orientation)
         spooler.spool(decoder, part=1 if file_format.is_picture else order.first_frames)
         times = frame_times(spooler.stamps, stream.time_base, stream.guessed_rate)
         first = next((stamp for stamp in spooler.stamps if stamp is not None), 0)
@@ -176,12 +177,21 @@ def _count_packets(order: Order, file_format: FileFormat) -> int | None:
     return count
 
 
+def _exif_orientation(upload: Path) -> int:
+    """Returns how a single picture asks to be turned, 1 (not at all) where it does not say."""
+    try:
+        with Image.open(upload) as image:
+            return int(image.getexif().get(ExifTags.Base.Orientation, 1))
+    except (OSError, ValueError, SyntaxError, TypeError, Image.DecompressionBombError):
+        return 1
+
+
 def _read_webp(order: Order) -> Reading:
     """Returns the facts of an animated WebP, which FFmpeg cannot decode."""
     try:
         with Image.open(order.upload, formats=("WEBP",)) as image:
             check_size((image.height, image.width), order.limits)
-            spooler = FrameSpooler(order, getattr(image, "n_frames", 1), None)
+            spooler = FrameSpooler(order, getattr(image, "n_frames", 1))
             spooler.spool(_webp_frames(image), order.first_frames)
     except (OSError, ValueError, SyntaxError) as error:
         raise VideoError(

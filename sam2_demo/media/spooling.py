@@ -45,13 +45,20 @@ class FrameSpooler:
 
     display: Display
 
-    def __init__(self, order: Order, expected: int | None, pixel_aspect: Fraction | None) -> None:
+    def __init__(
+        self,
+        order: Order,
+        expected: int | None = None,
+        pixel_aspect: Fraction | None = None,
+        orientation: int | None = None,
+    ) -> None:
         self.stamps: list[int | None] = []
         self.bad_frames: list[int] = []
         self.resized_at: int | None = None
         self._order = order
         self._expected = expected
         self._pixel_aspect = pixel_aspect
+        self._orientation = orientation
         self._coded_hw = (0, 0)
 
     def spool(self, frames: Iterable[DecodedFrame], part: int | None) -> None:
@@ -85,7 +92,7 @@ class FrameSpooler:
     def _add(self, spool: JpegSpool, decoded: DecodedFrame) -> None:
         picture = decoded.picture
         if picture is not None and not self.stamps:
-            self.display = display_of(picture, self._pixel_aspect)
+            self.display = display_of(picture, self._pixel_aspect, self._orientation)
             check_size(self.display.size_hw, self._order.limits)
             self._coded_hw = (picture.height, picture.width)
             self._converter = FrameConverter(self.display)
