@@ -1,12 +1,13 @@
 """What every layer means by the frames of a video."""
 
 from collections.abc import Sequence
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 import numpy as np
 from jaxtyping import UInt8
 
 
+@runtime_checkable
 class FrameSource(Protocol):
     """The frames of one video, decoded on demand: ``source[i]`` is always the same picture.
 

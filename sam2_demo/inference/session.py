@@ -227,14 +227,29 @@ class VideoSession:
         Raises:
             PromptError: there is no such frame or object.
         """
-        self._check_frame(frame_index)
-        with self._lock:
-            answer = self._track(object_id).answers.get(frame_index)
-            return None if answer is None else self._tracker.video_logits(answer)
+        answer = self.answer(frame_index, object_id)
+        return None if answer is None else self._tracker.video_logits(answer)
+
+    def low_res_logits(
+        self, frame_index: int, object_id: int
+    ) -> Float[np.ndarray, "height width"] | None:
+        """Returns an object's mask logits as the model drew them, None on a frame without mask.
+
+        Raises:
+            PromptError: there is no such frame or object.
+        """
+        answer = self.answer(frame_index, object_id)
+        return None if answer is None else self._tracker.low_res_logits(answer)
 
     def answer(self, frame_index: int, object_id: int) -> Answer | None:
-        """Returns what the model said of an object on a frame, its pointer included."""
-        return self._track(object_id).answers.get(frame_index)
+        """Returns what the model said of an object on a frame, its pointer included.
+
+        Raises:
+            PromptError: there is no such frame or object.
+        """
+        self._check_frame(frame_index)
+        with self._lock:
+            return self._track(object_id).answers.get(frame_index)
 
     def propagate(
         self,

@@ -113,7 +113,7 @@ class Tracker:
         """
         with self._computing():
             features = self._features_of(frame_index)
-            mask_logits = None if refined is None else self._low_res_logits(refined)
+            mask_logits = None if refined is None else self._logits_of(refined)
             if prompt.mask is not None and (refined is None or not prompt.points):
                 answer = self._answer_mask(features, prompt.mask)
                 mask_logits = answer.visible_logits()
@@ -154,8 +154,13 @@ class Tracker:
     def video_logits(self, answer: Answer) -> Float[np.ndarray, "height width"]:
         """Returns an answer's mask logits at the size of the video."""
         with self._computing():
-            logits = logits_to_video(self._low_res_logits(answer), self._frames.size_hw)
-            return logits[0, 0].float().cpu().numpy()
+            logits = logits_to_video(self._logits_of(answer), self._frames.size_hw)
+            return logits[0, 0].cpu().numpy()
+
+    def low_res_logits(self, answer: Answer) -> Float[np.ndarray, "height width"]:
+        """Returns an answer's mask logits at stride 4 of the model's picture."""
+        with self._computing():
+            return self._logits_of(answer)[0, 0].cpu().numpy()
 
     @contextmanager
     def _computing(self) -> Iterator[None]:
@@ -269,14 +274,14 @@ class Tracker:
         scores = torch.tensor([[a.object_score_logits] for a in answers], device=self._model.device)
         memories = self._model.encode_memory(
             features,
-            torch.cat([self._low_res_logits(answer) for answer in answers]),
+            torch.cat([self._logits_of(answer) for answer in answers]),
             scores,
             answers[0].is_prompted,
         )
         for answer, memory in zip(answers, memories.bfloat16(), strict=True):
             self._memories.put(answer, memory.clone())
 
-    def _low_res_logits(self, answer: Answer) -> Float[Tensor, "1 1 _ _"]:
+    def _logits_of(self, answer: Answer) -> Float[Tensor, "1 1 _ _"]:
         """Returns an answer's logits at stride 4; drawn from its mask where they were forgotten."""
         logits = self._logits.get(answer)
         if logits is None:

@@ -1,0 +1,43 @@
+"""Which frames are remembered, worked out by hand."""
+
+from sam2_demo.inference.memory_rule import attended_frames
+
+
+def rule(frame: int, prompted: set[int], answered: set[int], step: int = 1, pointers: int = 16):
+    return attended_frames(frame, prompted, answered, step, 7, pointers)
+
+
+def test_prompted_frames_have_no_age_and_recent_ones_count_back() -> None:
+    attended = rule(10, {0}, set(range(10)))
+    assert attended.memories == ((0, 0), (9, 1), (8, 2), (7, 3), (6, 4), (5, 5), (4, 6))
+    assert attended.pointers == ((0, 10), *((10 - age, age) for age in range(1, 10)))
+
+
+def test_a_prompted_frame_still_to_come_gives_its_memory_but_not_its_pointer() -> None:
+    attended = rule(3, {5}, {2, 5})
+    assert attended.memories == ((5, 0), (2, 1))
+    assert attended.pointers == ((2, 1),)
+
+
+def test_going_backward_recent_frames_are_the_later_ones() -> None:
+    attended = rule(3, {9}, {4, 5, 9}, step=-1)
+    assert attended.memories == ((9, 0), (4, 1), (5, 2))
+    assert attended.pointers == ((9, 6), (4, 1), (5, 2))
+
+
+def test_a_frame_does_not_remember_itself() -> None:
+    attended = rule(5, {0, 5}, {0, 4, 5})
+    assert attended.memories == ((0, 0), (4, 1))
+
+
+def test_a_recent_prompted_frame_counts_once() -> None:
+    assert rule(2, {1}, {0, 1}).memories == ((1, 0), (0, 2))
+
+
+def test_pointers_of_tracked_frames_reach_no_further_than_allowed() -> None:
+    attended = rule(40, {0}, set(range(40)), pointers=4)
+    assert attended.pointers == ((0, 40), (39, 1), (38, 2), (37, 3))
+
+
+def test_nothing_is_remembered_where_nothing_was_answered() -> None:
+    assert rule(7, set(), set()) == ((), ())

@@ -1,0 +1,301 @@
+"""What a person may rely on when they use a session, promise by promise."""
+
+import threading
+from collections.abc import Callable
+
+import numpy as np
+import pytest
+import torch
+from miniature import random_miniature
+
+from sam2_demo.core.errors import PromptError
+from sam2_demo.core.frames import ArrayFrames
+from sam2_demo.core.masks import EncodedMask
+from sam2_demo.core.prompts import FramePrompt, Point
+from sam2_demo.inference.byte_cache import Budget
+from sam2_demo.inference.session import FrameMasks, SessionOptions, VideoSession
+from sam2_demo.inference.track import Direction
+from sam2_demo.inference.tracker import TrackerOptions
+from sam2_demo.model.sam2 import ImageFeatures, Sam2
+
+SIZE_HW = (48, 64)
+CLICK = FramePrompt((Point(20, 20),))
+OTHER_CLICK = FramePrompt((Point(50, 30),))
+BOX = FramePrompt(box_xyxy=(30, 5, 60, 40))
+
+
+@pytest.fixture(scope="module")
+def model() -> Sam2:
+    return random_miniature()
+
+
+def make_session(model: Sam2, frames: int = 6, **options: object) -> VideoSession:
+    pictures = np.random.default_rng(0).integers(0, 256, (frames, *SIZE_HW, 3), dtype=np.uint8)
+    return VideoSession(model, ArrayFrames(list(pictures)), SessionOptions(**options))
+
+
+@pytest.fixture
+def session(model: Sam2) -> VideoSession:
+    return make_session(model)
+
+
+def state(session: VideoSession) -> list[FrameMasks]:
+    return [session.masks(index) for index in range(len(session.frames))]
+
+
+def count_calls(model: Sam2, monkeypatch: pytest.MonkeyPatch, name: str) -> list[int]:
+    """Returns a list that gets the batch size of every call of one of the model's verbs."""
+    calls: list[int] = []
+    verb: Callable[..., object] = getattr(model, name)
+
+    def counted(tensor: torch.Tensor, *rest: object, **named: object) -> object:
+        calls.append(tensor.shape[0])
+        return verb(tensor, *rest, **named)
+
+    monkeypatch.setattr(model, name, counted)
+    return calls
+
+
+def test_a_prompt_answers_at_once_with_the_mask_and_its_scores(session: VideoSession) -> None:
+    answered = session.set_prompt(3, 1, CLICK)
+    assert answered.frame_index == 3
+    mask = answered.objects[1]
+    assert mask.mask.size_hw == SIZE_HW
+    assert 0 <= mask.iou <= 1
+    assert session.masks(2).objects == {}
+    assert session.prompts == {(1, 3): CLICK}
+
+
+def test_more_clicks_refine_the_mask_that_is_there(session: VideoSession) -> None:
+    session.set_prompt(0, 1, CLICK)
+    refined = session.set_prompt(0, 1, CLICK.with_point(Point(40, 30)))
+    fresh = make_session(session._tracker._model).set_prompt(0, 1, CLICK.with_point(Point(40, 30)))
+    assert refined != fresh  # two clicks at once have no earlier mask to refine
+
+
+def test_taking_a_click_back_gives_the_answer_as_if_it_had_never_been(
+    session: VideoSession,
+) -> None:
+    once = session.set_prompt(0, 1, CLICK)
+    session.set_prompt(0, 1, CLICK.with_point(Point(40, 30, positive=False)))
+    assert session.set_prompt(0, 1, CLICK) == once
+
+
+def test_propagation_forward_backward_and_both(session: VideoSession) -> None:
+    session.set_prompt(2, 1, CLICK)
+    assert [m.frame_index for m in session.propagate()] == [2, 3, 4, 5]
+    assert session.masks(0).objects == {}
+    assert [m.frame_index for m in session.propagate(direction=Direction.BACKWARD)] == [2, 1, 0]
+    both = [m.frame_index for m in session.propagate(direction=Direction.BOTH)]
+    assert both == [2, 3, 4, 5, 1, 0]
+    assert [m.frame_index for m in session.propagate(1, end=3)] == [1, 2, 3]
+    assert [m.frame_index for m in session.propagate(4, Direction.BACKWARD, end=2)] == [4, 3, 2]
+
+
+def test_propagation_can_be_stopped_and_what_was_done_stays(session: VideoSession) -> None:
+    session.set_prompt(0, 1, CLICK)
+    seen = []
+    for masks in session.propagate(stop=lambda: len(seen) == 3):
+        seen.append(masks)
+    assert [masks.frame_index for masks in seen] == [0, 1, 2]
+    assert session.masks(2) == seen[2]
+    assert session.masks(3).objects == {}
+
+
+def test_closing_the_iterator_stops_it_too(session: VideoSession) -> None:
+    session.set_prompt(0, 1, CLICK)
+    running = session.propagate()
+    next(running)
+    with pytest.raises(PromptError, match="stop that first"):
+        session.set_prompt(1, 1, CLICK)
+    running.close()  # type: ignore[attr-defined]
+    session.set_prompt(1, 1, CLICK)
+
+
+def test_an_iterator_that_was_never_started_blocks_nothing(session: VideoSession) -> None:
+    session.set_prompt(0, 1, CLICK)
+    session.propagate()
+    session.set_prompt(1, 1, CLICK)
+
+
+def test_a_correction_changes_later_frames_and_stays_itself(session: VideoSession) -> None:
+    session.set_prompt(0, 1, CLICK)
+    before = list(session.propagate())
+    corrected = session.set_prompt(3, 1, OTHER_CLICK)
+    assert session.masks(4) == before[4]  # nothing is lost until newer masks replace it
+    after = list(session.propagate())
+    assert after[3] == corrected
+    assert after[4] != before[4]
+    assert after[1] != before[1]  # a prompted frame conditions all others
+
+
+def test_objects_are_tracked_as_if_each_were_alone(model: Sam2) -> None:
+    together, alone = make_session(model), make_session(model)
+    together.set_prompt(0, 1, CLICK)
+    together.set_prompt(0, 2, BOX)
+    alone.set_prompt(0, 2, BOX)
+    for both, single in zip(together.propagate(), alone.propagate(), strict=True):
+        iou = both.objects[2].mask.iou(single.objects[2].mask)
+        assert iou == pytest.approx(1.0, abs=0.02)
+
+
+def test_objects_go_through_the_model_in_one_batch(
+    model: Sam2, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    session = make_session(model)
+    for object_id, prompt in ((1, CLICK), (2, BOX), (3, OTHER_CLICK)):
+        session.set_prompt(0, object_id, prompt)
+    decoded = count_calls(model, monkeypatch, "decode")
+    list(session.propagate())
+    assert decoded == [3] * 5
+
+
+def test_an_object_added_later_needs_nothing_of_the_others(session: VideoSession) -> None:
+    session.set_prompt(0, 1, CLICK)
+    list(session.propagate())
+    session.set_prompt(4, 2, BOX)
+    masks = list(session.propagate(direction=Direction.BOTH))
+    assert all(set(frame.objects) == {1, 2} for frame in masks)
+
+
+def test_removing_an_object_leaves_the_others_as_they_are(session: VideoSession) -> None:
+    session.set_prompt(0, 1, CLICK)
+    session.set_prompt(0, 2, BOX)
+    before = list(session.propagate())
+    session.remove_object(1)
+    assert session.object_ids == (2,)
+    for frame in before:
+        assert session.masks(frame.frame_index).objects == {2: frame.objects[2]}
+    assert session.add_object() == 3  # an id is never given twice
+
+
+def test_undo_takes_back_prompts_removals_and_whole_propagations(session: VideoSession) -> None:
+    states = [state(session)]
+    session.set_prompt(0, 1, CLICK)
+    states.append(state(session))
+    session.set_prompt(0, 1, CLICK.with_point(Point(10, 10)))
+    states.append(state(session))
+    list(session.propagate())
+    states.append(state(session))
+    session.remove_object(1)
+    for expected in reversed(states):
+        assert session.undo()
+        assert state(session) == expected
+    assert not session.undo()
+
+
+def test_clearing_a_correction_brings_the_tracked_mask_back(session: VideoSession) -> None:
+    session.set_prompt(0, 1, CLICK)
+    tracked = list(session.propagate())
+    session.set_prompt(3, 1, OTHER_CLICK)
+    assert session.clear_prompt(3, 1) == tracked[3]
+    assert session.clear_prompt(0, 1).objects == {}
+    session.clear_object(1)
+    assert session.object_ids == (1,)
+    assert state(session) == [FrameMasks(index, {}) for index in range(6)]
+
+
+def test_a_mask_is_a_prompt_and_clicks_refine_it(session: VideoSession) -> None:
+    mask = np.zeros(SIZE_HW, dtype=bool)
+    mask[10:30, 10:40] = True
+    given = EncodedMask.encode(mask)
+    answered = session.set_prompt(0, 1, FramePrompt(mask=given))
+    assert answered.objects[1].mask.iou(given) > 0.9
+    refined = session.set_prompt(0, 1, FramePrompt((Point(45, 20),), mask=given))
+    assert refined != answered
+    assert [len(m.objects) for m in session.propagate()] == [1] * 6
+
+
+def test_propagating_again_does_not_encode_the_video_again(
+    model: Sam2, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    session = make_session(model)
+    encoded = count_calls(model, monkeypatch, "encode_image")
+    session.set_prompt(0, 1, CLICK)
+    list(session.propagate())
+    assert sum(encoded) == 6
+    session.set_prompt(3, 1, OTHER_CLICK)
+    list(session.propagate())
+    assert sum(encoded) == 6
+
+
+def test_caches_stay_within_their_budgets_and_results_stay_the_same(model: Sam2) -> None:
+    one = Budget(max_bytes=1, max_entries=1)
+    small = TrackerOptions(feature_budget=one, memory_budget=one, logit_budget=one)
+    forgetful, ample = make_session(model, tracker=small), make_session(model)
+    for session in (forgetful, ample):
+        session.set_prompt(0, 1, CLICK)
+    for ours, theirs in zip(forgetful.propagate(), ample.propagate(), strict=True):
+        # Memories are then made again from masks instead of logits: nearly the same.
+        assert ours.objects[1].mask.iou(theirs.objects[1].mask) > 0.8
+    caches = forgetful._tracker
+    assert max(map(len, (caches._features, caches._memories, caches._logits))) == 1
+    assert isinstance(caches._features_of(0), ImageFeatures)
+
+
+def test_a_picture_is_a_video_of_one_frame(model: Sam2) -> None:
+    session = make_session(model, frames=1)
+    session.set_prompt(0, 1, CLICK)
+    assert [m.frame_index for m in session.propagate(direction=Direction.BOTH)] == [0]
+
+
+def test_the_accelerator_is_free_between_two_frames(model: Sam2) -> None:
+    lock = threading.Lock()
+    pictures = np.zeros((3, *SIZE_HW, 3), dtype=np.uint8)
+    session = VideoSession(model, ArrayFrames(list(pictures)), accelerator_lock=lock)
+    session.set_prompt(0, 1, CLICK)
+    for _ in session.propagate():
+        assert not lock.locked()
+
+
+REFUSED = [
+    (0, 1, FramePrompt(), "EMPTY_PROMPT"),
+    (0, 1, FramePrompt((Point(-1, 5),)), "POINT_OUTSIDE"),
+    (0, 1, FramePrompt((Point(1e308, 5),)), "POINT_OUTSIDE"),
+    (0, 1, FramePrompt((Point(float("inf"), 5),)), "BAD_NUMBER"),
+    (0, 1, FramePrompt((Point(float("nan"), 5),)), "BAD_NUMBER"),
+    (0, 1, FramePrompt((Point(1, 1),) * 257), "TOO_MANY_POINTS"),
+    (0, 1, FramePrompt(box_xyxy=(10, 10, 10, 10)), "EMPTY_BOX"),
+    (0, 1, FramePrompt(box_xyxy=(-9, -9, -1, -1)), "EMPTY_BOX"),
+    (0, 1, FramePrompt(box_xyxy=(0, 0, float("nan"), 9)), "BAD_NUMBER"),
+    (0, 1, FramePrompt(mask=EncodedMask.empty((49, 64))), "MASK_SIZE"),
+    (-1, 1, CLICK, "BAD_FRAME"),
+    (6, 1, CLICK, "BAD_FRAME"),
+    (True, 1, CLICK, "BAD_FRAME"),
+    (0, -5, CLICK, "BAD_OBJECT"),
+    (0, 0, CLICK, "BAD_OBJECT"),
+    (0, 10001, CLICK, "TOO_MANY_OBJECTS"),
+]
+
+
+@pytest.mark.parametrize(("frame_index", "object_id", "prompt", "code"), REFUSED)
+def test_what_cannot_be_used_is_refused_and_nothing_changes(
+    session: VideoSession, frame_index: int, object_id: int, prompt: FramePrompt, code: str
+) -> None:
+    session.set_prompt(0, 1, CLICK)
+    before = state(session)
+    with pytest.raises(PromptError) as refusal:
+        session.set_prompt(frame_index, object_id, prompt)
+    assert refusal.value.code == code
+    assert state(session) == before
+    assert session.prompts == {(1, 0): CLICK}
+
+
+def test_nothing_to_propagate_is_said(session: VideoSession) -> None:
+    session.add_object()
+    with pytest.raises(PromptError, match="click on an object") as refusal:
+        session.propagate()
+    assert refusal.value.code == "NO_PROMPT"
+
+
+def test_a_box_is_put_in_order_and_cut_to_the_frame(model: Sam2) -> None:
+    drawn, tidy = make_session(model), make_session(model)
+    answer = drawn.set_prompt(0, 1, FramePrompt(box_xyxy=(50, 40, -7, 10)))
+    assert answer == tidy.set_prompt(0, 1, FramePrompt(box_xyxy=(0, 10, 50, 40)))
+
+
+def test_there_is_a_limit_to_objects(model: Sam2) -> None:
+    session = make_session(model, max_objects=2)
+    assert [session.add_object(), session.add_object()] == [1, 2]
+    with pytest.raises(PromptError, match="at most 2 objects"):
+        session.add_object()
