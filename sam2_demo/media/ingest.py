@@ -141,12 +141,14 @@ def _worker(job: Job, log: IO[bytes]) -> Iterator[subprocess.Popen[bytes]]:
 
 def _environment() -> dict[str, str]:
     kept = {key: os.environ[key] for key in _KEPT_VARIABLES if key in os.environ}
-    # Linear algebra is not needed there, and each of its threads costs address space.
+    # Each thread and each arena costs address space, which is limited there.
     return kept | {
         "LANG": "C.UTF-8",
         "PYTHONPATH": str(_PACKAGE_PARENT),
         "OPENBLAS_NUM_THREADS": "1",
         "OMP_NUM_THREADS": "1",
+        "OPENCV_FOR_THREADS_NUM": "1",
+        "MALLOC_ARENA_MAX": "4",
     }
 
 

@@ -30,6 +30,7 @@ _AUDIO_DECODERS = """
 """
 VIDEO_DECODERS = frozenset(_VIDEO_DECODERS.split())
 AUDIO_DECODERS = frozenset(_AUDIO_DECODERS.split())
+DECODER_THREADS = 4
 _HIDDEN = Disposition.attached_pic | Disposition.timed_thumbnails
 
 
@@ -92,4 +93,5 @@ def video_stream(
         )
     context.options = {"max_pixels": str(4 * limits.max_pixels)}
     context.thread_type = "SLICE"
+    context.thread_count = DECODER_THREADS
     return stream

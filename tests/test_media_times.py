@@ -1,0 +1,64 @@
+"""Frame times: kept where a file tells the truth, repaired where it does not."""
+
+from fractions import Fraction
+
+import pytest
+
+from sam2_demo.media.times import frame_times
+
+MS = Fraction(1, 1000)
+
+
+def test_true_stamps_are_kept_relative_to_the_first() -> None:
+    times = frame_times([1000, 1033, 1200, 1233], MS, Fraction(30))
+    assert times.ticks == (0, 33, 200, 233)
+    assert times.time_base == MS
+    assert not times.repaired
+    assert times.fps == pytest.approx(3 / 0.233)
+
+
+def test_negative_first_stamp() -> None:
+    assert frame_times([-40, 0, 40], MS, None).ticks == (0, 40, 80)
+
+
+@pytest.mark.parametrize(
+    ("stamps", "ticks"),
+    [
+        ([0, 40, 40, 120], (0, 40, 80, 120)),
+        ([0, 40, None, 120], (0, 40, 80, 120)),
+        ([0, 40, 80, 20], (0, 40, 80, 120)),
+        ([None, 40, 80, 120], (0, 40, 80, 120)),
+    ],
+)
+def test_a_bad_stamp_is_put_between_its_neighbours(stamps, ticks) -> None:
+    times = frame_times(stamps, MS, Fraction(25))
+    assert times.ticks == ticks
+    assert times.time_base == MS
+    assert times.repaired
+
+
+def test_more_frames_than_ticks_get_finer_ticks() -> None:
+    times = frame_times([0, 1, 1, 1, 2, 3, 4, 5], MS, None)
+    seconds = [tick * times.time_base for tick in times.ticks]
+    assert seconds == sorted(set(seconds))
+    assert (seconds[1], seconds[4], seconds[-1]) == (MS, 2 * MS, 5 * MS)
+
+
+@pytest.mark.parametrize("stamps", [[None] * 4, [5, 5, 5, 5], [900, 0, 1, 2]])
+def test_useless_stamps_give_even_times(stamps) -> None:
+    times = frame_times(stamps, MS, Fraction(30000, 1001))
+    assert times.repaired
+    assert [tick * times.time_base for tick in times.ticks] == [
+        index * Fraction(1001, 30000) for index in range(4)
+    ]
+
+
+@pytest.mark.parametrize("rate", [None, Fraction(0), Fraction(90000)])
+def test_an_absurd_rate_is_not_believed(rate: Fraction | None) -> None:
+    assert frame_times([None, None, None], MS, rate).fps == pytest.approx(25)
+
+
+def test_a_single_picture() -> None:
+    times = frame_times([None], None, None)
+    assert times.ticks == (0,)
+    assert times.fps == 1.0
