@@ -40,8 +40,18 @@ def parse_arguments(arguments: list[str]) -> argparse.Namespace:
     add("--port", type=int, default=int(environment("GRADIO_SERVER_PORT", str(DEFAULT_PORT))))
     add("--share", action="store_true", help="make a public link")
     add("--data-dir", type=Path, help="where open videos are kept (default: a temporary folder)")
-    add("--max-frames", type=int, default=DEFAULT_LIMITS.max_frames, help="frames of one video at most")
-    add("--max-megabytes", type=int, default=DEFAULT_LIMITS.max_bytes // 2**20, help="size of an upload")
+    add(
+        "--max-frames",
+        type=int,
+        default=DEFAULT_LIMITS.max_frames,
+        help="frames of one video at most",
+    )
+    add(
+        "--max-megabytes",
+        type=int,
+        default=DEFAULT_LIMITS.max_bytes // 2**20,
+        help="size of an upload",
+    )
     add(
         "--allow-local-checkpoints",
         action="store_true",
@@ -59,9 +69,7 @@ def settings_from(options: argparse.Namespace, data_dir: Path) -> AppSettings:
         device=options.device,
         allow_local_checkpoints=options.allow_local_checkpoints,
         allowed_hosts=LOOPBACK if is_private else None,
-        video_limits=Limits(
-            max_frames=options.max_frames, max_bytes=options.max_megabytes * 2**20
-        ),
+        video_limits=Limits(max_frames=options.max_frames, max_bytes=options.max_megabytes * 2**20),
     )
 
 

@@ -7,6 +7,7 @@ a pair counts. A program that is killed loses at most the prompt that it was wri
 import json
 from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 from sam2_demo.core.masks import EncodedMask
 from sam2_demo.core.prompts import FramePrompt, Point
@@ -62,7 +63,7 @@ def _to_json(prompt: FramePrompt) -> dict[str, object]:
     }
 
 
-def _from_json(fields: dict[str, list[list[float]] | list[float] | None]) -> FramePrompt:
+def _from_json(fields: dict[str, Any]) -> FramePrompt:
     points, box_xyxy, mask = fields["points"], fields["box_xyxy"], fields["mask"]
     return FramePrompt(
         points=tuple(Point(x, y, positive) for x, y, positive in points),

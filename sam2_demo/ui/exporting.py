@@ -1,5 +1,6 @@
 """The downloads: an overlay video, pictures with palette, COCO JSON; each made when asked for."""
 
+import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -8,14 +9,13 @@ from sam2_demo.core.errors import InputError, PromptError
 from sam2_demo.core.masks import EncodedMask
 from sam2_demo.inference.open_video import OpenVideo
 from sam2_demo.inference.session import FrameMasks
-from sam2_demo.media.mask_files import write_coco_json, write_palette_zip
+from sam2_demo.media.mask_files import MaskScore, write_coco_json, write_palette_zip
 from sam2_demo.media.overlay_video import write_overlay
+from sam2_demo.media.whole_files import ExportProgress
 from sam2_demo.ui.app_state import AppState
 from sam2_demo.ui.palette import object_color
 from sam2_demo.ui.streams import Report, Stopped, Work, progress_report, waiting_report
 from sam2_demo.ui.wire import Fields, text_in
-
-Progress = Callable[[int, int | None], None]
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,30 +40,49 @@ class Snapshot:
         masks = self.masks(frame_index)
         return [(object_color(object_id), mask) for object_id, mask in masks.items()]
 
+    def scores(self, frame_index: int) -> Mapping[int, MaskScore]:
+        """Returns how sure the model is of each mask of one frame."""
+        objects = self.frames[frame_index].objects
+        return {
+            object_id: MaskScore(found.iou, found.object_score_logits)
+            for object_id, found in objects.items()
+        }
 
-def _overlay(snapshot: Snapshot, path: Path, progress: Progress) -> None:
-    write_overlay(snapshot.video.video, snapshot.colored, path, progress)
+    def names(self) -> dict[int, str]:
+        """Returns what each object is called."""
+        names = self.video.names
+        return {id_: names.get(id_) or f"Object {id_}" for id_ in self.object_ids}
 
 
-def _palette(snapshot: Snapshot, path: Path, progress: Progress) -> None:
-    write_palette_zip(snapshot.video.video, snapshot.object_ids, snapshot.masks, path, progress)
+def _overlay(shot: Snapshot, path: Path, progress: ExportProgress, stopped: Stopped) -> None:
+    write_overlay(shot.video.video, shot.colored, path, progress, stopped)
 
 
-def _coco(snapshot: Snapshot, path: Path, progress: Progress) -> None:
-    names = {
-        object_id: snapshot.video.names.get(object_id) or f"Object {object_id}"
-        for object_id in snapshot.object_ids
-    }
-    write_coco_json(snapshot.video.video, names, snapshot.masks, path, progress)
+def _palette(shot: Snapshot, path: Path, progress: ExportProgress, stopped: Stopped) -> None:
+    write_palette_zip(shot.video.video, shot.object_ids, shot.masks, path, progress, stopped)
+
+
+def _coco(shot: Snapshot, path: Path, progress: ExportProgress, stopped: Stopped) -> None:
+    video, scores = shot.video.video, shot.scores
+    write_coco_json(video, shot.names(), shot.masks, path, progress, stopped, scores)
 
 
 @dataclass(frozen=True, slots=True)
 class ExportKind:
-    """One kind of file: how it is called, and what writes it."""
+    """One kind of file: the end of its name, its type, and what writes it."""
 
-    file_name: str
+    suffix: str
     media_type: str
-    write: Callable[[Snapshot, Path, Progress], None]
+    write: Callable[[Snapshot, Path, ExportProgress, Stopped], None]
+
+    def path(self, video: OpenVideo) -> Path:
+        """Returns where the file is, once it was made."""
+        return video.folder / "exports" / self.suffix
+
+    def file_name(self, video: OpenVideo) -> str:
+        """Returns what a browser shall call the file."""
+        stem = re.sub(r"[^\w.-]+", "_", Path(video.video.name).stem).strip("._-")[:80]
+        return f"{stem or 'video'}_{self.suffix}"
 
 
 EXPORT_KINDS = {
@@ -84,11 +103,6 @@ def export_kind(name: str) -> ExportKind:
     return EXPORT_KINDS[name]
 
 
-def export_path(video: OpenVideo, kind: ExportKind) -> Path:
-    """Returns where the file of that kind is, once it was made."""
-    return video.folder / "exports" / kind.file_name
-
-
 def exporting(state: AppState, video: OpenVideo, fields: Fields) -> Work:
     """Returns the work that writes one download and reports when it can be fetched."""
     name = text_in(fields, "kind")
@@ -103,9 +117,9 @@ def exporting(state: AppState, video: OpenVideo, fields: Fields) -> Work:
                 raise PromptError(
                     "There are no masks to download yet: click on an object first.", "NO_MASKS"
                 )
-            path = export_path(video, kind)
+            path = kind.path(video)
             path.parent.mkdir(exist_ok=True)
-            kind.write(snapshot, path, progress_report(report, "writing"))
+            kind.write(snapshot, path, progress_report(report, "writing"), stopped)
             report({"download": f"exports/{name}", "bytes": path.stat().st_size})
 
     return work

@@ -24,9 +24,7 @@ class Gate:
         self._changed = threading.Condition()
 
     @contextmanager
-    def place(
-        self, waiting: Callable[[int], None], stopped: Callable[[], bool]
-    ) -> Iterator[bool]:
+    def place(self, waiting: Callable[[int], None], stopped: Callable[[], bool]) -> Iterator[bool]:
         """Yields True with a place held, or False if ``stopped`` said so while waiting.
 
         Args:

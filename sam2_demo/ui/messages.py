@@ -3,11 +3,18 @@
 import logging
 from dataclasses import asdict, dataclass
 
+import torch
+
 from sam2_demo.core.errors import InputError, ResourceError, Sam2DemoError, SessionExpired
 
 logger = logging.getLogger(__name__)
 
 NEUTRAL_TEXT = "Something went wrong here; it was written to the server's log. Nothing was lost."
+
+MEMORY_TEXT = (
+    "There is not enough memory for this: choose a smaller model, or fewer objects. "
+    "Nothing was lost."
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,6 +38,9 @@ class Refusal:
 
 def explain(error: BaseException) -> Refusal:
     """Returns what to tell about an error; one that is not ours is logged with its traceback."""
+    if isinstance(error, MemoryError | torch.OutOfMemoryError):
+        logger.warning("out of memory: %s", error)
+        return Refusal(503, "OUT_OF_MEMORY", MEMORY_TEXT)
     if not isinstance(error, Sam2DemoError):
         logger.error("an error that nobody expected", exc_info=error)
         return Refusal(500, "INTERNAL", NEUTRAL_TEXT)

@@ -18,7 +18,7 @@ from sam2_demo.core.errors import InputError
 from sam2_demo.inference.open_video import OpenVideo
 from sam2_demo.inference.session import FrameMasks
 from sam2_demo.ui.app_state import AppState
-from sam2_demo.ui.exporting import export_kind, export_path, exporting
+from sam2_demo.ui.exporting import export_kind, exporting
 from sam2_demo.ui.messages import explain
 from sam2_demo.ui.opening import opening, switching
 from sam2_demo.ui.origin import SameOrigin
@@ -206,10 +206,10 @@ async def _frame(state: AppState, request: Request) -> Response:
 async def _download(state: AppState, request: Request) -> Response:
     video = state.store.find(request.path_params["token"])
     kind = export_kind(request.path_params["kind"])
-    path = export_path(video, kind)
+    path = kind.path(video)
     if not path.is_file():
         raise InputError("this download was not made yet", "NOT_MADE")
-    return FileResponse(path, media_type=kind.media_type, filename=kind.file_name)
+    return FileResponse(path, media_type=kind.media_type, filename=kind.file_name(video))
 
 
 async def _fields(request: Request) -> Fields:

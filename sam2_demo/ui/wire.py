@@ -3,6 +3,7 @@
 import json
 import math
 from collections.abc import Mapping
+from typing import Any
 
 from sam2_demo.core.errors import InputError, PromptError
 from sam2_demo.core.prompts import FramePrompt, Point
@@ -23,7 +24,7 @@ def parse_body(body: bytes) -> Fields:
         InputError: the body is too large, or is not one JSON object with finite numbers.
     """
     if len(body) > MAX_BODY_BYTES:
-        raise InputError(f"the request has {len(body)} bytes, at most {MAX_BODY_BYTES} are read")
+        raise InputError(f"the request has more than {MAX_BODY_BYTES} bytes", "TOO_LARGE")
     try:
         fields = json.loads(body or b"{}", parse_constant=_refuse_number)
     except (ValueError, RecursionError) as error:
@@ -139,7 +140,7 @@ def video_json(video: OpenVideo) -> dict[str, object]:
     object_ids = sorted({*video.session.object_ids, *video.names})
     return {
         "token": video.token,
-        "title": video.video.name,
+        "name": video.video.name,
         "width": width,
         "height": height,
         "fps": video.video.fps,
@@ -170,10 +171,14 @@ def _box(values: object) -> tuple[float, float, float, float]:
     return left, top, right, bottom
 
 
-def _number(value: object) -> float:
-    if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):
+def _number(value: Any) -> float:
+    try:
+        number = float(value) if type(value) in (int, float) else math.nan
+    except OverflowError:  # a whole number of hundreds of digits
+        number = math.inf
+    if not math.isfinite(number):
         raise PromptError(f"{_shown(value)} is no finite number", "BAD_NUMBER")
-    return float(value)
+    return number
 
 
 def _refuse_number(name: str) -> float:
@@ -181,4 +186,7 @@ def _refuse_number(name: str) -> float:
 
 
 def _shown(value: object) -> str:
-    return repr(value)[:40]
+    try:
+        return repr(value)[:40]
+    except ValueError:  # a whole number of thousands of digits
+        return "a number this long"

@@ -32,8 +32,7 @@ class Downloads {
     try {
       await postStream(`${base}export`, { kind: button.dataset.kind }, (report) => {
         if (report.download) {
-          this.text.textContent = `Ready: ${formatBytes(report.bytes)}`;
-          this.save(ROOT + base + report.download);
+          this.offer(ROOT + base + report.download, report.bytes);
         } else {
           const writing = report.stage === 'writing';
           this.text.textContent = !writing ? stageText(report)
@@ -52,12 +51,13 @@ class Downloads {
     }
   }
 
-  save(address) {
+  /** Starts the download, and leaves a link in case the browser did not let it. */
+  offer(address, bytes) {
     const link = document.createElement('a');
     link.href = address;
     link.download = '';
-    document.body.append(link);
+    link.textContent = `Save the file (${formatBytes(bytes)})`;
+    this.text.replaceChildren('Ready. ', link);
     link.click();
-    link.remove();
   }
 }

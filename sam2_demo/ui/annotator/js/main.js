@@ -106,6 +106,7 @@ class App {
       select.append(new Option(name, name));
     }
     select.value = name;
+    this.find('model-path').hidden = true;
     this.model = name;
     this.find('answers').textContent = `Masks by ${name}`;
   }

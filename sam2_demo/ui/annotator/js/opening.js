@@ -88,6 +88,11 @@ class Opening {
     }
   }
 
+  chosenModel() {
+    const name = this.find('model').value;
+    return name === PATH_CHOICE ? this.find('model-path').value.trim() : name;
+  }
+
   forget() {
     try { sessionStorage.removeItem(TOKEN_KEY); } catch (error) { /* private window */ }
   }
@@ -111,7 +116,7 @@ class Opening {
       }
       let video = null;
       this.report({ stage: 'reading', done: 0, total: 0 });
-      await postStream('open', { ...fields, model: this.find('model').value }, (report) => {
+      await postStream('open', { ...fields, model: this.chosenModel() }, (report) => {
         if (report.video) video = report.video;
         else this.report(report);
       }, signal);

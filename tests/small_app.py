@@ -1,0 +1,83 @@
+"""A whole app without a model, and small videos, for the tests of the page's routes."""
+
+import dataclasses
+from collections.abc import Iterator
+from contextlib import contextmanager
+from fractions import Fraction
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import cv2
+import numpy as np
+from fake_session import FakeSession
+from starlette.applications import Starlette
+from starlette.testclient import TestClient
+
+from sam2_demo.core.errors import CheckpointError
+from sam2_demo.inference.open_video import OpenVideo
+from sam2_demo.media.spool import frame_path
+from sam2_demo.media.times import FrameTimes
+from sam2_demo.media.video import Video
+from sam2_demo.ui.app_state import AppState
+from sam2_demo.ui.model_shelf import ModelShelf
+from sam2_demo.ui.routes import PREFIX, build_routes
+from sam2_demo.ui.settings import AppSettings
+
+SIZE_HW = (48, 64)
+
+
+def small_video(folder: Path, frames: int = 6, name: str = "small.mp4") -> Video:
+    """Returns a video of grey frames that was never uploaded."""
+    frame_path(folder, 0).parent.mkdir(parents=True)
+    for index in range(frames):
+        grey = np.full((*SIZE_HW, 3), 10 * index % 256, np.uint8)
+        cv2.imwrite(str(frame_path(folder, index)), grey)
+    times = FrameTimes(tuple(range(frames)), Fraction(1, 10))
+    video = Video(folder=folder, name=name, size_hw=SIZE_HW, times=times, digest="")
+    video.save()
+    return video
+
+
+class FakeShelf(ModelShelf):
+    """Offers "fake" and "other"; everything else cannot be had."""
+
+    delay_s = 0.0
+
+    def __init__(self) -> None:
+        super().__init__("fake.pt", "cpu")
+
+    def find(self, name: str, progress: Any = None) -> Any:
+        if name not in ("fake", "other"):
+            raise CheckpointError(f"{name} could not be fetched: choose another", "HUB_UNREACHABLE")
+        return SimpleNamespace(name=name)
+
+    def session(self, model: Any, frames: Any) -> FakeSession:
+        return FakeSession(frames, self.delay_s)
+
+
+def small_state(folder: Path, **settings: Any) -> AppState:
+    """Returns the state of an app whose models are fakes."""
+    return dataclasses.replace(
+        AppState.build(AppSettings(data_dir=folder, **settings)), shelf=FakeShelf()
+    )
+
+
+def open_small(state: AppState, frames: int = 6) -> OpenVideo:
+    """Returns a small video that was just opened."""
+
+    def fill(token: str, folder: Path) -> OpenVideo:
+        video = small_video(folder / "video", frames)
+        return OpenVideo(token, folder, video, state.shelf.session(None, video), "fake")
+
+    return state.store.open(fill)
+
+
+@contextmanager
+def client_of(state: AppState) -> Iterator[TestClient]:
+    """Returns a context with a client of the app's routes; addresses are relative to them."""
+    with TestClient(
+        Starlette(routes=[build_routes(state)]), base_url=f"http://testserver{PREFIX}/"
+    ) as client:
+        yield client
+    state.store.close_all()

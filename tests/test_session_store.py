@@ -1,0 +1,252 @@
+"""The store of open videos and their journals."""
+
+import threading
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from fake_session import FakeSession
+from small_app import SIZE_HW, small_video
+
+from sam2_demo.core.errors import PromptError, ResourceError, SessionExpired
+from sam2_demo.core.masks import EncodedMask
+from sam2_demo.core.prompts import FramePrompt, Point
+from sam2_demo.inference.journal import Journal
+from sam2_demo.inference.open_video import OpenVideo
+from sam2_demo.inference.session_store import SessionStore, StoreLimits
+from sam2_demo.inference.track import Direction
+
+CLICK = FramePrompt(points=(Point(20, 20),))
+
+
+def filled(token: str, folder: Path, delay_s: float = 0.0, frames: int = 6) -> OpenVideo:
+    video = small_video(folder / "video", frames)
+    return OpenVideo(token, folder, video, FakeSession(video, delay_s), "fake")
+
+
+@pytest.fixture()
+def store(tmp_path: Path) -> Iterator[SessionStore]:
+    store = SessionStore(tmp_path / "videos", StoreLimits(max_videos=2))
+    yield store
+    store.close_all()
+
+
+def never() -> bool:
+    return False
+
+
+def test_token_is_long_and_each_time_another(store: SessionStore) -> None:
+    first, second = store.open(filled), store.open(filled)
+    assert first.token != second.token
+    assert len(first.token) >= 32
+    assert store.find(first.token) is first
+
+
+def test_unknown_and_closed_tokens_are_told_apart(store: SessionStore) -> None:
+    video = store.open(filled)
+    store.close(video.token)
+    with pytest.raises(SessionExpired) as closed:
+        store.find(video.token)
+    assert closed.value.code == "SESSION_CLOSED"
+    with pytest.raises(SessionExpired) as unknown:
+        store.find("guessed")
+    assert unknown.value.code == "UNKNOWN_SESSION"
+
+
+def test_closing_is_real(store: SessionStore) -> None:
+    video = store.open(filled)
+    store.close(video.token)
+    store.close(video.token)
+    assert not video.folder.exists()
+    assert video.session.closed
+    with pytest.raises(SessionExpired):
+        video.set_prompt(0, 1, CLICK)
+
+
+def test_one_too_many_closes_the_one_idle_longest(store: SessionStore) -> None:
+    first, second = store.open(filled), store.open(filled)
+    store.find(first.token)
+    third = store.open(filled)
+    assert len(store) == 2
+    assert not second.folder.exists()
+    assert store.find(first.token) is first
+    assert store.find(third.token) is third
+
+
+def test_a_video_that_computes_is_never_closed_for_room(store: SessionStore) -> None:
+    videos = [store.open(filled) for _ in range(2)]
+    with videos[0].turn(), videos[1].turn():
+        with pytest.raises(ResourceError) as full:
+            store.open(filled)
+        assert full.value.code == "TOO_MANY_VIDEOS"
+    assert len(store) == 2
+    assert len(list(store.folder.iterdir())) == 2
+
+
+def test_bytes_on_disk_are_bounded(tmp_path: Path) -> None:
+    store = SessionStore(tmp_path, StoreLimits(max_bytes=1))
+    first = store.open(filled)
+    second = store.open(filled)
+    assert not first.folder.exists()
+    assert store.find(second.token) is second
+
+
+def test_failure_to_fill_leaves_nothing(store: SessionStore) -> None:
+    def fail(token: str, folder: Path) -> OpenVideo:
+        (folder / "half").write_bytes(b"x")
+        raise PromptError("no")
+
+    with pytest.raises(PromptError):
+        store.open(fail)
+    assert list(store.folder.iterdir()) == []
+    assert len(store) == 0
+
+
+def test_sweep_closes_what_is_idle(store: SessionStore) -> None:
+    old, fresh = store.open(filled), store.open(filled)
+    old.last_used_s -= store.limits.idle_timeout_s + 1
+    store.sweep()
+    assert not old.folder.exists()
+    assert store.find(fresh.token) is fresh
+
+
+def test_sweeper_survives_an_error(
+    store: SessionStore, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    swept = threading.Event()
+    calls = []
+
+    def sweep() -> None:
+        calls.append(None)
+        if len(calls) == 1:
+            raise OSError("disk")
+        swept.set()
+
+    monkeypatch.setattr(store, "sweep", sweep)
+    store.start_sweeper(interval_s=0.001)
+    assert swept.wait(5)
+    assert "sweeping" in caplog.text
+
+
+def test_a_waiting_event_stops_a_propagation_between_two_frames(store: SessionStore) -> None:
+    video = store.open(lambda token, folder: filled(token, folder, 0.01, frames=500))
+    video.set_prompt(0, 1, CLICK)
+    started = threading.Event()
+    frames = []
+
+    def propagate() -> None:
+        for masks in video.propagate(0, Direction.FORWARD, never):
+            frames.append(masks.frame_index)
+            started.set()
+
+    thread = threading.Thread(target=propagate)
+    thread.start()
+    assert started.wait(5)
+    video.set_prompt(3, 1, CLICK)
+    thread.join(5)
+    assert not thread.is_alive()
+    assert 1 <= len(frames) < 500
+    assert not video.busy
+
+
+def test_an_abandoned_propagation_gives_the_turn_back(store: SessionStore) -> None:
+    video = store.open(filled)
+    video.set_prompt(0, 1, CLICK)
+    frames = video.propagate(0, Direction.FORWARD, never)
+    next(frames)
+    assert video.busy
+    frames.close()
+    assert not video.busy
+
+
+def test_use_counts_while_it_propagates(store: SessionStore) -> None:
+    video = store.open(filled)
+    video.set_prompt(0, 1, CLICK)
+    video.last_used_s = 0.0
+    for _ in video.propagate(0, Direction.FORWARD, never):
+        assert time.monotonic() - video.last_used_s < 5
+        video.last_used_s = 0.0
+
+
+def test_change_returns_the_frames_that_changed(store: SessionStore) -> None:
+    video = store.open(filled)
+    video.set_prompt(0, 1, CLICK)
+    video.set_prompt(4, 2, CLICK)
+    changed = video.change(lambda session: session.remove_object(2))
+    assert [masks.frame_index for masks in changed] == [4]
+    assert changed[0].objects == {}
+    assert [masks.frame_index for masks in video.change(lambda session: session.undo())] == [4]
+
+
+def test_another_model_answers_every_prompt_again(store: SessionStore) -> None:
+    video = store.open(filled)
+    video.set_prompt(0, 1, CLICK)
+    for _ in video.propagate(0, Direction.FORWARD, never):
+        pass
+    old, new = video.session, FakeSession(video.video)
+    changed = video.use_model("other", new)
+    assert [masks.frame_index for masks in changed] == [1, 2, 3, 4, 5]
+    assert video.session is new
+    assert new.prompts == {(1, 0): CLICK}
+    assert old.closed
+
+
+def test_a_model_that_fails_on_a_prompt_changes_nothing(store: SessionStore) -> None:
+    class Broken(FakeSession):
+        def set_prompt(self, *_: object) -> None:
+            raise RuntimeError("broken")
+
+    video = store.open(filled)
+    video.set_prompt(0, 1, CLICK)
+    old = video.session
+    with pytest.raises(RuntimeError):
+        video.use_model("broken", Broken(video.video))
+    assert video.session is old
+    assert video.model_name == "fake"
+    assert not old.closed
+
+
+def test_journal_reads_back_what_stands(tmp_path: Path) -> None:
+    journal = Journal(tmp_path / "journal.jsonl")
+    assert journal.read() == {}
+    box = FramePrompt(points=(Point(1.5, 2, False),), box_xyxy=(1, 2, 3, 4))
+    mask = FramePrompt(mask=EncodedMask.empty(SIZE_HW))
+    journal.append(1, 0, CLICK)
+    journal.append(2, 3, mask)
+    journal.append(1, 0, box)
+    journal.append(3, 5, CLICK)
+    journal.append(3, 5, None)
+    assert journal.read() == {(2, 3): mask, (1, 0): box}
+    assert list(journal.read()) == [(2, 3), (1, 0)]
+
+
+def test_journal_survives_a_cut_off_line(tmp_path: Path) -> None:
+    journal = Journal(tmp_path / "journal.jsonl")
+    journal.append(1, 0, CLICK)
+    with journal.path.open("a", encoding="utf-8") as file:
+        file.write('[2, 0, {"poi')
+    assert journal.read() == {(1, 0): CLICK}
+
+
+def test_journal_follows_prompts_refusals_and_undo(store: SessionStore) -> None:
+    video = store.open(filled)
+    video.set_prompt(0, 1, CLICK)
+    video.set_prompt(2, 1, CLICK)
+    with pytest.raises(PromptError):
+        video.set_prompt(2, 1, FramePrompt(points=(Point(-5, 0),)))
+    assert video.journal.read() == {(1, 0): CLICK, (1, 2): CLICK}
+    video.change(lambda session: session.undo())
+    assert video.journal.read() == video.session.prompts == {(1, 0): CLICK}
+
+
+def test_journal_takes_back_a_prompt_that_failed(store: SessionStore) -> None:
+    class Broken(FakeSession):
+        def set_prompt(self, *_: object) -> None:
+            raise RuntimeError("broken")
+
+    video = store.open(filled)
+    video.session = Broken(video.video)
+    with pytest.raises(RuntimeError):
+        video.set_prompt(0, 1, CLICK)
+    assert video.journal.read() == {}
