@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import BinaryIO
 
 MAX_BOXES = 200_000
+_STILL_BRANDS = (b"avif", b"avis", b"mif1", b"heic", b"heix", b"msf1")
 _PARENTS = (b"moov", b"trak", b"mdia", b"minf", b"stbl", b"moof", b"traf")
 _ENCRYPTED_ENTRIES = (b"encv", b"drmi")
 
@@ -21,7 +22,7 @@ class IndexClaims:
     """What the boxes of a file claim.
 
     Attributes:
-        has_index: Whether there is a ``moov`` box.
+        has_index: Whether there is a ``moov`` box, or it is a picture that needs none.
         has_video: Whether there is a video track.
         frames: Samples of the video track that claims most.
         size_hw: Height and width of the largest video track's pictures; zeros without one.
@@ -65,6 +66,9 @@ def read_claims(path: Path) -> IndexClaims:
             match box.kind:
                 case b"moov":
                     has_index = True
+                case b"ftyp":
+                    # Single pictures have their index elsewhere.
+                    has_index |= _read(file, box, 0, 4) in _STILL_BRANDS
                 case b"trak":
                     tracks.append(_Track())
                 case b"tfhd":

@@ -19,6 +19,7 @@ class FileFormat:
     Attributes:
         demuxer: FFmpeg's name of the demuxer, or ``"pillow"`` for animated WebP.
         title: The name that people use.
+        has_times: Whether frames carry times; without, they follow each other evenly.
         is_picture: A single picture: only its first frame counts.
         size_hw: Height and width where the first bytes state them, else None.
     """
@@ -26,6 +27,7 @@ class FileFormat:
     demuxer: str
     title: str
     is_picture: bool = False
+    has_times: bool = True
     size_hw: tuple[int, int] | None = None
 
 
@@ -39,7 +41,7 @@ _STARTS = (
     (b"YUV4MPEG2 ", FileFormat("yuv4mpegpipe", "YUV4MPEG")),
     (b"\x06\x0e\x2b\x34\x02\x05\x01\x01\x0d\x01\x02", FileFormat("mxf", "MXF")),
     (b"\x00\x00\x01\xba", FileFormat("mpeg", "MPEG programme stream")),
-    (b"\x00\x00\x01\xb3", FileFormat("mpegvideo", "MPEG video")),
+    (b"\x00\x00\x01\xb3", FileFormat("mpegvideo", "MPEG video", has_times=False)),
     (b"\xff\xd8\xff", FileFormat("jpeg_pipe", "JPEG", is_picture=True)),
     (b"II*\x00", FileFormat("tiff_pipe", "TIFF", is_picture=True)),
     (b"MM\x00*", FileFormat("tiff_pipe", "TIFF", is_picture=True)),
@@ -69,7 +71,7 @@ def _identify_riff(head: bytes) -> FileFormat | None:
         return None
     match head[8:12]:
         case b"AVI " | b"AVIX":
-            return FileFormat("avi", "AVI")
+            return FileFormat("avi", "AVI", has_times=False)
         case b"WAVE":
             return FileFormat("wav", "WAV")
         case b"WEBP":
@@ -104,9 +106,9 @@ def _identify_stream(head: bytes) -> FileFormat | None:
     first = head[3:] if head.startswith(b"\x00\x00\x01") else head[4:]
     if head.startswith((b"\x00\x00\x01", b"\x00\x00\x00\x01")) and first:
         if first[0] == 0x40 or first[:2] in (b"\x42\x01", b"\x44\x01", b"\x46\x01"):
-            return FileFormat("hevc", "H.265 elementary stream")
+            return FileFormat("hevc", "H.265 elementary stream", has_times=False)
         if first[0] & 0x80 == 0 and first[0] & 0x1F in (1, 5, 6, 7, 8, 9):
-            return FileFormat("h264", "H.264 elementary stream")
+            return FileFormat("h264", "H.264 elementary stream", has_times=False)
     if len(head) > 2 and head[0] == 0xFF and head[1] & 0xE0 == 0xE0:
         layer = head[1] & 0x06
         return FileFormat("mp3", "MP3") if layer else FileFormat("aac", "AAC")

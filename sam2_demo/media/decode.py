@@ -56,15 +56,14 @@ class FrameDecoder:
         self._container = container
         self._stream = stream
         self._due: list[int] = []
-        self._gaps = 0
         self._started = False
+        self._one_a_packet = True
+        self._untimed_balance = 0
+        self._starts_whole: bool | None = None
 
     def __iter__(self) -> Iterator[DecodedFrame]:
         for packet in self._packets():
-            if packet.pts is not None and packet.size and not packet.is_discard:
-                heapq.heappush(self._due, packet.pts)
-            if not self._started and packet.pts is None and packet.size:
-                self.leading_lost += not packet.is_keyframe
+            self._expect(packet)
             damaged = packet.is_corrupt
             try:
                 pictures = packet.decode()
@@ -74,6 +73,8 @@ class FrameDecoder:
             for picture in pictures:
                 yield from self._gaps_before(picture.pts)
                 yield DecodedFrame(picture.pts, picture, damaged or picture.is_corrupt)
+        if not self._starts_whole:
+            self.leading_lost = max(self.leading_lost, self._untimed_balance - self.errors)
 
     def _packets(self) -> Iterator[VideoPacket]:
         """Yields the packets and last the empty one that empties the decoder."""
@@ -84,10 +85,22 @@ class FrameDecoder:
             except DECODER_FAULTS:
                 self.errors += 1
 
+    def _expect(self, packet: VideoPacket) -> None:
+        """Notes that a packet promises a picture."""
+        if not packet.size or packet.is_discard:
+            return
+        if self._starts_whole is None:
+            self._starts_whole = packet.is_keyframe
+        if packet.pts is None:
+            self._untimed_balance += 1
+        else:
+            heapq.heappush(self._due, packet.pts)
+
     def _gaps_before(self, ticks: int | None) -> Iterator[DecodedFrame]:
         """Yields a gap for each picture that was due before this time and never came."""
         started, self._started = self._started, True
         if ticks is None:
+            self._untimed_balance -= 1
             return
         while self._due and self._due[0] <= ticks:
             due = heapq.heappop(self._due)
@@ -95,6 +108,8 @@ class FrameDecoder:
                 continue
             if not started:
                 self.leading_lost += 1
-            elif self._gaps < self.errors:
-                self._gaps += 1
+            elif self.errors == 0:
+                # Where two packets make one picture, a missing one means nothing.
+                self._one_a_packet = False
+            elif self._one_a_packet:
                 yield DecodedFrame(due, None, is_damaged=True)

@@ -36,12 +36,12 @@ _HIDDEN = Disposition.attached_pic | Disposition.timed_thumbnails
 
 @contextmanager
 def opened(
-    upload: Path, file_format: FileFormat, limits: Limits
+    upload: Path, file_format: FileFormat, is_cut: bool = False
 ) -> Iterator[av.container.InputContainer]:
     """Returns a context in which the upload is open for reading.
 
     Raises:
-        VideoError: NOT_A_VIDEO, the file is too damaged to be opened.
+        VideoError: the file is too damaged to be opened, or known to be cut off and for that.
     """
     options = {
         "protocol_whitelist": "file",
@@ -58,6 +58,12 @@ def opened(
     except DECODER_FAULTS as error:
         if isinstance(error, MemoryError):
             raise
+        if is_cut:
+            raise VideoError(
+                "This file is cut off in such a place that it cannot be opened: upload the whole "
+                "file again.",
+                "TRUNCATED",
+            ) from error
         raise VideoError(
             f"This {file_format.title} file is too damaged to be opened: export or download it "
             "again, then upload the new copy.",

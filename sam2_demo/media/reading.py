@@ -85,7 +85,7 @@ def _read_stream(order: Order, file_format: FileFormat) -> Reading:
     if file_format.demuxer == "mov":
         claims = read_claims(order.upload)
         check_claims(claims, order.limits, order.first_frames)
-    with opened(order.upload, file_format, order.limits) as container:
+    with opened(order.upload, file_format, claims.is_cut) as container:
         stream = video_stream(container, order.limits)
         context = stream.codec_context
         check_not_too_large((context.height, context.width), order.limits)
@@ -94,7 +94,9 @@ def _read_stream(order: Order, file_format: FileFormat) -> Reading:
         orientation = _exif_orientation(order.upload) if file_format.is_picture else None
         spooler = FrameSpooler(order, expected, stream.sample_aspect_ratio, orientation)
         spooler.spool(decoder, part=1 if file_format.is_picture else order.first_frames)
-        times = frame_times(spooler.stamps, stream.time_base, stream.guessed_rate)
+        times = frame_times(
+            spooler.stamps, stream.time_base, stream.guessed_rate, file_format.has_times
+        )
         first = next((stamp for stamp in spooler.stamps if stamp is not None), 0)
         start_s = first * (stream.time_base or Fraction(0))
     reading = _reading(spooler, times, has_audio=False)
@@ -152,7 +154,7 @@ def _with_audio(
     length_s = (times.ticks[-1] + times.ticks[-1] // max(1, len(times.ticks) - 1)) * times.time_base
     path = order.folder / AUDIO_FILE
     try:
-        with opened(order.upload, file_format, order.limits) as container:
+        with opened(order.upload, file_format) as container:
             has_audio = spool_audio(container, path, start_s, length_s)
     except DECODER_FAULTS:
         path.unlink(missing_ok=True)
@@ -166,7 +168,7 @@ def _count_packets(order: Order, file_format: FileFormat) -> int | None:
     if file_format.is_picture:
         return 1
     count = 0
-    with opened(order.upload, file_format, order.limits) as container:
+    with opened(order.upload, file_format) as container:
         try:
             for packet in container.demux(video_stream(container, order.limits)):
                 count += packet.size > 0

@@ -33,7 +33,10 @@ class FrameTimes:
 
 
 def frame_times(
-    stamps: Sequence[int | None], time_base: Fraction | None, rate: Fraction | None
+    stamps: Sequence[int | None],
+    time_base: Fraction | None,
+    rate: Fraction | None,
+    expected: bool = True,
 ) -> FrameTimes:
     """Returns rising times for frames with these stamps.
 
@@ -44,14 +47,17 @@ def frame_times(
         stamps: One for each frame, in the stream's time base; None where the file gives none.
         time_base: Seconds of one tick, as the file says.
         rate: Frames per second that the file claims, for even spacing.
+        expected: Whether files of this format carry times; where they do not, frames are spaced
+            evenly unless every stamp is good, and nothing is wrong with that.
     """
     good = _rising(stamps)
     usable = time_base is not None and time_base > 0 and len(good) * 2 > len(stamps)
-    if not usable or time_base is None:
-        return _even(len(stamps), rate)
+    all_good = len(good) == len(stamps)
+    if not usable or time_base is None or not (expected or all_good):
+        return _even(len(stamps), rate, repaired=expected)
     first = stamps[good[0]] or 0
     ticks = [0 if stamp is None else stamp - first for stamp in stamps]
-    if len(good) == len(stamps):
+    if all_good:
         return FrameTimes(tuple(ticks), time_base)
     return _between(ticks, good, time_base, rate)
 
@@ -67,12 +73,12 @@ def _rising(stamps: Sequence[int | None]) -> list[int]:
     return kept
 
 
-def _even(count: int, rate: Fraction | None) -> FrameTimes:
+def _even(count: int, rate: Fraction | None, repaired: bool) -> FrameTimes:
     if rate is None or not 0 < rate <= MAX_RATE:
         rate = DEFAULT_RATE
     rate = rate.limit_denominator(1001)
     step, base = rate.denominator, Fraction(1, rate.numerator)
-    return FrameTimes(tuple(range(0, count * step, step)), base, repaired=True)
+    return FrameTimes(tuple(range(0, count * step, step)), base, repaired)
 
 
 def _between(
