@@ -15,8 +15,13 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from huggingface_hub import hf_hub_download
-from huggingface_hub.errors import EntryNotFoundError
+from huggingface_hub import (
+    get_hf_file_metadata,
+    hf_hub_download,
+    hf_hub_url,
+    try_to_load_from_cache,
+)
+from huggingface_hub.errors import RemoteEntryNotFoundError
 from safetensors import SafetensorError
 from safetensors.torch import load_file
 
@@ -221,31 +226,57 @@ def download(name: str, progress: Progress | None = None) -> Path:
             in damaged.
     """
     files = RELEASED_FILES[name]
-    failure: Exception | None = None
-    for file_name in (files.released, files.converted):
-        try:
-            path = Path(_fetch(files.repository, file_name, progress))
-        except EntryNotFoundError as error:
-            failure = failure or error
-            continue
-        except Sam2DemoError:
-            raise  # a caller's own progress said stop
-        except Exception as error:  # the client passes its transport's errors through
+    try:
+        file_name = _offered(files)
+    except Exception as error:  # the client passes its transport's errors through
+        path = _cached(files)
+        if path is None:
             raise _unreachable(name, error) from error
-        _check_digest(path)
-        return path
-    assert failure is not None
-    raise _unreachable(name, failure) from failure
+    else:
+        path = _fetch(name, files.repository, file_name, progress)
+    _check_digest(path)
+    return path
 
 
-def _fetch(repository: str, file_name: str, progress: Progress | None) -> str:
-    return hf_hub_download(
-        repository,
-        file_name,
-        endpoint=os.environ.get("HF_ENDPOINT"),
-        etag_timeout=HUB_TIMEOUT_S,
-        tqdm_class=None if progress is None else _bar_that_tells(progress),
-    )
+def _offered(files: ReleasedFiles) -> str:
+    """Returns the file that the hub has, the released one by preference; asks once, and briefly."""
+    try:
+        _ask(files.repository, files.released)
+    except RemoteEntryNotFoundError:
+        _ask(files.repository, files.converted)
+        return files.converted
+    return files.released
+
+
+def _ask(repository: str, file_name: str) -> None:
+    url = hf_hub_url(repository, file_name, endpoint=os.environ.get("HF_ENDPOINT"))
+    get_hf_file_metadata(url, timeout=HUB_TIMEOUT_S)
+
+
+def _cached(files: ReleasedFiles) -> Path | None:
+    """Returns the local copy of an earlier download, if there is one."""
+    for file_name in (files.released, files.converted):
+        found = try_to_load_from_cache(files.repository, file_name)
+        if isinstance(found, str):
+            return Path(found)
+    return None
+
+
+def _fetch(name: str, repository: str, file_name: str, progress: Progress | None) -> Path:
+    try:
+        return Path(
+            hf_hub_download(
+                repository,
+                file_name,
+                endpoint=os.environ.get("HF_ENDPOINT"),
+                etag_timeout=HUB_TIMEOUT_S,
+                tqdm_class=None if progress is None else _bar_that_tells(progress),
+            )
+        )
+    except Sam2DemoError:
+        raise  # the caller's own progress said stop
+    except Exception as error:  # the client passes its transport's errors through
+        raise _unreachable(name, error) from error
 
 
 def _bar_that_tells(progress: Progress) -> type:
