@@ -1,0 +1,156 @@
+"""First weights from which a small model learns to point within minutes.
+
+Random queries and keys do not match: a click's token would first have to find out
+where it is. Here queries and keys start with the same projection, so a token
+attends to the place whose position code is like its own, and a frame's embedding
+to the memory of places that look alike.
+
+Source: this project's own measurements; the network is that of arXiv 2408.00714.
+"""
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+from sam2_demo.model.attention import Attention
+from sam2_demo.model.memory_attention import MemoryAttentionLayer
+from sam2_demo.model.memory_encoder import ConvNextBlock, MemoryEncoder
+from sam2_demo.model.sam2 import Sam2
+from sam2_demo.model.two_way_transformer import TwoWayBlock, TwoWayTransformer
+
+
+@dataclass(frozen=True)
+class InitialisationOptions:
+    """How the first weights are drawn.
+
+    Attributes:
+        pointing: Factor of the shared projection in the mask decoder; 0 leaves it random.
+        matching: Factor of the shared projection in memory attention; 0 leaves it random.
+        embedding_std: Standard deviation of learned tokens and prompt embeddings.
+        picture_std: Standard deviation of the image embedding at first. Position codes have 0.7:
+            an embedding that is much larger drowns them, and no click is heard.
+        background_logit: How far below zero the logits of the first masks lie. Were they at zero,
+            the first steps would push every weight the same way to empty the masks, and what a
+            click says would be lost on the way.
+        layer_scale: First value of the layer scale in the memory encoder.
+    """
+
+    pointing: float = 2.0
+    matching: float = 1.0
+    embedding_std: float = 0.5
+    picture_std: float = 0.5
+    layer_scale: float = 0.1
+    background_logit: float = 2.5
+
+
+@torch.no_grad()
+def initialise(model: Sam2, options: InitialisationOptions, seed: int = 0) -> None:
+    """Draws the weights of a new model, in place; the same seed draws the same weights."""
+    generator = torch.Generator().manual_seed(seed)
+    for module in model.modules():
+        if isinstance(module, nn.Linear | nn.Conv2d | nn.ConvTranspose2d):
+            _fan_in(module.weight, module.bias, generator)
+        elif isinstance(module, nn.Embedding):
+            module.weight.normal_(0.0, options.embedding_std, generator=generator)
+        elif isinstance(module, ConvNextBlock):
+            module.gamma.fill_(options.layer_scale)
+    model.sam_prompt_encoder.pe_layer.positional_encoding_gaussian_matrix.normal_(
+        generator=generator
+    )
+    for parameter in (
+        model.maskmem_tpos_enc,
+        model.no_mem_embed,
+        model.no_obj_ptr,
+        model.image_encoder.trunk.pos_embed,
+        model.image_encoder.trunk.pos_embed_window,
+    ):
+        parameter.normal_(0.0, 0.02, generator=generator)
+    _start_with_background(model, options.background_logit)
+    _calibrate(model, options.picture_std, generator)
+    if options.pointing > 0:
+        _tie_pointing(model, options.pointing, generator)
+    if options.matching > 0:
+        _tie_matching(model, options.matching, generator)
+
+
+def _fan_in(weight: Tensor, bias: Tensor | None, generator: torch.Generator) -> None:
+    """Draws a layer's weights so that its results are about as large as what comes in."""
+    inputs = weight[0].numel()
+    weight.normal_(0.0, inputs**-0.5 * 0.6, generator=generator)
+    if bias is not None:
+        bias.zero_()
+
+
+def _start_with_background(model: Sam2, logit: float) -> None:
+    """Keeps one channel of the upscaled picture constant, and lets every mask subtract it."""
+    decoder = model.sam_mask_decoder
+    last = decoder.output_upscaling[3]
+    last.weight[:, 0] = 0.0
+    last.bias[0] = 1.5
+    decoder.conv_s0.weight[0] = 0.0
+    for brush in decoder.output_hypernetworks_mlps:
+        final = brush.layers[-1]
+        final.weight[0] = 0.0
+        final.bias[0] = -logit / 1.4  # what is left of 1.5 after GELU
+
+
+def _calibrate(model: Sam2, std: float, generator: torch.Generator) -> None:
+    """Scales the pyramid's projections so that its levels have this standard deviation.
+
+    Measured on coloured noise of several grains, which is as varied as pictures are.
+    """
+    size = model.config.image_size
+    grains = [
+        functional.interpolate(
+            torch.randn(2, 3, side, side, generator=generator), size=(size, size), mode="bicubic"
+        )
+        for side in (4, 8, 16, 32)
+    ]
+    stages = model.image_encoder.trunk(torch.cat(grains))
+    for lateral, stage in zip(reversed(model.image_encoder.neck.convs), stages, strict=True):
+        lateral.conv.weight.mul_(std / lateral(stage).std())
+
+
+def _orthogonal(rows: int, columns: int, generator: torch.Generator) -> Tensor:
+    """Returns a random matrix whose rows, or columns if they are fewer, are orthonormal."""
+    wide = torch.randn(max(rows, columns), min(rows, columns), generator=generator)
+    basis, _ = torch.linalg.qr(wide)
+    return basis if rows >= columns else basis.T
+
+
+def _tie_pointing(model: Sam2, gain: float, generator: torch.Generator) -> None:
+    """Gives queries and keys between tokens and picture the same projection."""
+    attentions: list[Attention] = []
+    for module in model.sam_mask_decoder.modules():
+        if isinstance(module, TwoWayBlock):
+            attentions += [module.cross_attn_token_to_image, module.cross_attn_image_to_token]
+        elif isinstance(module, TwoWayTransformer):
+            attentions.append(module.final_attn_token_to_image)
+    for attention in attentions:
+        inner, channels = attention.q_proj.weight.shape
+        shared = gain * _orthogonal(inner, channels, generator)
+        attention.q_proj.weight.copy_(shared)
+        attention.k_proj.weight.copy_(shared)
+
+
+def _tie_matching(model: Sam2, gain: float, generator: torch.Generator) -> None:
+    """Lets memory attention's queries meet the keys that their own picture would have made.
+
+    A memory is the embedding narrowed by an orthonormal matrix (plus the mask); the query is
+    narrowed by the same one, in the first of the inner channels.
+    """
+    encoder: MemoryEncoder = model.memory_encoder
+    narrow, channels = encoder.out_proj.weight.shape[:2]
+    projection = _orthogonal(channels, channels, generator)
+    narrowing = _orthogonal(narrow, channels, generator)
+    encoder.pix_feat_proj.weight.copy_(projection[:, :, None, None])
+    encoder.out_proj.weight.copy_(narrowing[:, :, None, None])
+    for layer in model.memory_attention.layers:
+        assert isinstance(layer, MemoryAttentionLayer)
+        attention = layer.cross_attn_image
+        inner = attention.q_proj.weight.shape[0]
+        spread = _orthogonal(inner, narrow, generator)
+        attention.k_proj.weight.copy_(gain * spread)
+        attention.q_proj.weight.copy_(gain * spread @ narrowing @ projection)

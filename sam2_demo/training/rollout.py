@@ -1,0 +1,264 @@
+"""One differentiable pass over a batch of short clips: prompt, correct, track, and what it costs.
+
+Every frame is encoded once; all objects of all clips go through the rest in one batch.
+
+Source: section 4 and appendix D.2 of arXiv 2408.00714.
+"""
+
+from collections.abc import Generator, Iterator
+from contextlib import AbstractContextManager, nullcontext
+from dataclasses import dataclass, field
+from typing import NamedTuple, Protocol
+
+import torch
+from jaxtyping import Bool, Float
+from torch import Tensor
+from torch.nn import functional
+
+from sam2_demo.inference.memory_rule import attended_frames
+from sam2_demo.model.prompt_encoder import PromptTensors
+from sam2_demo.model.sam2 import ImageFeatures, MaskPrediction, MemoryBank, Sam2
+from sam2_demo.training import prompt_simulation as simulation
+from sam2_demo.training.losses import Losses, LossWeights, prediction_losses
+from sam2_demo.training.prompt_simulation import PointPrompts, PromptKind
+
+MASK_STRIDE = 4
+LARGEST_PROMPT_LOGIT = 32.0
+"""Mask logits fed back to the decoder are kept within this."""
+
+
+@dataclass(frozen=True)
+class RolloutOptions:
+    """How a clip is prompted.
+
+    Attributes:
+        prompted_frames: Most frames of a clip that get prompts.
+        corrections: Rounds of correcting clicks on a prompted frame (not where a mask was given).
+        redraw_masks: Whether the decoder is also judged on drawing a mask that was given. It learns
+            this within minutes, and from it how a mask is drawn at all.
+        kinds: Shares of objects first prompted by mask, click and box.
+        weights: Weights of the losses.
+    """
+
+    prompted_frames: int = 2
+    corrections: int = 1
+    redraw_masks: bool = False
+    kinds: tuple[float, float, float] = simulation.KIND_PROBABILITIES
+    weights: LossWeights = field(default_factory=LossWeights)
+
+
+class Answer(NamedTuple):
+    """The losses of some objects on one frame, and on what kind of answer they fell.
+
+    Attributes:
+        kind: ``"mask"``, ``"click"``, ``"box"``, ``"corrected"`` or ``"tracked"``.
+        losses: One row for each object.
+        visible: Whether the object is in the picture.
+    """
+
+    kind: str
+    losses: Losses
+    visible: Bool[Tensor, "objects"]
+
+
+class Stopwatch(Protocol):
+    """Measures where the time goes."""
+
+    def __call__(self, part: str) -> AbstractContextManager[None]: ...
+
+
+def untimed(part: str) -> AbstractContextManager[None]:
+    """Returns a context that measures nothing."""
+    return nullcontext()
+
+
+class _Remembered(NamedTuple):
+    memory: Tensor
+    pointer: Tensor
+
+
+def rollout(
+    model: Sam2,
+    pixels: Float[Tensor, "clips frames 3 size size"],
+    masks: Bool[Tensor, "clips frames objects size size"],
+    options: RolloutOptions,
+    generator: torch.Generator,
+    stopwatch: Stopwatch = untimed,
+) -> list[Answer]:
+    """Returns the losses of every answer that the model gave on the clips.
+
+    Args:
+        model: In training mode.
+        pixels: Normalised frames.
+        masks: The visible part of each object; every object must be visible on the first frame.
+        options: How the clips are prompted.
+        generator: Draws the prompts.
+        stopwatch: Measures encoding and decoding.
+    """
+    with stopwatch("encode"):
+        features = model.encode_image(pixels.flatten(0, 1))
+    with stopwatch("decode"):
+        return list(_ClipBatch(model, features, masks, options, generator).answers())
+
+
+def mean_loss(answers: list[Answer]) -> Float[Tensor, ""]:
+    """Returns the loss averaged over all answers and objects."""
+    return torch.cat([answer.losses.total for answer in answers]).mean()
+
+
+class _ClipBatch:
+    """A batch of clips on its way through the model."""
+
+    def __init__(
+        self,
+        model: Sam2,
+        features: ImageFeatures,
+        masks: Bool[Tensor, "clips frames objects size size"],
+        options: RolloutOptions,
+        generator: torch.Generator,
+    ) -> None:
+        self.model, self.options, self.generator = model, options, generator
+        self.clips, self.frame_count, self.objects = masks.shape[:3]
+        self.features = ImageFeatures(
+            *(level.unflatten(0, (self.clips, self.frame_count)) for level in features)
+        )
+        by_frame = masks.transpose(0, 1).flatten(1, 2)
+        self.masks = by_frame
+        self.truth = functional.avg_pool2d(by_frame.float(), MASK_STRIDE)
+        self.remembered: dict[int, _Remembered] = {}
+
+    def answers(self) -> Iterator[Answer]:
+        """Yields the answers: prompted frames first, then the others in the order of time."""
+        self.prompted = simulation.draw_prompted_frames(
+            self.frame_count, self.options.prompted_frames, self.generator
+        )
+        # One kind for the batch: one pass of the decoder then serves all objects.
+        kind = PromptKind(int(simulation.draw_kinds(1, self.generator, self.options.kinds)))
+        last = self.frame_count - 1
+        for frame in self.prompted:
+            prediction = yield from self._answer_prompts(frame, kind)
+            if last > 0:
+                self.remembered[frame] = self._remember(frame, prediction, is_prompted=True)
+        for frame in range(self.frame_count):
+            if frame in self.prompted:
+                continue
+            prediction = yield from self._track(frame)
+            if frame < last:
+                self.remembered[frame] = self._remember(frame, prediction, is_prompted=False)
+
+    def _frame_features(self, frame: int) -> ImageFeatures:
+        """Returns a frame's features, repeated for each object."""
+        return ImageFeatures(
+            *(level[:, frame].repeat_interleave(self.objects, dim=0) for level in self.features)
+        )
+
+    def _answer_prompts(
+        self, frame: int, kind: PromptKind
+    ) -> Generator[Answer, None, MaskPrediction]:
+        """Yields the answers to prompts on one frame; returns the last one."""
+        features = self._frame_features(frame)
+        if kind != PromptKind.MASK:
+            return (yield from self._answer_points(frame, features, kind))
+        prediction = self.model.decode_mask(features, self.masks[frame][:, None].float())
+        if self.options.redraw_masks:
+            yield self._redraw(frame, features, prediction)
+        return prediction
+
+    def _redraw(self, frame: int, features: ImageFeatures, given: MaskPrediction) -> Answer:
+        """Returns the answer of the decoder to a mask that was given."""
+        prompts = PromptTensors.none(len(given.pointer), given.pointer.device)
+        prediction = self.model.decode(
+            self.model.condition(features.stride16, None),
+            features,
+            prompts._replace(mask_logits=given.mask_logits),
+            multimask=False,
+        )
+        return self._judge("mask", prediction, self.truth[frame])
+
+    def _answer_points(
+        self, frame: int, features: ImageFeatures, kind: PromptKind
+    ) -> Generator[Answer, None, MaskPrediction]:
+        """Yields the answers to a click or box and its corrections; returns the last one."""
+        conditioned = self.model.condition(features.stride16, None)
+        masks, truth = self.masks[frame], self.truth[frame]
+        prompts = simulation.draw_first_points(
+            masks, torch.full((len(masks),), int(kind)), self.generator
+        )
+        if kind == PromptKind.CLICK:  # the second point only pads the rows to the length of boxes
+            prompts = PointPrompts(prompts.points[:, :1], prompts.labels[:, :1])
+        previous: Tensor | None = None
+        for correction in range(1 + self.options.corrections):
+            if previous is not None:
+                prompts = prompts.joined(self._correct(masks, previous))
+            prediction = self.model.decode(
+                conditioned,
+                features,
+                # The prompt encoder takes a pixel's number and adds the half to its centre.
+                PromptTensors(prompts.points - 0.5, prompts.labels, previous),
+                multimask=prompts.points.shape[1] == 1,
+            )
+            yield self._judge("corrected" if correction else kind.name.lower(), prediction, truth)
+            prediction = prediction.best()
+            previous = prediction.mask_logits.detach()
+            previous = previous.clamp(-LARGEST_PROMPT_LOGIT, LARGEST_PROMPT_LOGIT)
+        return prediction
+
+    @torch.no_grad()
+    def _correct(
+        self,
+        masks: Bool[Tensor, "objects size size"],
+        mask_logits: Float[Tensor, "objects 1 height width"],
+    ) -> PointPrompts:
+        """Returns a click for each object where the mask so far is wrong."""
+        enlarged = functional.interpolate(mask_logits, scale_factor=MASK_STRIDE, mode="bilinear")
+        return simulation.draw_corrections(masks, enlarged[:, 0] > 0, self.generator)
+
+    def _track(self, frame: int) -> Generator[Answer, None, MaskPrediction]:
+        """Yields the answer on a frame without prompts; returns the best mask of each object."""
+        features = self._frame_features(frame)
+        conditioned = self.model.condition(features.stride16, self._bank(frame))
+        nothing = PromptTensors.none(len(conditioned), conditioned.device)
+        prediction = self.model.decode(conditioned, features, nothing, multimask=True)
+        yield self._judge("tracked", prediction, self.truth[frame])
+        return prediction.best()
+
+    def _judge(
+        self, kind: str, prediction: MaskPrediction, truth: Float[Tensor, "objects height width"]
+    ) -> Answer:
+        losses = prediction_losses(
+            prediction.mask_logits,
+            prediction.ious,
+            prediction.object_score_logits,
+            truth,
+            self.options.weights,
+        )
+        return Answer(kind, losses, (truth > 0.5).flatten(1).any(dim=1))
+
+    def _remember(self, frame: int, prediction: MaskPrediction, is_prompted: bool) -> _Remembered:
+        memory = self.model.encode_memory(
+            self._frame_features(frame),
+            prediction.visible_logits(),
+            prediction.object_score_logits,
+            is_prompted,
+        )
+        return _Remembered(memory, prediction.pointer)
+
+    def _bank(self, frame: int) -> MemoryBank:
+        """Returns what the objects remember on this frame."""
+        config = self.model.config.memory
+        attended = attended_frames(
+            frame,
+            tuple(self.prompted),
+            self.remembered,
+            step=1,
+            memory_frames=config.frames,
+            pointer_frames=config.pointers,
+        )
+        count = self.clips * self.objects
+        return MemoryBank(
+            torch.stack([self.remembered[f].memory for f, _ in attended.memories], dim=1),
+            torch.tensor([age for _, age in attended.memories]).expand(count, -1),
+            torch.stack([self.remembered[f].pointer for f, _ in attended.pointers], dim=1),
+            torch.tensor([age for _, age in attended.pointers]).expand(count, -1),
+            max(1, min(self.frame_count, config.pointers) - 1),
+        )
