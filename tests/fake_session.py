@@ -9,8 +9,9 @@ from sam2_demo.core.errors import PromptError
 from sam2_demo.core.frames import FrameSource
 from sam2_demo.core.masks import EncodedMask
 from sam2_demo.core.prompts import FramePrompt
-from sam2_demo.inference.session import FrameMasks, ObjectMask, VideoSession
-from sam2_demo.inference.track import Direction
+from sam2_demo.inference.propagation import Direction
+from sam2_demo.inference.session import VideoSession
+from sam2_demo.inference.track import FrameMasks, ObjectMask
 
 RADIUS_SHARE = 0.12
 DRIFT_PX = 2

@@ -15,8 +15,9 @@ from sam2_demo.core.frames import ArrayFrames
 from sam2_demo.core.masks import EncodedMask
 from sam2_demo.core.prompts import FramePrompt, Point
 from sam2_demo.inference.image_predictor import ImagePredictor
-from sam2_demo.inference.session import FrameMasks, SessionOptions, VideoSession
-from sam2_demo.inference.track import Direction
+from sam2_demo.inference.propagation import Direction
+from sam2_demo.inference.session import SessionOptions, VideoSession
+from sam2_demo.inference.track import FrameMasks
 from sam2_demo.inference.tracker import TrackerOptions
 
 IMAGE_TOLERANCE = 1e-4

@@ -13,8 +13,9 @@ from sam2_demo.core.frames import ArrayFrames
 from sam2_demo.core.masks import EncodedMask
 from sam2_demo.core.prompts import FramePrompt, Point
 from sam2_demo.inference.byte_cache import Budget
-from sam2_demo.inference.session import FrameMasks, SessionOptions, VideoSession
-from sam2_demo.inference.track import Direction
+from sam2_demo.inference.propagation import Direction
+from sam2_demo.inference.session import SessionOptions, VideoSession
+from sam2_demo.inference.track import FrameMasks
 from sam2_demo.inference.tracker import TrackerOptions
 from sam2_demo.model.sam2 import ImageFeatures, Sam2
 
@@ -108,7 +109,7 @@ def test_closing_the_iterator_stops_it_too(session: VideoSession) -> None:
     next(running)
     with pytest.raises(PromptError, match="stop that first"):
         session.set_prompt(1, 1, CLICK)
-    running.close()  # type: ignore[attr-defined]
+    running.close()
     session.set_prompt(1, 1, CLICK)
 
 

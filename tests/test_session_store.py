@@ -14,8 +14,8 @@ from sam2_demo.core.masks import EncodedMask
 from sam2_demo.core.prompts import FramePrompt, Point
 from sam2_demo.inference.journal import Journal
 from sam2_demo.inference.open_video import OpenVideo
+from sam2_demo.inference.propagation import Direction
 from sam2_demo.inference.session_store import SessionStore, StoreLimits
-from sam2_demo.inference.track import Direction
 
 CLICK = FramePrompt(points=(Point(20, 20),))
 
@@ -25,7 +25,7 @@ def filled(token: str, folder: Path, delay_s: float = 0.0, frames: int = 6) -> O
     return OpenVideo(token, folder, video, FakeSession(video, delay_s), "fake")
 
 
-@pytest.fixture()
+@pytest.fixture
 def store(tmp_path: Path) -> Iterator[SessionStore]:
     store = SessionStore(tmp_path / "videos", StoreLimits(max_videos=2))
     yield store

@@ -15,8 +15,9 @@ from typing import cast
 from sam2_demo.core.errors import SessionExpired
 from sam2_demo.core.prompts import FramePrompt
 from sam2_demo.inference.journal import Journal
-from sam2_demo.inference.session import FrameMasks, VideoSession
-from sam2_demo.inference.track import Direction
+from sam2_demo.inference.propagation import Direction
+from sam2_demo.inference.session import VideoSession
+from sam2_demo.inference.track import FrameMasks
 from sam2_demo.media.video import Video
 
 MAX_NAME_LENGTH = 80

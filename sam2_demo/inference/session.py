@@ -9,7 +9,7 @@ Source: arXiv 2408.00714, §3 (promptable visual segmentation) and §4.
 
 import threading
 from collections import deque
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Generator, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, field
 
@@ -18,34 +18,11 @@ from jaxtyping import Float
 
 from sam2_demo.core.errors import PromptError
 from sam2_demo.core.frames import FrameSource
-from sam2_demo.core.masks import EncodedMask
 from sam2_demo.core.prompts import FramePrompt
-from sam2_demo.inference.track import Answer, Direction, PromptedFrame, Track
+from sam2_demo.inference.propagation import Direction, Step, planned_steps
+from sam2_demo.inference.track import Answer, FrameMasks, PromptedFrame, Track
 from sam2_demo.inference.tracker import Tracker, TrackerOptions
 from sam2_demo.model.sam2 import Sam2
-
-
-@dataclass(frozen=True, slots=True)
-class ObjectMask:
-    """One object's mask on one frame and how sure the model is of it.
-
-    Attributes:
-        mask: The mask at the size of the video.
-        iou: Predicted IoU with what was meant, in [0, 1].
-        object_score_logits: Positive where the object is in the picture.
-    """
-
-    mask: EncodedMask
-    iou: float
-    object_score_logits: float
-
-
-@dataclass(frozen=True, slots=True)
-class FrameMasks:
-    """The masks of one frame, by object id."""
-
-    frame_index: int
-    objects: Mapping[int, ObjectMask]
 
 
 @dataclass(frozen=True)
@@ -217,7 +194,7 @@ class VideoSession:
                 for object_id, track in self._tracks.items()
                 if frame_index in track.answers
             }
-        return _frame_masks(frame_index, found)
+        return FrameMasks.of(frame_index, found)
 
     def mask_logits(
         self, frame_index: int, object_id: int
@@ -257,7 +234,7 @@ class VideoSession:
         direction: Direction = Direction.FORWARD,
         end: int | None = None,
         stop: Callable[[], bool] | None = None,
-    ) -> Iterator[FrameMasks]:
+    ) -> Generator[FrameMasks, None, None]:
         """Yields each frame's masks as all prompted objects are tracked through the video.
 
         Closing the iterator stops it, and so does ``stop``; what was tracked stays, and the whole
@@ -273,7 +250,12 @@ class VideoSession:
             PromptError: nothing was prompted yet, or there is no such frame.
         """
         with self._change():
-            return self._propagate(self._plan(start, direction, end), stop)
+            first = self._first_frame(direction) if start is None else start
+            for frame_index in (first, end):
+                if frame_index is not None:
+                    self._check_frame(frame_index)
+            steps = planned_steps(first, direction, end, len(self.frames))
+            return self._propagate(steps, stop)
 
     def close(self) -> None:
         """Frees all that the session holds; it cannot be used afterwards."""
@@ -283,8 +265,8 @@ class VideoSession:
             self._tracker.clear()
 
     def _propagate(
-        self, steps: list[tuple[int, int]], stop: Callable[[], bool] | None
-    ) -> Iterator[FrameMasks]:
+        self, steps: Sequence[Step], stop: Callable[[], bool] | None
+    ) -> Generator[FrameMasks, None, None]:
         with self._change():
             self._remember()
             self._is_propagating = True
@@ -298,32 +280,19 @@ class VideoSession:
                         track = self._tracks[object_id]
                         track.answers[frame_index] = answer
                         track.steps[frame_index] = step
-                yield _frame_masks(frame_index, answers)
+                yield FrameMasks.of(frame_index, answers)
         finally:
             self._is_propagating = False
 
-    def _plan(
-        self, start: int | None, direction: Direction, end: int | None
-    ) -> list[tuple[int, int]]:
-        """Returns (frame index, step) of all frames to be tracked, in order."""
+    def _first_frame(self, direction: Direction) -> int:
+        """Returns the first prompted frame, or the last one when going backward."""
         prompted = {frame for track in self._tracks.values() for frame in track.conditioning}
         if not prompted:
             raise PromptError(
                 "there is nothing to propagate yet: click on an object or draw a box first",
                 "NO_PROMPT",
             )
-        is_backward = direction is Direction.BACKWARD
-        first = (max(prompted) if is_backward else min(prompted)) if start is None else start
-        self._check_frame(first)
-        if end is not None:
-            self._check_frame(end)
-        last = len(self.frames) - 1
-        if direction is Direction.BOTH:
-            forward = [(frame, 1) for frame in range(first, last + 1)]
-            return forward + [(frame, -1) for frame in range(first - 1, -1, -1)]
-        if is_backward:
-            return [(frame, -1) for frame in range(first, (end or 0) - 1, -1)]
-        return [(frame, 1) for frame in range(first, (last if end is None else end) + 1)]
+        return max(prompted) if direction is Direction.BACKWARD else min(prompted)
 
     def _answer_prompt(self, track: Track, frame_index: int, prompt: FramePrompt) -> None:
         """Answers a prompt and enters prompt and answer into the track."""
@@ -390,14 +359,4 @@ def _extends(prompt: FramePrompt, before: FramePrompt) -> bool:
         prompt.box_xyxy == before.box_xyxy
         and prompt.mask == before.mask
         and prompt.points[: len(before.points)] == before.points
-    )
-
-
-def _frame_masks(frame_index: int, answers: Mapping[int, Answer]) -> FrameMasks:
-    return FrameMasks(
-        frame_index,
-        {
-            object_id: ObjectMask(answer.mask, answer.iou, answer.object_score_logits)
-            for object_id, answer in answers.items()
-        },
     )

@@ -1,6 +1,9 @@
-"""One object's prompts and answers; everything else a session holds can be made again from them."""
+"""One object's prompts and answers, and what a person is told of them.
 
-import enum
+Everything else that a session holds can be made again from its tracks.
+"""
+
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
@@ -9,14 +12,6 @@ from torch import Tensor
 
 from sam2_demo.core.masks import EncodedMask
 from sam2_demo.core.prompts import FramePrompt
-
-
-class Direction(enum.Enum):
-    """Which way masks are propagated through the video."""
-
-    FORWARD = "forward"
-    BACKWARD = "backward"
-    BOTH = "both"
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -36,6 +31,40 @@ class Answer:
     object_score_logits: float
     pointer: Float[Tensor, " channels"]
     is_prompted: bool
+
+
+@dataclass(frozen=True, slots=True)
+class ObjectMask:
+    """One object's mask on one frame and how sure the model is of it.
+
+    Attributes:
+        mask: The mask at the size of the video.
+        iou: Predicted IoU with what was meant, in [0, 1].
+        object_score_logits: Positive where the object is in the picture.
+    """
+
+    mask: EncodedMask
+    iou: float
+    object_score_logits: float
+
+
+@dataclass(frozen=True, slots=True)
+class FrameMasks:
+    """The masks of one frame, by object id."""
+
+    frame_index: int
+    objects: Mapping[int, ObjectMask]
+
+    @classmethod
+    def of(cls, frame_index: int, answers: Mapping[int, Answer]) -> "FrameMasks":
+        """Returns what a person is told of the answers of one frame."""
+        return cls(
+            frame_index,
+            {
+                object_id: ObjectMask(answer.mask, answer.iou, answer.object_score_logits)
+                for object_id, answer in answers.items()
+            },
+        )
 
 
 class PromptedFrame(NamedTuple):

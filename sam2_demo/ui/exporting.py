@@ -8,7 +8,7 @@ from pathlib import Path
 from sam2_demo.core.errors import InputError, PromptError
 from sam2_demo.core.masks import EncodedMask
 from sam2_demo.inference.open_video import OpenVideo
-from sam2_demo.inference.session import FrameMasks
+from sam2_demo.inference.track import FrameMasks
 from sam2_demo.media.mask_files import MaskScore, write_coco_json, write_palette_zip
 from sam2_demo.media.overlay_video import write_overlay
 from sam2_demo.media.whole_files import ExportProgress

@@ -16,7 +16,7 @@ from starlette.routing import Mount, Route
 
 from sam2_demo.core.errors import InputError
 from sam2_demo.inference.open_video import OpenVideo
-from sam2_demo.inference.session import FrameMasks
+from sam2_demo.inference.track import FrameMasks
 from sam2_demo.ui.app_state import AppState
 from sam2_demo.ui.exporting import export_kind, exporting
 from sam2_demo.ui.messages import explain

@@ -5,7 +5,7 @@ from contextlib import closing
 
 from sam2_demo.core.errors import PromptError
 from sam2_demo.inference.open_video import OpenVideo
-from sam2_demo.inference.track import Direction
+from sam2_demo.inference.propagation import Direction
 from sam2_demo.ui.app_state import AppState
 from sam2_demo.ui.streams import Report, Stopped, Work, waiting_report
 from sam2_demo.ui.wire import Fields, direction_in, frame_index_in, frame_json

@@ -8,8 +8,8 @@ from typing import Any
 from sam2_demo.core.errors import InputError, PromptError
 from sam2_demo.core.prompts import FramePrompt, Point
 from sam2_demo.inference.open_video import MAX_NAME_LENGTH, OpenVideo
-from sam2_demo.inference.session import FrameMasks
-from sam2_demo.inference.track import Direction
+from sam2_demo.inference.propagation import Direction
+from sam2_demo.inference.track import FrameMasks
 from sam2_demo.ui.app_state import AppState
 
 MAX_BODY_BYTES = 64 * 1024
