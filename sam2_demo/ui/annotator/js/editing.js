@@ -16,8 +16,7 @@ class Editing {
     this.chain = this.chain.then(async () => {
       try {
         const answer = await postJson(`videos/${project.video.token}/${path}`, makeFields());
-        if (this.waiting > 1) delete answer.prompts; // newer ones are on their way
-        project.read(answer);
+        project.read(answer, this.waiting > 1);
         return answer;
       } catch (error) {
         if (project === this.app.project) {

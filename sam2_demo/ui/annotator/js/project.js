@@ -62,21 +62,25 @@ class Project {
       [...this.masks.values()].some((objects) => objects.has(id));
   }
 
-  /** Takes in an answer; what a newer answer has said already is left alone. */
-  read(answer) {
+  /**
+   * Takes in an answer; what a newer answer has said already is left alone.
+   * With `keepPrompts` the page's own prompts stay, because newer ones are on their way.
+   */
+  read(answer, keepPrompts = false) {
     for (const [frame, objects] of answer.frames || []) {
       if ((this.frameSequence.get(frame) || 0) > answer.sequence) continue;
       this.frameSequence.set(frame, answer.sequence);
       this.masks.set(frame, new Map(objects.map(
         ([id, counts, iou, score]) => [id, { counts, iou, score, area: areaOf(counts) }])));
     }
-    if (answer.prompts) this.readPrompts(answer.prompts, answer.sequence);
+    if (answer.prompts) this.readPrompts(answer.prompts, answer.sequence, keepPrompts);
   }
 
-  readPrompts(rows, sequence) {
+  readPrompts(rows, sequence, keepPrompts = false) {
     if (sequence < this.promptSequence) return;
     this.promptSequence = sequence;
     this.confirmed = rows;
+    if (keepPrompts) return;
     this.prompts = new Map(rows.map(([object, frame, points, box]) =>
       [`${object}:${frame}`, { object, frame, points, box }]));
     for (const [object] of rows) this.addObject(object, '');
