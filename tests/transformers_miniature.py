@@ -91,6 +91,8 @@ def _lively(model: Any, seed: int) -> Any:
                 weights.copy_(noise / max(1, weights[0].numel()) ** 0.5)
             else:
                 weights.add_(0.1 * noise)
+        # Objects are there: the branch without them would hide everything else.
+        model.mask_decoder.pred_obj_score_head.proj_out.bias.fill_(2.0)
         # One table in the released models, of which the library keeps two copies.
         places = torch.randn(2, WIDTH // 2, generator=generator)
         model.shared_image_embedding.positional_embedding.copy_(places)

@@ -10,7 +10,7 @@ import time
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from statistics import fmean
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 import numpy as np
 from jaxtyping import Bool
@@ -21,9 +21,10 @@ from sam2_demo.data.davis import DavisClip
 from sam2_demo.evaluation.measures import contour_accuracy, region_similarity
 
 Masks = Mapping[int, Bool[np.ndarray, "height width"]]
-"""One mask for each object_id; an object that is not visible may be left out."""
+"""One mask for each object_id; an object left out counts as an empty mask."""
 
 
+@runtime_checkable
 class Segmenter(Protocol):
     """Whatever can carry the first frame's objects through a video."""
 
@@ -77,8 +78,7 @@ def score_clip(
         progress: Told 1 after every frame.
 
     Raises:
-        InputError: the clip is too short, its first frame shows no object, or the segmenter did
-            not answer for every frame.
+        InputError: the clip is too short, or its first frame shows no object.
     """
     first_masks = clip.true_masks(0)
     if len(clip) < 3 or not first_masks:
@@ -93,7 +93,7 @@ def score_clip(
     answers = segmenter.segment(clip, first_masks)
     for frame_index in range(len(clip)):
         start_s = time.perf_counter()
-        predicted = next(answers)
+        predicted = next(answers, {})
         elapsed_s += time.perf_counter() - start_s
         if 0 < frame_index < len(clip) - 1:
             _compare(predicted, clip.true_masks(frame_index), clip.size_hw, region, contour)
@@ -118,7 +118,7 @@ def _compare(
     region: Mapping[int, list[float]],
     contour: Mapping[int, list[float]],
 ) -> None:
-    """Appends one frame's J and F of each object; an object left out counts as an empty mask."""
+    """Appends one frame's J and F of each object."""
     nothing = np.zeros(size_hw, dtype=bool)
     for object_id in region:
         pair = predicted.get(object_id, nothing), truth.get(object_id, nothing)
