@@ -159,11 +159,14 @@ RELEASED: dict[str, Sam2Config] = {
 """The eight released models by name, ``"sam2-hiera-tiny"`` to ``"sam2.1-hiera-large"``."""
 
 EMBEDDED = Sam2Config(
-    ImageEncoderConfig(32, 1, (1, 2, 5, 2), (5, 7), windows=(8, 8, 8, 8), position_grid=8),
-    image_size=256,
+    ImageEncoderConfig(32, 1, (1, 2, 5, 2), (5, 7, 9), windows=(8, 8, 4, 4), position_grid=8),
+    image_size=192,
     width=128,
     mask_decoder=MaskDecoderConfig(heads=4, feed_forward=512, iou_hidden=128),
-    memory=MemoryConfig(layers=2, feed_forward=512, dropout=0.0),
+    # As many memories as the clips that it is trained on have frames, and no times on pointers,
+    # which such clips cannot teach.
+    memory=MemoryConfig(frames=5, pointers=5, layers=2, feed_forward=512, dropout=0.0),
+    pointer_positions=False,
 )
 """The model that ships with the project: small enough to be trained and used on a laptop."""
 

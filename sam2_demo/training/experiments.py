@@ -19,6 +19,7 @@ from sam2_demo.model.config import (
     Sam2Config,
 )
 from sam2_demo.training.initialisation import InitialisationOptions
+from sam2_demo.training.losses import LossWeights
 from sam2_demo.training.rollout import RolloutOptions
 
 
@@ -109,12 +110,35 @@ _MINIATURE = Sam2Config(
     memory=MemoryConfig(width=32, frames=3, pointers=3, layers=1, feed_forward=128, dropout=0.0),
 )
 
+_SHARPER = LossWeights(dice=4.0)
+"""Small objects are lost in the focal loss, which counts pixels; more dice finds them sooner."""
+
 EXPERIMENTS: dict[str, Experiment] = {
     "embedded": Experiment(
         stages=(
-            Stage(share=1.0, image_size=128, clips=32),
-            Stage(share=1.0, image_size=192, clips=16, scale=(0.2, 0.7)),
-            Stage(share=4.0, image_size=256, clips=4, frames=5, scale=(0.15, 0.7)),
+            Stage(
+                share=0.18,
+                image_size=128,
+                clips=24,
+                scale=(0.4, 0.9),
+                rollout=RolloutOptions(kinds=(0.3, 0.35, 0.35), weights=_SHARPER),
+            ),
+            Stage(
+                share=0.32,
+                image_size=128,
+                clips=8,
+                frames=3,
+                scale=(0.25, 0.8),
+                rollout=RolloutOptions(prompted_frames=1, weights=_SHARPER),
+            ),
+            Stage(
+                share=0.5,
+                image_size=192,
+                clips=4,
+                frames=5,
+                scale=(0.2, 0.7),
+                rollout=RolloutOptions(weights=_SHARPER),
+            ),
         ),
         minutes=65.0,
     ),

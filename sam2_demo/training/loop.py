@@ -25,6 +25,7 @@ from jaxtyping import Float
 from torch import Tensor, nn
 from tqdm import tqdm
 
+from sam2_demo.model.checkpoints import save_checkpoint
 from sam2_demo.model.config import resized
 from sam2_demo.model.sam2 import Sam2
 from sam2_demo.training.batches import ClipSource, compose_batch
@@ -101,7 +102,10 @@ class Trainer:
         self.save()
 
     def save(self) -> None:
-        """Writes everything that is needed to go on into ``resume.pt``, whole or not at all."""
+        """Writes ``resume.pt``, from which a run goes on, and ``model.pt`` for use.
+
+        Each is written whole or not at all.
+        """
         state = {
             "model": self.model.state_dict(),
             "averaged": self.averaged,
@@ -112,6 +116,7 @@ class Trainer:
         partial = self.folder / "resume.pt.partial"
         torch.save(state, partial)
         partial.replace(self.folder / "resume.pt")
+        save_checkpoint(self.folder / "model.pt", self.final_model(), {"steps": str(self.step)})
 
     def resume(self) -> None:
         """Goes back to where ``save`` was called last."""

@@ -34,15 +34,12 @@ class RolloutOptions:
     Attributes:
         prompted_frames: Most frames of a clip that get prompts.
         corrections: Rounds of correcting clicks on a prompted frame (not where a mask was given).
-        redraw_masks: Whether the decoder is also judged on drawing a mask that was given. It learns
-            this within minutes, and from it how a mask is drawn at all.
         kinds: Shares of objects first prompted by mask, click and box.
         weights: Weights of the losses.
     """
 
     prompted_frames: int = 2
     corrections: int = 1
-    redraw_masks: bool = False
     kinds: tuple[float, float, float] = simulation.KIND_PROBABILITIES
     weights: LossWeights = field(default_factory=LossWeights)
 
@@ -160,12 +157,15 @@ class _ClipBatch:
         if kind != PromptKind.MASK:
             return (yield from self._answer_points(frame, features, kind))
         prediction = self.model.decode_mask(features, self.masks[frame][:, None].float())
-        if self.options.redraw_masks:
-            yield self._redraw(frame, features, prediction)
+        yield self._redraw(frame, features, prediction)
         return prediction
 
     def _redraw(self, frame: int, features: ImageFeatures, given: MaskPrediction) -> Answer:
-        """Returns the answer of the decoder to a mask that was given."""
+        """Returns the decoder's own drawing of a mask that was given.
+
+        It is not used as an answer, but it is learned within minutes, and with it how a mask is
+        drawn at all: without it, clicks take several times as long to be understood.
+        """
         prompts = PromptTensors.none(len(given.pointer), given.pointer.device)
         prediction = self.model.decode(
             self.model.condition(features.stride16, None),
