@@ -25,18 +25,18 @@ from sam2_demo.ui.messages import NEUTRAL_TEXT
 CLICK = {"frame": 0, "object": 1, "points": [[20, 20, 1]]}
 
 
-@pytest.fixture()
+@pytest.fixture
 def state(tmp_path: Path) -> AppState:
     return small_state(tmp_path)
 
 
-@pytest.fixture()
+@pytest.fixture
 def client(state: AppState) -> Iterator[TestClient]:
     with client_of(state) as client:
         yield client
 
 
-@pytest.fixture()
+@pytest.fixture
 def video(state: AppState) -> OpenVideo:
     return open_small(state)
 

@@ -90,6 +90,7 @@ class App {
     this.objects.clear();
     this.project = null;
     this.cache.clear();
+    delete this.find('canvas').dataset.frame;
     this.setView('start');
   }
 
@@ -251,6 +252,7 @@ class App {
         prompts: this.player.playing ? [] : project.promptsOn(frame),
         active: project.active,
       });
+      find('canvas').dataset.frame = frame;
     }
     const label = `Frame ${frame + 1} of ${frames}`;
     this.timeline.draw(project, frame, label);

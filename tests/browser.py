@@ -1,0 +1,171 @@
+"""A running app and a real browser for the tests that walk through the page."""
+
+import os
+import re
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import torch
+from playwright.sync_api import Browser, Page, sync_playwright
+
+from sam2_demo.model.checkpoints import EMBEDDED_FILE, save_checkpoint
+from sam2_demo.model.config import EMBEDDED
+from sam2_demo.model.sam2 import Sam2
+
+TOP = Path(__file__).parents[1]
+CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
+ARGUMENTS = ["--headless", "--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage"]
+START_TIMEOUT_S = 120.0
+
+
+@contextmanager
+def running_app(folder: Path) -> Iterator[tuple[str, Path]]:
+    """Returns a context with the address of a real app and the path of its log."""
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    address, log = f"http://127.0.0.1:{port}/", folder / "server.log"
+    command = [sys.executable, str(TOP / "app.py"), "--port", str(port)]
+    command += ["--model", checkpoint(folder), "--data-dir", str(folder / "data")]
+    environment = os.environ | {"OMP_NUM_THREADS": "2", "GRADIO_ANALYTICS_ENABLED": "False"}
+    with log.open("wb") as output:
+        server = subprocess.Popen(
+            command, stdout=output, stderr=subprocess.STDOUT, cwd=folder, env=environment
+        )
+        try:
+            _wait_for(address, server, log)
+            yield address, log
+        finally:
+            server.send_signal(signal.SIGINT)
+            try:
+                server.wait(10)
+            except subprocess.TimeoutExpired:
+                server.kill()
+                server.wait()
+
+
+def checkpoint(folder: Path) -> str:
+    """Returns the model to walk with: the embedded one, or random weights where there is none."""
+    if EMBEDDED_FILE.exists():
+        return "embedded"
+    torch.manual_seed(0)
+    path = folder / "random.pt"
+    save_checkpoint(path, Sam2(EMBEDDED))
+    return str(path)
+
+
+def _wait_for(address: str, server: "subprocess.Popen[bytes]", log: Path) -> None:
+    deadline_s = time.monotonic() + START_TIMEOUT_S
+    while time.monotonic() < deadline_s:
+        assert server.poll() is None, log.read_text()
+        try:
+            with urllib.request.urlopen(address, timeout=5):
+                return
+        except (urllib.error.URLError, OSError):
+            time.sleep(0.2)
+    raise AssertionError(f"no answer from {address}:\n{log.read_text()}")
+
+
+@contextmanager
+def running_browser() -> Iterator[Browser]:
+    """Returns a context with a Chromium without a window."""
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=ARGUMENTS)
+        try:
+            yield browser
+        finally:
+            browser.close()
+
+
+@dataclass
+class Visit:
+    """One tab on the page, with what its console complained of."""
+
+    page: Page
+    complaints: list[str] = field(default_factory=list)
+
+    @classmethod
+    def begin(cls, browser: Browser, address: str, **context: Any) -> "Visit":
+        """Returns a tab of a new visitor who sees the start of the page."""
+        visit = cls(browser.new_context(**context).new_page())
+        page = visit.page
+        page.set_default_timeout(120_000)
+        page.on("console", visit._note_message)
+        page.on("pageerror", lambda error: visit.complaints.append(str(error)))
+        page.goto(address)
+        page.wait_for_selector(".s2-sample")
+        return visit
+
+    def find(self, name: str) -> Any:
+        """Returns the part of the page of that name."""
+        return self.page.locator(f'[data-id="{name}"]')
+
+    def open_sample(self, name: str) -> None:
+        """Opens a sample clip."""
+        self.page.locator(f'[data-sample="{name}"]').click()
+        self.wait_for_picture()
+
+    def open_file(self, path: Path) -> None:
+        """Uploads a file and opens it."""
+        self.find("file").set_input_files(path)
+        self.wait_for_picture()
+
+    def wait_for_picture(self) -> None:
+        """Waits until a frame is drawn."""
+        self.page.wait_for_selector('[data-view="work"]')
+        self.page.wait_for_selector('[data-id="canvas"][data-frame]')
+
+    def place(self, x: float, y: float) -> tuple[float, float]:
+        """Returns where a place of the picture, in shares of its size, is in the window."""
+        box = self.find("canvas").bounding_box()
+        return box["x"] + x * box["width"], box["y"] + y * box["height"]
+
+    def drag_box(self, x0: float, y0: float, x1: float, y1: float) -> None:
+        """Draws a box over the picture, in shares of its size."""
+        self.page.mouse.move(*self.place(x0, y0))
+        self.page.mouse.down()
+        self.page.mouse.move(*self.place((x0 + x1) / 2, (y0 + y1) / 2))
+        self.page.mouse.move(*self.place(x1, y1))
+        self.page.mouse.up()
+
+    def note_of(self, place: int) -> str:
+        """Returns what the object list says of an object on the frame on show."""
+        return self.page.locator(".s2-objects li").nth(place).locator("small").inner_text()
+
+    def wait_for_note(self, place: int, text: str | re.Pattern[str]) -> None:
+        """Waits until the object list says so of an object."""
+        row = self.page.locator(".s2-objects li").nth(place)
+        row.locator("small", has_text=text).wait_for()
+
+    def wait_for_status(self, text: str) -> None:
+        """Waits until the page says a sentence that holds this text, then dismisses it."""
+        self.find("status-text").get_by_text(text).wait_for()
+        self.find("status-close").click()
+
+    def download(self, kind: str, folder: Path) -> Path:
+        """Returns the path of a download."""
+        with self.page.expect_download() as event:
+            self.page.locator(f'[data-kind="{kind}"]').click()
+        path = folder / event.value.suggested_filename
+        event.value.save_as(path)
+        return path
+
+    def overflow_px(self) -> int:
+        """Returns by how much the page is wider than its window."""
+        return int(self.page.evaluate("document.documentElement.scrollWidth - window.innerWidth"))
+
+    def _note_message(self, message: Any) -> None:
+        # A refusal travels as an HTTP status, which the browser notes by itself.
+        if message.type in ("error", "warning") and "the server responded" not in message.text:
+            self.complaints.append(message.text)

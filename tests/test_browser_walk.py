@@ -1,0 +1,222 @@
+"""The main job in a real browser: sample, click, box, propagate, stop, correct, download.
+
+Skipped where no Chromium is installed.
+"""
+
+import json
+import random
+import re
+import zipfile
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+import pytest
+from browser import CHROMIUM, Visit, running_app, running_browser
+from media_clips import decode_all, write_clip, write_tone
+from PIL import Image
+from playwright.sync_api import Browser
+
+from sam2_demo.core.masks import EncodedMask
+from sam2_demo.ui.annotator import FOLDER
+
+pytestmark = pytest.mark.skipif(CHROMIUM is None, reason="no Chromium is installed here")
+
+SAMPLE, SAMPLE_FRAMES = "city.mp4", 74
+ANSWERED = re.compile("predicted IoU|hidden on this frame")
+NO_NETWORK = "sam2.1-hiera-tiny"
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Browser]:
+    with running_browser() as browser:
+        yield browser
+
+
+@pytest.fixture(scope="module")
+def app(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    with running_app(tmp_path_factory.mktemp("app")) as (address, log):
+        yield address
+        text = log.read_text()
+    assert "Traceback" not in text, text
+
+
+def test_run_lengths_are_read_as_coco_writes_them(browser: Browser) -> None:
+    rng = np.random.default_rng(1)
+    rows = []
+    for height, width, share in [(7, 5, 0.5), (64, 48, 0.01), (300, 200, 0.999), (9, 9, 0.0)]:
+        mask = rng.random((height, width)) < share
+        mask[height // 2 :, width // 3 : width // 2] = True
+        counts = EncodedMask.encode(mask).counts
+        rows.append([counts, height, width, np.flatnonzero(mask).tolist(), int(mask.sum())])
+    page = browser.new_page()
+    page.add_script_tag(content=(FOLDER / "js" / "rle.js").read_text())
+    wrong = page.evaluate(
+        """(rows) => rows.filter(([counts, height, width, set, area]) => {
+          const pixels = new Uint32Array(height * width);
+          paintMask(counts, height, 1, pixels, width, 7);
+          const found = [...pixels.keys()].filter((index) => pixels[index] === 7);
+          return areaOf(counts) !== area || JSON.stringify(found) !== JSON.stringify(set);
+        }).length""",
+        rows,
+    )
+    page.close()
+    assert wrong == 0
+
+
+def test_every_second_pixel_of_a_large_mask(browser: Browser) -> None:
+    mask = np.random.default_rng(2).random((11, 14)) < 0.5
+    page = browser.new_page()
+    page.add_script_tag(content=(FOLDER / "js" / "rle.js").read_text())
+    pixels = page.evaluate(
+        """(counts) => { const pixels = new Uint32Array(6 * 7);
+          paintMask(counts, 11, 2, pixels, 7, 1); return [...pixels]; }""",
+        EncodedMask.encode(mask).counts,
+    )
+    page.close()
+    np.testing.assert_array_equal(np.reshape(pixels, (6, 7)), mask[::2, ::2])
+
+
+def test_main_job(browser: Browser, app: str, tmp_path: Path) -> None:
+    visit = Visit.begin(browser, app, viewport={"width": 1280, "height": 860})
+    page = visit.page
+    visit.open_sample(SAMPLE)
+
+    page.mouse.click(*visit.place(0.6, 0.6))
+    visit.wait_for_note(0, "1 prompt here")
+    visit.wait_for_note(0, ANSWERED)
+    page.keyboard.press("n")
+    visit.drag_box(0.2, 0.4, 0.45, 0.9)
+    visit.wait_for_note(1, "1 prompt here")
+    name = page.get_by_label("Name of object 2")
+    name.fill("<b>tower</b>")
+    name.press("Enter")
+
+    visit.find("propagate").click()
+    page.wait_for_function(
+        """() => /^([6-9]|[1-9]\\d) \\//.test(
+          document.querySelector('[data-id="progress-text"]').textContent)"""
+    )
+    visit.find("stop").click()
+    stopped = visit.find("progress-text").get_by_text("Stopped after")
+    stopped.wait_for()
+    done = int(re.search(r"\d+", stopped.inner_text()).group())
+    assert 6 <= done < SAMPLE_FRAMES
+
+    page.keyboard.press("Home")
+    for _ in range(3):
+        page.keyboard.press("ArrowRight")
+    visit.find("frame-note").get_by_text(f"Frame 4 of {SAMPLE_FRAMES}").wait_for()
+    page.keyboard.press("1")
+    page.keyboard.press("x")
+    page.mouse.click(*visit.place(0.8, 0.2))
+    visit.wait_for_note(0, "1 prompt here")
+    page.mouse.click(*visit.place(0.6, 0.5), button="right")
+    visit.wait_for_note(0, "2 prompts here")
+    page.keyboard.press("z")
+    visit.wait_for_note(0, "1 prompt here")
+
+    visit.find("from").get_by_text("from frame 4").wait_for()
+    page.keyboard.press("p")
+    visit.find("progress-text").get_by_text(f"Done: {SAMPLE_FRAMES - 3} frames").wait_for()
+    visit.find("frame-note").get_by_text(f"Frame {SAMPLE_FRAMES} of").wait_for()
+    assert "no mask" not in visit.note_of(0) + visit.note_of(1)
+
+    page.reload()
+    visit.wait_for_picture()
+    visit.wait_for_note(0, "1 prompt here")
+    assert page.get_by_label("Name of object 2").input_value() == "<b>tower</b>"
+
+    check_downloads(visit, tmp_path)
+    assert visit.complaints == []
+    page.context.close()
+
+
+def check_downloads(visit: Visit, folder: Path) -> None:
+    """Fetches the three files and reads them."""
+    times, pictures = decode_all(visit.download("overlay", folder))
+    assert len(times) == SAMPLE_FRAMES
+    assert pictures[0].shape == (404, 720, 3)
+
+    with zipfile.ZipFile(visit.download("palette", folder)) as palette:
+        names = [name for name in palette.namelist() if name.endswith(".png")]
+        assert len(names) == SAMPLE_FRAMES
+        with palette.open(names[0]) as file:
+            picture = Image.open(file)
+            assert (picture.mode, picture.size) == ("P", (720, 404))
+            assert set(np.unique(np.asarray(picture))) <= {0, 1, 2}
+
+    coco = json.loads(visit.download("coco", folder).read_text())
+    assert len(coco["images"]) == SAMPLE_FRAMES
+    assert [category["name"] for category in coco["categories"]][1:] == ["<b>tower</b>"]
+    for annotation in coco["annotations"]:
+        height, width = annotation["segmentation"]["size"]
+        mask = EncodedMask((height, width), annotation["segmentation"]["counts"])
+        assert mask.area_px == annotation["area"]
+
+
+def test_bad_input_is_answered_by_one_sentence(browser: Browser, app: str, tmp_path: Path) -> None:
+    good = write_clip(tmp_path / "good.mp4", frames=12)
+    files = {
+        "empty.mp4": b"",
+        "text.mp4": b"this is only a text\n" * 50,
+        "cut.mp4": good.read_bytes()[: good.stat().st_size * 6 // 10],
+        "noise.mp4": random.Random(0).randbytes(20_000),
+    }
+    visit = Visit.begin(browser, app, viewport={"width": 1280, "height": 860})
+    page = visit.page
+
+    visit.find("drop").click(position={"x": 20, "y": 20})
+    visit.wait_for_status("no video yet")
+    page.keyboard.press("p")
+    visit.wait_for_status("Open a video first")
+
+    for name, content in files.items():
+        (tmp_path / name).write_bytes(content)
+    write_tone(tmp_path / "sound.m4a")
+    for name in [*files, "sound.m4a"]:
+        visit.find("file").set_input_files(tmp_path / name)
+        visit.find("status-text").filter(has_text=re.compile(r"\w+.*\.$")).wait_for()
+        assert visit.find("status").get_attribute("data-kind") == "error"
+        visit.find("status-close").click()
+        assert visit.find("choose").is_visible()
+
+    visit.open_file(good)
+    page.keyboard.press("p")
+    visit.wait_for_status("Point at an object first")
+    page.locator('[data-kind="coco"]').click()
+    visit.wait_for_status("no masks to download yet")
+    page.keyboard.press("z")
+    visit.wait_for_status("nothing to undo")
+
+    before = visit.find("model").input_value()
+    visit.find("model").select_option(NO_NETWORK)
+    visit.wait_for_status(NO_NETWORK)
+    assert visit.find("model").input_value() == before
+    page.mouse.click(*visit.place(0.5, 0.5))
+    visit.wait_for_note(0, "1 prompt here")
+    assert visit.complaints == []
+    page.context.close()
+
+
+def test_phone(browser: Browser, app: str, tmp_path: Path) -> None:
+    tall = write_clip(tmp_path / "tall.mp4", frames=8, size_hw=(320, 128))
+    visit = Visit.begin(
+        browser, app, viewport={"width": 390, "height": 844}, has_touch=True, color_scheme="dark"
+    )
+    page = visit.page
+    assert visit.overflow_px() == 0
+    visit.open_file(tall)
+    assert visit.overflow_px() == 0
+
+    page.touchscreen.tap(*visit.place(0.5, 0.5))
+    visit.wait_for_note(0, "1 prompt here")
+    stage = visit.find("stage").bounding_box()
+    page.touchscreen.tap(stage["x"] + 6, stage["y"] + stage["height"] / 2)
+    visit.wait_for_status("outside of the frame")
+    visit.wait_for_note(0, "1 prompt here")
+    visit.find("propagate").tap()
+    visit.find("progress-text").get_by_text("Done: 8 frames").wait_for()
+    assert visit.overflow_px() == 0
+    assert visit.complaints == []
+    page.context.close()
