@@ -1,0 +1,59 @@
+"""The README: what it promises about commands, files and versions is what is here."""
+
+import re
+from pathlib import Path
+
+import pytest
+
+from sam2_demo.data.fetch_sources import SOURCE_PACKAGES
+from sam2_demo.model.checkpoints import RELEASED_FILES
+
+TOP = Path(__file__).parent.parent
+README = (TOP / "README.md").read_text(encoding="utf-8")
+HEADER = README.split("---\n")[1]
+
+
+def test_header_names_the_pinned_gradio_and_the_app() -> None:
+    pins = (TOP / "requirements.txt").read_text(encoding="utf-8")
+    version = re.search(r"^gradio==(.+)$", pins, re.MULTILINE)
+    assert version is not None
+    assert f"sdk_version: {version[1]}\n" in HEADER
+    assert "app_file: app.py\n" in HEADER
+    description = re.search(r"^short_description: (.+)$", HEADER, re.MULTILINE)
+    assert description is not None
+    assert len(description[1]) <= 60
+
+
+@pytest.mark.parametrize("name", RELEASED_FILES)
+def test_every_released_model_is_in_the_header_and_the_table(name: str) -> None:
+    assert f"  - {RELEASED_FILES[name].repository}\n" in HEADER
+    assert f"`{name}`" in README
+
+
+def test_preloaded_file_is_a_released_one() -> None:
+    repository, file_name = re.search(r"preload_from_hub:\n  - (\S+) (\S+)\n", HEADER).groups()
+    assert (repository, file_name) in {(f.repository, f.released) for f in RELEASED_FILES.values()}
+
+
+def test_the_two_commands_are_one_line_each() -> None:
+    lines = [line.strip() for line in README.splitlines() if line.startswith("    pip install")]
+    assert lines == [
+        "pip install -r requirements.txt && python app.py",
+        "pip install -r requirements.txt -r tests/requirements.txt && python -m pytest -q tests",
+    ]
+
+
+def test_every_source_of_pictures_is_credited() -> None:
+    for package in SOURCE_PACKAGES:
+        assert f"`{package.name}` | {package.licence} |" in README
+
+
+def test_tree_has_a_line_for_every_file() -> None:
+    tree = README.split("## What is where\n")[1].split("\n## ")[0]
+    named = set(re.findall(r"^ +(\S+\.(?:py|js|css|html)) ", tree, re.MULTILINE))
+    files = {
+        path.name
+        for pattern in ("*.py", "*.js", "*.css", "*.html")
+        for path in (TOP / "sam2_demo").rglob(pattern)
+    }
+    assert named == files - {"__init__.py"} | {"app.py"}
