@@ -13,8 +13,8 @@ from sam2_demo.core.frames import ArrayFrames
 from sam2_demo.core.prompts import FramePrompt, Point
 from sam2_demo.inference.image_predictor import ImagePredictor
 from sam2_demo.inference.preprocessing import frame_to_pixels, picture_to_pixels
+from sam2_demo.inference.propagation import Direction
 from sam2_demo.inference.session import SessionOptions, VideoSession
-from sam2_demo.inference.track import Direction
 from sam2_demo.inference.tracker import TrackerOptions
 from sam2_demo.model.sam2 import Sam2
 from sam2_demo.model.transformers_names import to_released
