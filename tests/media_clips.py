@@ -47,6 +47,7 @@ def write_clip(
     display_matrix: Sequence[int] | None = None,
     pixel_aspect: Fraction | None = None,
     audio_codec: str | None = None,
+    audio_start_s: Fraction = Fraction(0),
     options: dict[str, str] | None = None,
 ) -> Path:
     """Writes a clip and returns its path.
@@ -63,6 +64,7 @@ def write_clip(
         display_matrix: Nine numbers that turn or mirror the picture for display.
         pixel_aspect: Width of a pixel over its height.
         audio_codec: Adds a tone of the clip's length in this codec.
+        audio_start_s: When the tone starts.
         options: Options of the encoder.
     """
     if ticks is None:
@@ -84,7 +86,8 @@ def write_clip(
         output.mux(video.encode(None))
         if audio is not None:
             seconds = (ticks[-1] * 2 - ticks[-2]) * time_base
-            for piece in tone(seconds):
+            for piece in tone(seconds - audio_start_s):
+                piece.pts += round(audio_start_s * 48_000)
                 output.mux(audio.encode(piece))
             output.mux(audio.encode(None))
     return path

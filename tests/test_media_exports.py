@@ -38,10 +38,11 @@ def box_mask(size_hw: tuple[int, int], top: int, left: int, bottom: int, right: 
     return mask
 
 
-@pytest.fixture
-def video(tmp_path: Path) -> Video:
-    clip = media_clips.write_clip(tmp_path / "my clip.mp4", 6, audio_codec="aac")
-    return ingest(clip, tmp_path / "video")
+@pytest.fixture(scope="module")
+def video(tmp_path_factory: pytest.TempPathFactory) -> Video:
+    folder = tmp_path_factory.mktemp("exports")
+    clip = media_clips.write_clip(folder / "my clip.mp4", 6, audio_codec="aac")
+    return ingest(clip, folder / "video")
 
 
 def nothing(frame_index: int) -> list:

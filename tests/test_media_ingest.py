@@ -168,7 +168,7 @@ def test_only_the_first_part_of_a_long_video(tmp_path: Path) -> None:
     assert [media_clips.frame_number(video[index]) for index in range(len(video))] == [*range(10)]
 
 
-@pytest.mark.parametrize("name", ["-rf.mp4", "a b'c\".mp4", "50%d.mp4", "a:b.mp4", "<img>.mp4"])
+@pytest.mark.parametrize("name", ["-rf %d.mp4", "a:b'c\".mp4", "<img>.mp4"])
 def test_odd_file_names_are_only_names(tmp_path: Path, name: str) -> None:
     video = ingest(media_clips.write_clip(tmp_path / name, 2), tmp_path / "video")
     assert (video.name, len(video)) == (name, 2)

@@ -263,6 +263,24 @@ def test_sound_is_kept(
     assert codes(video) == []
 
 
+@pytest.mark.parametrize("audio_codec", ["aac", "pcm_s16le"])
+@pytest.mark.parametrize("delay_ms", [400, -400])
+def test_sound_stays_in_step(tmp_path: Path, audio_codec: str, delay_ms: int) -> None:
+    ticks = range(10_000, 12_000, 40)
+    clip = media_clips.write_clip(
+        tmp_path / "clip.mkv",
+        ticks=ticks,
+        audio_codec=audio_codec,
+        audio_start_s=Fraction(10_000 + delay_ms, 1000),
+    )
+    video = read(clip)
+    with av.open(str(video.audio_path)) as container:
+        frames = list(container.decode(audio=0))
+    loud = [frame.time for frame in frames if np.abs(frame.to_ndarray()).max() > 0.1]
+    assert loud[0] == pytest.approx(max(0, delay_ms) / 1000, abs=0.03)
+    assert loud[-1] == pytest.approx(2.0, abs=0.06)
+
+
 def test_only_the_first_frames_and_their_sound(tmp_path: Path) -> None:
     clip = media_clips.write_clip(tmp_path / "clip.mp4", 50, audio_codec="aac")
     video = read(clip, Limits(max_frames=25), first_frames=25)

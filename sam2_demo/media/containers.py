@@ -75,10 +75,25 @@ def _identify_riff(head: bytes) -> FileFormat | None:
         case b"WAVE":
             return FileFormat("wav", "WAV")
         case b"WEBP":
-            if head[12:16] == b"VP8X" and len(head) > 20 and head[20] & 0x02:
-                return FileFormat("pillow", "animated WebP")
-            return FileFormat("webp_pipe", "WebP", is_picture=True)
+            return _identify_webp(head)
     return None
+
+
+def _identify_webp(head: bytes) -> FileFormat:
+    size_hw = None
+    match head[12:16]:
+        case b"VP8X" if len(head) >= 30:
+            width = 1 + int.from_bytes(head[24:27], "little")
+            size_hw = (1 + int.from_bytes(head[27:30], "little"), width)
+        case b"VP8L" if len(head) >= 25:
+            sides = int.from_bytes(head[21:25], "little")
+            size_hw = (1 + (sides >> 14 & 0x3FFF), 1 + (sides & 0x3FFF))
+        case b"VP8 " if len(head) >= 30:
+            width, height = struct.unpack("<HH", head[26:30])
+            size_hw = (height & 0x3FFF, width & 0x3FFF)
+    if head[12:16] == b"VP8X" and len(head) > 20 and head[20] & 0x02:
+        return FileFormat("pillow", "animated WebP", size_hw=size_hw)
+    return FileFormat("webp_pipe", "WebP", is_picture=True, size_hw=size_hw)
 
 
 def _identify_raster(head: bytes) -> FileFormat | None:
@@ -100,7 +115,7 @@ def _identify_stream(head: bytes) -> FileFormat | None:
     """Returns the format of a stream without a header of its own: transport or elementary."""
     for size in (188, 192, 204):
         start = 4 if size == 192 else 0
-        marks = head[start : start + 5 * size : size]
+        marks = head[start : start + 2 * size + 1 : size]
         if len(marks) >= 2 and set(marks) == {0x47}:
             return FileFormat("mpegts", "MPEG transport stream")
     first = head[3:] if head.startswith(b"\x00\x00\x01") else head[4:]

@@ -12,7 +12,6 @@ import os
 import resource
 import sys
 from collections.abc import Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
@@ -101,19 +100,17 @@ def run(job: Job) -> None:
     from sam2_demo.media.video import Video
 
     order = Order(job.upload, job.folder, job.limits, job.first_frames, _report_progress)
-    with ThreadPoolExecutor(1) as pool:
-        digest = pool.submit(_digest, job.upload)
-        reading = read_upload(order)
-        Video(
-            folder=job.folder,
-            name=job.name,
-            size_hw=reading.size_hw,
-            times=reading.times,
-            digest=digest.result(),
-            notices=tuple(reading.notices),
-            bad_frames=reading.bad_frames,
-            has_audio=reading.has_audio,
-        ).save()
+    reading = read_upload(order)
+    Video(
+        folder=job.folder,
+        name=job.name,
+        size_hw=reading.size_hw,
+        times=reading.times,
+        digest=_digest(job.upload),
+        notices=tuple(reading.notices),
+        bad_frames=reading.bad_frames,
+        has_audio=reading.has_audio,
+    ).save()
 
 
 def main(arguments: Sequence[str]) -> int:

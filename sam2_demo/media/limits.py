@@ -28,5 +28,5 @@ class Limits:
     min_side_px: int = 8
     max_spool_bytes: int = 8192 * MIB
     timeout_s: float = 600.0
-    memory_bytes: int = 3072 * MIB
+    memory_bytes: int = 2048 * MIB
     threads: int = 0

@@ -36,7 +36,7 @@ _HIDDEN = Disposition.attached_pic | Disposition.timed_thumbnails
 
 @contextmanager
 def opened(
-    upload: Path, file_format: FileFormat, is_cut: bool = False
+    upload: Path, file_format: FileFormat, limits: Limits, is_cut: bool = False
 ) -> Iterator[av.container.InputContainer]:
     """Returns a context in which the upload is open for reading.
 
@@ -47,6 +47,8 @@ def opened(
         "protocol_whitelist": "file",
         "format_whitelist": av.ContainerFormat(file_format.demuxer, "r").name,
         "codec_whitelist": ",".join(sorted(VIDEO_DECODERS | AUDIO_DECODERS)),
+        # Pictures a little beyond the limit are decoded, to name their size in the refusal.
+        "max_pixels": str(4 * limits.max_pixels),
     }
     try:
         container = av.open(

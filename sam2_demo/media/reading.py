@@ -1,5 +1,6 @@
 """Reads an upload of any accepted format into a folder of pictures; inside of the worker only."""
 
+import io
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from fractions import Fraction
@@ -24,6 +25,9 @@ from sam2_demo.media.video import AUDIO_FILE, VideoWarning
 NO_CLAIMS = IndexClaims(
     has_index=True, has_video=True, frames=0, size_hw=(0, 0), is_encrypted=False, is_cut=False
 )
+# The limits bound the size of pictures, from their headers, before any is decoded.
+Image.MAX_IMAGE_PIXELS = None
+
 PICTURE_SUFFIXES = frozenset({".png", ".jpg", ".jpeg", ".webp", ".bmp", ".tif", ".tiff", ".svg"})
 
 
@@ -85,15 +89,19 @@ def _read_stream(order: Order, file_format: FileFormat) -> Reading:
     if file_format.demuxer == "mov":
         claims = read_claims(order.upload)
         check_claims(claims, order.limits, order.first_frames)
-    with opened(order.upload, file_format, claims.is_cut) as container:
+    orientation = _picture_orientation(order) if file_format.is_picture else None
+    with opened(order.upload, file_format, order.limits, claims.is_cut) as container:
         stream = video_stream(container, order.limits)
         context = stream.codec_context
         check_not_too_large((context.height, context.width), order.limits)
         expected = claims.frames or stream.frames or _count_packets(order, file_format)
         decoder = FrameDecoder(container, stream)
-        orientation = _exif_orientation(order.upload) if file_format.is_picture else None
         spooler = FrameSpooler(order, expected, stream.sample_aspect_ratio, orientation)
-        spooler.spool(decoder, part=1 if file_format.is_picture else order.first_frames)
+        try:
+            spooler.spool(decoder, part=1 if file_format.is_picture else order.first_frames)
+        except VideoError:
+            _check_coded_picture(order, file_format)
+            raise
         times = frame_times(
             spooler.stamps, stream.time_base, stream.guessed_rate, file_format.has_times
         )
@@ -154,7 +162,7 @@ def _with_audio(
     length_s = (times.ticks[-1] + times.ticks[-1] // max(1, len(times.ticks) - 1)) * times.time_base
     path = order.folder / AUDIO_FILE
     try:
-        with opened(order.upload, file_format) as container:
+        with opened(order.upload, file_format, order.limits) as container:
             has_audio = spool_audio(container, path, start_s, length_s)
     except DECODER_FAULTS:
         path.unlink(missing_ok=True)
@@ -168,7 +176,7 @@ def _count_packets(order: Order, file_format: FileFormat) -> int | None:
     if file_format.is_picture:
         return 1
     count = 0
-    with opened(order.upload, file_format) as container:
+    with opened(order.upload, file_format, order.limits) as container:
         try:
             for packet in container.demux(video_stream(container, order.limits)):
                 count += packet.size > 0
@@ -179,13 +187,33 @@ def _count_packets(order: Order, file_format: FileFormat) -> int | None:
     return count
 
 
-def _exif_orientation(upload: Path) -> int:
-    """Returns how a single picture asks to be turned, 1 (not at all) where it does not say."""
+def _picture_orientation(order: Order) -> int:
+    """Returns how a single picture asks to be turned, 1 (not at all) where it does not say.
+
+    Raises:
+        VideoError: its header states a size that is refused.
+    """
     try:
-        with Image.open(upload) as image:
+        with Image.open(order.upload) as image:
+            check_size((image.height, image.width), order.limits)
             return int(image.getexif().get(ExifTags.Base.Orientation, 1))
-    except (OSError, ValueError, SyntaxError, TypeError, Image.DecompressionBombError):
+    except (OSError, ValueError, SyntaxError, TypeError):
         return 1
+
+
+def _check_coded_picture(order: Order, file_format: FileFormat) -> None:
+    """Raises VideoError where the first packet is a picture, such as a PNG, that is too large.
+
+    The decoder gives nothing at all for a giant picture, not even its size.
+    """
+    with opened(order.upload, file_format, order.limits) as container:
+        try:
+            packet = next(container.demux(video_stream(container, order.limits)))
+            with Image.open(io.BytesIO(bytes(packet))) as image:
+                size_hw = image.height, image.width
+        except (*DECODER_FAULTS, OSError, SyntaxError, StopIteration):
+            return
+    check_not_too_large(size_hw, order.limits)
 
 
 def _read_webp(order: Order) -> Reading:
