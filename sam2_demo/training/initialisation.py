@@ -59,14 +59,10 @@ def initialise(model: Sam2, options: InitialisationOptions, seed: int = 0) -> No
     model.sam_prompt_encoder.pe_layer.positional_encoding_gaussian_matrix.normal_(
         generator=generator
     )
-    for parameter in (
-        model.maskmem_tpos_enc,
-        model.no_mem_embed,
-        model.no_obj_ptr,
-        model.image_encoder.trunk.pos_embed,
-        model.image_encoder.trunk.pos_embed_window,
-    ):
-        parameter.normal_(0.0, 0.02, generator=generator)
+    positions = ("image_encoder.trunk.pos_embed", "image_encoder.trunk.pos_embed_window")
+    for name, parameter in model.named_parameters():
+        if "." not in name or name in positions:
+            parameter.normal_(0.0, 0.02, generator=generator)
     _start_with_background(model, options.background_logit)
     _calibrate(model, options.picture_std, generator)
     if options.pointing > 0:

@@ -5,10 +5,10 @@ Every frame is encoded once; all objects of all clips go through the rest in one
 Source: section 4 and appendix D.2 of arXiv 2408.00714.
 """
 
-from collections.abc import Generator, Iterator
+from collections.abc import Callable, Generator, Iterator
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field
-from typing import NamedTuple, Protocol
+from typing import NamedTuple
 
 import torch
 from jaxtyping import Bool, Float
@@ -58,10 +58,8 @@ class Answer(NamedTuple):
     visible: Bool[Tensor, "objects"]
 
 
-class Stopwatch(Protocol):
-    """Measures where the time goes."""
-
-    def __call__(self, part: str) -> AbstractContextManager[None]: ...
+Stopwatch = Callable[[str], AbstractContextManager[None]]
+"""Measures how long the named part of a step takes."""
 
 
 def untimed(part: str) -> AbstractContextManager[None]:
