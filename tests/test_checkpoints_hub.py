@@ -7,9 +7,11 @@ import io
 import time
 from collections.abc import Iterator
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 import torch
+from huggingface_hub.utils._xet_progress_reporting import XetDownloadProgressReporter
 from miniature import miniature_config, random_miniature
 from safetensors.torch import save
 from stand_in_hub import StandInHub, stand_in_hub
@@ -19,6 +21,7 @@ from sam2_demo.core.errors import CheckpointError, Sam2DemoError
 from sam2_demo.model import checkpoints
 from sam2_demo.model.checkpoints import RELEASED_FILES, load_model, save_checkpoint
 from sam2_demo.model.config import RELEASED
+from sam2_demo.model.hub_progress import bar_that_tells
 
 CPU = torch.device("cpu")
 NAME = "sam2.1-hiera-tiny"
@@ -110,6 +113,29 @@ def test_damaged_file_is_deleted_and_fetched_anew(hub: StandInHub) -> None:
     error = refusal()
     assert error.code == "CHECKPOINT_CORRUPT"
     assert load_model(NAME, CPU).name == NAME
+
+
+def test_progress_is_told_of_downloads_from_xet_storage_too() -> None:
+    told: list[tuple[int, int | None]] = []
+    bar = bar_that_tells(lambda done, total: told.append((done, total)))
+
+    def report(received: int, written: int) -> SimpleNamespace:
+        return SimpleNamespace(
+            total_bytes=100,
+            total_bytes_completed=written,
+            total_bytes_completion_rate=None,
+            total_transfer_bytes_completed=received,
+            total_transfer_bytes_completion_rate=1.0,
+        )
+
+    with XetDownloadProgressReporter(
+        reconstruction_desc="", total=100, log_level=0, tqdm_class=bar
+    ) as reporter:
+        for received, written in ((40, 0), (60, 30), (70, 100)):
+            reporter.update_progress(report(received, written))
+    counts = [done for done, _ in told]
+    assert counts == sorted(counts)
+    assert (counts[0], told[-1]) == (40, (100, 100))
 
 
 @pytest.mark.usefixtures("hub")

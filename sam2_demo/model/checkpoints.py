@@ -9,7 +9,7 @@ import hashlib
 import os
 import pickle
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -28,11 +28,9 @@ from safetensors.torch import load_file
 from sam2_demo.core.errors import CheckpointError, Sam2DemoError
 from sam2_demo.model import transformers_names
 from sam2_demo.model.config import RELEASED, Sam2Config
+from sam2_demo.model.hub_progress import Progress, bar_that_tells
 from sam2_demo.model.sam2 import Sam2
 from sam2_demo.model.weights import build_model, check_sound, corrupt, recognise, stored_config
-
-Progress = Callable[[int, int | None], None]
-"""Told how many bytes have come, and how many there are if that is known."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -270,32 +268,13 @@ def _fetch(name: str, repository: str, file_name: str, progress: Progress | None
                 file_name,
                 endpoint=os.environ.get("HF_ENDPOINT"),
                 etag_timeout=HUB_TIMEOUT_S,
-                tqdm_class=None if progress is None else _bar_that_tells(progress),
+                tqdm_class=None if progress is None else bar_that_tells(progress),
             )
         )
     except Sam2DemoError:
         raise  # the caller's own progress said stop
     except Exception as error:  # the client passes its transport's errors through
         raise _unreachable(name, error) from error
-
-
-def _bar_that_tells(progress: Progress) -> type:
-    """Returns a class that stands in for a progress bar, draws nothing and tells a function."""
-
-    class Bar:
-        def __init__(self, *_: object, total: int | None = None, initial: int = 0, **__: object):
-            self._done, self._total = initial, total
-
-        def __enter__(self) -> "Bar":
-            return self
-
-        def __exit__(self, *_: object) -> None: ...
-
-        def update(self, count: float | None = 1) -> None:
-            self._done += int(count or 0)
-            progress(self._done, self._total)
-
-    return Bar
 
 
 def _unreachable(name: str, error: Exception) -> CheckpointError:

@@ -7,14 +7,15 @@ from pathlib import Path
 from sam2_demo.core.device import choose_device
 from sam2_demo.core.errors import CheckpointError
 from sam2_demo.core.frames import FrameSource
+from sam2_demo.inference.open_video import ModelLabel
 from sam2_demo.inference.session import VideoSession
 from sam2_demo.model.checkpoints import (
     EMBEDDED,
     MODEL_NAMES,
     LoadedModel,
-    Progress,
     load_model,
 )
+from sam2_demo.model.hub_progress import Progress
 
 logger = logging.getLogger(__name__)
 
@@ -74,6 +75,11 @@ class ModelShelf:
             logger.warning("%s", error)
             self.notice = f"{error} The embedded model answers instead."
             self.default = EMBEDDED
+
+    def label(self, model: LoadedModel) -> ModelLabel:
+        """Returns what to call a model; where the operator keeps files is nobody's business."""
+        is_file = model.name not in MODEL_NAMES
+        return ModelLabel(model.name, "a file on the server" if is_file else model.source)
 
     def session(self, model: LoadedModel, frames: FrameSource) -> VideoSession:
         """Returns a new session over a video that this model answers."""
