@@ -15,8 +15,8 @@ from starlette.applications import Starlette
 from starlette.testclient import TestClient
 
 from sam2_demo.core.errors import CheckpointError
-from sam2_demo.inference.open_video import OpenVideo
-from sam2_demo.media.spool import frame_path
+from sam2_demo.inference.open_video import ModelLabel, OpenVideo
+from sam2_demo.media.jpeg_files import frame_path
 from sam2_demo.media.times import FrameTimes
 from sam2_demo.media.video import Video
 from sam2_demo.ui.app_state import AppState
@@ -25,6 +25,7 @@ from sam2_demo.ui.routes import PREFIX, build_routes
 from sam2_demo.ui.settings import AppSettings
 
 SIZE_HW = (48, 64)
+FAKE = ModelLabel("fake", "made up")
 
 
 def small_video(folder: Path, frames: int = 6, name: str = "small.mp4") -> Video:
@@ -50,7 +51,7 @@ class FakeShelf(ModelShelf):
     def find(self, name: str, progress: Any = None) -> Any:
         if name not in ("fake", "other"):
             raise CheckpointError(f"{name} could not be fetched: choose another", "HUB_UNREACHABLE")
-        return SimpleNamespace(name=name)
+        return SimpleNamespace(name=name, source="made up")
 
     def session(self, model: Any, frames: Any) -> FakeSession:
         return FakeSession(frames, self.delay_s)
@@ -68,7 +69,7 @@ def open_small(state: AppState, frames: int = 6) -> OpenVideo:
 
     def fill(token: str, folder: Path) -> OpenVideo:
         video = small_video(folder / "video", frames)
-        return OpenVideo(token, folder, video, state.shelf.session(None, video), "fake")
+        return OpenVideo(token, folder, video, state.shelf.session(None, video), FAKE)
 
     return state.store.open(fill)
 

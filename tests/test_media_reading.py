@@ -10,9 +10,9 @@ import pytest
 from PIL import ExifTags, Image, ImageOps
 
 from sam2_demo.core.errors import VideoError
+from sam2_demo.media.frame_spooler import Order
 from sam2_demo.media.limits import Limits
 from sam2_demo.media.reading import read_upload
-from sam2_demo.media.spooling import Order
 from sam2_demo.media.video import Video
 
 ONE = 1 << 16

@@ -14,6 +14,7 @@ COPIED_CODECS = frozenset({"aac", "mp3", "mp3float", "opus", "libopus"})
 LEAD_S = Fraction(1, 8)
 """Sound before the first frame that is kept: a codec needs some to get going."""
 AAC_BIT_RATE = 160_000
+AAC_RATES = (48_000, 44_100, 32_000, 24_000, 22_050, 16_000, 12_000, 11_025, 8_000)
 
 
 def spool_audio(
@@ -79,7 +80,8 @@ def _encode(
     start_s: Fraction,
     length_s: Fraction,
 ) -> bool:
-    rate = min(stream.codec_context.sample_rate or 48_000, 48_000)
+    rate = stream.codec_context.sample_rate
+    rate = rate if rate in AAC_RATES else AAC_RATES[0]
     track = output.add_stream("aac", rate=rate, bit_rate=AAC_BIT_RATE)
     layout = "mono" if stream.codec_context.layout.nb_channels == 1 else "stereo"
     track.codec_context.layout = layout

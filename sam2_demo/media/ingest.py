@@ -70,7 +70,9 @@ def ingest(
     folder.mkdir(parents=True, exist_ok=True)
     if any(folder.iterdir()):
         raise ValueError(f"{folder} is not empty")
-    job = Job(upload.resolve(), folder.resolve(), name or upload.name, limits, first_frames)
+    # A name that is no Unicode text could not be shown or sent.
+    shown_name = (name or upload.name).encode("utf-8", "replace").decode()
+    job = Job(upload.resolve(), folder.resolve(), shown_name, limits, first_frames)
     try:
         _run(job, progress or _ignore, cancelled or _never)
         return Video.open(folder)

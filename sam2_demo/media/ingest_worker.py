@@ -60,8 +60,7 @@ class Job:
 
 def limit_this_process(limits: Limits) -> None:
     """Bounds memory, processor time, size of files and open files, where the system can."""
-    cores = len(os.sched_getaffinity(0))
-    cpu_s = int(limits.timeout_s * cores) + 1
+    cpu_s = int(limits.timeout_s * (os.cpu_count() or 1)) + 1
     wanted = (
         (resource.RLIMIT_AS, limits.memory_bytes),
         (resource.RLIMIT_CPU, cpu_s),
@@ -95,8 +94,8 @@ def run(job: Job) -> None:
         VideoError: the upload cannot be used.
     """
     # The decoding libraries are loaded only now, inside of the limits.
+    from sam2_demo.media.frame_spooler import Order
     from sam2_demo.media.reading import read_upload
-    from sam2_demo.media.spooling import Order
     from sam2_demo.media.video import Video
 
     order = Order(job.upload, job.folder, job.limits, job.first_frames, _report_progress)

@@ -2,7 +2,7 @@
 
 import io
 from collections.abc import Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from fractions import Fraction
 from pathlib import Path
 from typing import NoReturn
@@ -17,8 +17,8 @@ from sam2_demo.media.boxes import IndexClaims, read_claims
 from sam2_demo.media.checks import check_claims, check_not_too_large, check_size
 from sam2_demo.media.containers import FileFormat, identify_file
 from sam2_demo.media.decode import DECODER_FAULTS, DecodedFrame, FrameDecoder
+from sam2_demo.media.frame_spooler import FrameSpooler, Order
 from sam2_demo.media.opening import opened, video_stream
-from sam2_demo.media.spooling import FrameSpooler, Order
 from sam2_demo.media.times import FrameTimes, frame_times
 from sam2_demo.media.video import AUDIO_FILE, VideoWarning
 
@@ -107,15 +107,15 @@ def _read_stream(order: Order, file_format: FileFormat) -> Reading:
         )
         first = next((stamp for stamp in spooler.stamps if stamp is not None), 0)
         start_s = first * (stream.time_base or Fraction(0))
-    reading = _reading(spooler, times, has_audio=False)
+    reading = _reading(spooler, times)
     _warn_of_decoding(reading, decoder, claims)
     if file_format.is_picture:
         return reading
     return _with_audio(reading, order, file_format, start_s)
 
 
-def _reading(spooler: FrameSpooler, times: FrameTimes, has_audio: bool) -> Reading:
-    reading = Reading(spooler.display.size_hw, times, tuple(spooler.bad_frames), has_audio)
+def _reading(spooler: FrameSpooler, times: FrameTimes) -> Reading:
+    reading = Reading(spooler.display.size_hw, times, tuple(spooler.bad_frames))
     if spooler.display.turn_ignored:
         reading.warn(
             "ROTATION_IGNORED",
@@ -168,7 +168,7 @@ def _with_audio(
         path.unlink(missing_ok=True)
         has_audio = False
         reading.warn("AUDIO_DROPPED", "The sound could not be read and is left out.")
-    return Reading(reading.size_hw, times, reading.bad_frames, has_audio, reading.notices)
+    return replace(reading, has_audio=has_audio)
 
 
 def _count_packets(order: Order, file_format: FileFormat) -> int | None:
@@ -227,7 +227,7 @@ def _read_webp(order: Order) -> Reading:
         raise VideoError(
             "This WebP file is damaged: export it again, then upload the new copy.", "NOT_A_VIDEO"
         ) from error
-    return _reading(spooler, frame_times(spooler.stamps, Fraction(1, 1000), None), has_audio=False)
+    return _reading(spooler, frame_times(spooler.stamps, Fraction(1, 1000), None))
 
 
 def _webp_frames(image: Image.Image) -> Iterable[DecodedFrame]:

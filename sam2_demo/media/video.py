@@ -4,7 +4,7 @@ Frame i is file i, for the page, the model and every export alike; nobody decode
 """
 
 import json
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass
 from fractions import Fraction
 from functools import cached_property
 from pathlib import Path
@@ -14,7 +14,7 @@ import numpy as np
 from jaxtyping import UInt8
 
 from sam2_demo.core.errors import VideoError
-from sam2_demo.media.spool import frame_path
+from sam2_demo.media.jpeg_files import frame_path
 from sam2_demo.media.times import FrameTimes
 
 FACTS_FILE = "video.json"
@@ -56,7 +56,7 @@ class Video:
     digest: str
     notices: tuple[VideoWarning, ...] = ()
     bad_frames: tuple[int, ...] = ()
-    has_audio: bool = field(default=False)
+    has_audio: bool = False
 
     @classmethod
     def open(cls, folder: Path) -> "Video":

@@ -13,6 +13,7 @@ from jaxtyping import UInt8
 from sam2_demo.core.errors import VideoError
 
 FRAMES_FOLDER = "frames"
+MOST_THREADS = 4
 _SETTINGS = (
     cv2.IMWRITE_JPEG_QUALITY,
     95,
@@ -26,14 +27,14 @@ def frame_path(folder: Path, frame_index: int) -> Path:
     return folder / FRAMES_FOLDER / f"{frame_index:06d}.jpg"
 
 
-class JpegSpool:
+class JpegFiles:
     """Numbers pictures in the order in which they are added and writes them beside each other.
 
     Encoding overlaps with whatever the caller does next; a few pictures at most wait.
     """
 
     def __init__(self, folder: Path, max_bytes: int, threads: int = 0) -> None:
-        threads = threads or min(4, len(os.sched_getaffinity(0)))
+        threads = threads or min(MOST_THREADS, os.cpu_count() or 1)
         self._folder = folder
         self._bytes_left = max_bytes
         self._waiting: deque[Future[int]] = deque()
@@ -75,7 +76,7 @@ class JpegSpool:
                 "TOO_MANY_BYTES",
             )
 
-    def __enter__(self) -> "JpegSpool":
+    def __enter__(self) -> "JpegFiles":
         return self
 
     def __exit__(

@@ -8,8 +8,8 @@ from pathlib import Path
 from sam2_demo.media.checks import check_size, refuse_empty, refuse_frames
 from sam2_demo.media.decode import DecodedFrame
 from sam2_demo.media.display import Display, FrameConverter, display_of
+from sam2_demo.media.jpeg_files import JpegFiles
 from sam2_demo.media.limits import Limits
-from sam2_demo.media.spool import JpegSpool
 
 Report = Callable[[int, int | None], None]
 
@@ -77,7 +77,7 @@ class FrameSpooler:
             refuse_frames(f"more than {limits.max_frames:,}", limits)
         most = min(part or limits.max_frames, limits.max_frames)
         expected = min(self._expected, most) if self._expected else None
-        with JpegSpool(self._order.folder, limits.max_spool_bytes, limits.threads) as spool:
+        with JpegFiles(self._order.folder, limits.max_spool_bytes, limits.threads) as spool:
             for decoded in frames:
                 if spool.count == most:
                     if part is None:
@@ -89,7 +89,7 @@ class FrameSpooler:
         if not self.stamps:
             refuse_empty()
 
-    def _add(self, spool: JpegSpool, decoded: DecodedFrame) -> None:
+    def _add(self, spool: JpegFiles, decoded: DecodedFrame) -> None:
         picture = decoded.picture
         if picture is not None and not self.stamps:
             self.display = display_of(picture, self._pixel_aspect, self._orientation)
