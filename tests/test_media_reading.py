@@ -20,7 +20,8 @@ ONE = 1 << 16
 
 def read(upload: Path, limits: Limits = Limits(), first_frames: int | None = None) -> Video:  # noqa: B008
     folder = upload.with_name(upload.name + ".read")
-    reading = read_upload(Order(upload, folder, limits, first_frames, lambda done, total: None))
+    order = Order(upload, upload.name, folder, limits, first_frames, lambda done, total: None)
+    reading = read_upload(order)
     return Video(
         folder,
         upload.name,

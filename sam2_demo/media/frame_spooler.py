@@ -20,6 +20,7 @@ class Order:
 
     Attributes:
         upload: The file to read.
+        name: What the person calls the file.
         folder: Where pictures and sound go.
         limits: Bounds on everything.
         first_frames: Take only so many frames; None for all.
@@ -27,6 +28,7 @@ class Order:
     """
 
     upload: Path
+    name: str
     folder: Path
     limits: Limits
     first_frames: int | None

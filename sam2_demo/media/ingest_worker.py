@@ -98,7 +98,14 @@ def run(job: Job) -> None:
     from sam2_demo.media.reading import read_upload
     from sam2_demo.media.video import Video
 
-    order = Order(job.upload, job.folder, job.limits, job.first_frames, _report_progress)
+    order = Order(
+        upload=job.upload,
+        name=job.name,
+        folder=job.folder,
+        limits=job.limits,
+        first_frames=job.first_frames,
+        report=_report_progress,
+    )
     reading = read_upload(order)
     Video(
         folder=job.folder,

@@ -62,7 +62,7 @@ def read_upload(order: Order) -> Reading:
     """
     file_format = identify_file(order.upload)
     if file_format is None:
-        _refuse_unknown(order.upload)
+        _refuse_unknown(order.name)
     if file_format.size_hw is not None:
         check_size(file_format.size_hw, order.limits)
     if file_format.demuxer == "pillow":
@@ -70,8 +70,8 @@ def read_upload(order: Order) -> Reading:
     return _read_stream(order, file_format)
 
 
-def _refuse_unknown(upload: Path) -> NoReturn:
-    if upload.suffix.lower() in PICTURE_SUFFIXES:
+def _refuse_unknown(name: str) -> NoReturn:
+    if Path(name).suffix.lower() in PICTURE_SUFFIXES:
         raise VideoError(
             "This file is not a picture that can be read here: upload a PNG, JPEG, WebP or GIF "
             "file.",

@@ -1,6 +1,7 @@
 """Files that appear whole or not at all."""
 
 import errno
+import secrets
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -22,7 +23,7 @@ def whole_file(path: Path) -> Iterator[Path]:
     Raises:
         ExportError: the disk is full, or the file cannot be written.
     """
-    partial = path.with_name(path.name + ".part")
+    partial = path.with_name(f"{path.name}.{secrets.token_hex(4)}.part")
     try:
         yield partial
         partial.replace(path)
