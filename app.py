@@ -7,6 +7,7 @@ import argparse
 import logging
 import os
 import shutil
+import signal
 import sys
 import tempfile
 import threading
@@ -77,6 +78,7 @@ def main(arguments: list[str]) -> int:
     """Runs the app until it is interrupted; returns the exit status."""
     logging.basicConfig(level=logging.WARNING, format="%(asctime)s %(levelname)s %(message)s")
     options = parse_arguments(arguments)
+    signal.signal(signal.SIGTERM, signal.default_int_handler)  # so that hosts stop it cleanly
     data_dir = options.data_dir or Path(tempfile.mkdtemp(prefix="sam2_demo_"))
     prepare_cpu()
     state = AppState.build(settings_from(options, data_dir))

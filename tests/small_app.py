@@ -51,7 +51,10 @@ class FakeShelf(ModelShelf):
     def find(self, name: str, progress: Any = None) -> Any:
         if name not in ("fake", "other"):
             raise CheckpointError(f"{name} could not be fetched: choose another", "HUB_UNREACHABLE")
-        return SimpleNamespace(name=name, source="made up")
+        return SimpleNamespace(name=name)
+
+    def label(self, model: Any) -> ModelLabel:
+        return ModelLabel(model.name, "made up")
 
     def session(self, model: Any, frames: Any) -> FakeSession:
         return FakeSession(frames, self.delay_s)

@@ -1,5 +1,6 @@
 """The store of open videos and their journals."""
 
+import os
 import threading
 import time
 from collections.abc import Iterator
@@ -7,22 +8,23 @@ from pathlib import Path
 
 import pytest
 from fake_session import FakeSession
-from small_app import SIZE_HW, small_video
+from small_app import FAKE, SIZE_HW, small_video
 
 from sam2_demo.core.errors import PromptError, ResourceError, SessionExpired
 from sam2_demo.core.masks import EncodedMask
 from sam2_demo.core.prompts import FramePrompt, Point
 from sam2_demo.inference.journal import Journal
-from sam2_demo.inference.open_video import OpenVideo
+from sam2_demo.inference.open_video import ModelLabel, OpenVideo
 from sam2_demo.inference.propagation import Direction
 from sam2_demo.inference.session_store import SessionStore, StoreLimits
+from sam2_demo.media.video import Video
 
 CLICK = FramePrompt(points=(Point(20, 20),))
 
 
 def filled(token: str, folder: Path, delay_s: float = 0.0, frames: int = 6) -> OpenVideo:
     video = small_video(folder / "video", frames)
-    return OpenVideo(token, folder, video, FakeSession(video, delay_s), "fake")
+    return OpenVideo(token, folder, video, FakeSession(video, delay_s), FAKE)
 
 
 @pytest.fixture
@@ -185,7 +187,7 @@ def test_another_model_answers_every_prompt_again(store: SessionStore) -> None:
     for _ in video.propagate(0, Direction.FORWARD, never):
         pass
     old, new = video.session, FakeSession(video.video)
-    changed = video.use_model("other", new)
+    changed = video.use_model(ModelLabel("other", ""), new)
     assert [masks.frame_index for masks in changed] == [1, 2, 3, 4, 5]
     assert video.session is new
     assert new.prompts == {(1, 0): CLICK}
@@ -201,9 +203,9 @@ def test_a_model_that_fails_on_a_prompt_changes_nothing(store: SessionStore) -> 
     video.set_prompt(0, 1, CLICK)
     old = video.session
     with pytest.raises(RuntimeError):
-        video.use_model("broken", Broken(video.video))
+        video.use_model(ModelLabel("broken", ""), Broken(video.video))
     assert video.session is old
-    assert video.model_name == "fake"
+    assert video.model == FAKE
     assert not old.closed
 
 
@@ -250,3 +252,32 @@ def test_journal_takes_back_a_prompt_that_failed(store: SessionStore) -> None:
     with pytest.raises(RuntimeError):
         video.set_prompt(0, 1, CLICK)
     assert video.journal.read() == {}
+
+
+def test_a_new_run_finds_what_an_earlier_one_left(store: SessionStore) -> None:
+    left = store.open(filled)
+    left.set_prompt(2, 1, CLICK)
+
+    def refill(token: str, folder: Path) -> OpenVideo:
+        video = Video.open(folder / "video")
+        return OpenVideo(token, folder, video, FakeSession(video), FAKE)
+
+    later = SessionStore(store.folder)
+    with pytest.raises(SessionExpired):
+        later.find(left.token)
+    found = later.reopen(left.token, refill)
+    assert found.journal.read() == {(1, 2): CLICK}
+    assert later.reopen(left.token, refill) is found
+    for name in ("../videos", "a" * 32):
+        with pytest.raises(SessionExpired):
+            later.reopen(name, refill)
+
+
+def test_what_nobody_came_back_for_is_removed(store: SessionStore) -> None:
+    kept = store.open(filled)
+    for name, age_s in (("old", 3 * 24 * 3600), ("new", 60)):
+        (store.folder / name).mkdir()
+        then_s = time.time() - age_s
+        os.utime(store.folder / name, (then_s, then_s))
+    store.sweep()
+    assert {path.name for path in store.folder.iterdir()} == {kept.token, "new"}

@@ -17,6 +17,7 @@ from small_app import SIZE_HW, FakeShelf, client_of, open_small, small_state
 from starlette.testclient import TestClient
 
 from sam2_demo.core.masks import EncodedMask
+from sam2_demo.core.prompts import FramePrompt, Point
 from sam2_demo.inference.open_video import OpenVideo
 from sam2_demo.media.limits import Limits
 from sam2_demo.ui.app_state import AppState
@@ -276,6 +277,21 @@ def test_model_that_cannot_be_had_leaves_everything(client: TestClient, video: O
     after = client.get(f"videos/{video.token}").json()
     assert after["model"] == "fake"
     assert len(after["prompts"]) == 1
+
+
+def test_model_is_chosen_before_any_video(client: TestClient) -> None:
+    assert stream(client, "model", {"model": "other"})[-1]["model"] == "other"
+    assert stream(client, "model", {"model": "x"})[-1]["error"]["code"] == "HUB_UNREACHABLE"
+
+
+def test_page_of_an_earlier_run_finds_its_video(state: AppState, tmp_path: Path) -> None:
+    video = open_small(state)
+    video.set_prompt(1, 1, FramePrompt(points=(Point(20, 20),)))
+    with client_of(small_state(tmp_path)) as client:  # the app was killed and started again
+        found = client.get(f"videos/{video.token}").json()
+        assert found["prompts"] == [[1, 1, [[20, 20, 1]], None]]
+        frames = client.get(f"videos/{video.token}/masks").json()["frames"]
+        assert [frame[0] for frame in frames] == [1]
 
 
 def test_upload_is_opened_and_not_kept(client: TestClient, state: AppState, tmp_path: Path) -> None:

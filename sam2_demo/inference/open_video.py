@@ -9,8 +9,8 @@ import threading
 import time
 from collections.abc import Callable, Generator, Iterator
 from contextlib import closing, contextmanager
+from dataclasses import dataclass
 from pathlib import Path
-from typing import cast
 
 from sam2_demo.core.errors import SessionExpired
 from sam2_demo.core.prompts import FramePrompt
@@ -23,6 +23,19 @@ from sam2_demo.media.video import Video
 MAX_NAME_LENGTH = 80
 
 
+@dataclass(frozen=True, slots=True)
+class ModelLabel:
+    """Which model answers, in words for people.
+
+    Attributes:
+        name: What it is called.
+        source: Where its weights came from.
+    """
+
+    name: str
+    source: str
+
+
 class OpenVideo:
     """A video that is open, with everything that was said about it so far.
 
@@ -30,18 +43,18 @@ class OpenVideo:
         token: The secret that its owner shows with each request.
         folder: Where its frames, journal and exports are.
         session: What computes the masks; replaced when another model is chosen.
-        model_name: The model that answers.
+        model: The model that answers, and where it came from.
         names: What the person calls each object.
     """
 
     def __init__(
-        self, token: str, folder: Path, video: Video, session: VideoSession, model_name: str
+        self, token: str, folder: Path, video: Video, session: VideoSession, model: ModelLabel
     ) -> None:
         self.token = token
         self.folder = folder
         self.video = video
         self.session = session
-        self.model_name = model_name
+        self.model = model
         self.names: dict[int, str] = {}
         self.journal = Journal(folder / "journal.jsonl")
         self.last_used_s = time.monotonic()
@@ -107,13 +120,13 @@ class OpenVideo:
         with self.turn():
             return self._changed_by(action)
 
-    def use_model(self, model_name: str, session: VideoSession) -> list[FrameMasks]:
+    def use_model(self, model: ModelLabel, session: VideoSession) -> list[FrameMasks]:
         """Returns the frames whose masks changed: the new model answers every prompt again."""
 
         def replay(old: VideoSession) -> None:
             for (object_id, frame_index), prompt in old.prompts.items():
                 session.set_prompt(frame_index, object_id, prompt)
-            self.session, self.model_name = session, model_name
+            self.session, self.model = session, model
             old.close()
 
         return self.change(replay)
@@ -128,7 +141,7 @@ class OpenVideo:
 
         with self.turn():
             tracked = self.session.propagate(start, direction, stop=stop)
-            with closing(cast("Generator[FrameMasks]", tracked)):
+            with closing(tracked):
                 for masks in tracked:
                     self.last_used_s = time.monotonic()
                     yield self.session.masks(masks.frame_index)

@@ -5,6 +5,7 @@ real, its folder removed. One that is computing is never closed to make room.
 """
 
 import logging
+import re
 import secrets
 import shutil
 import threading
@@ -20,6 +21,8 @@ from sam2_demo.inference.open_video import OpenVideo
 logger = logging.getLogger(__name__)
 
 SWEEP_INTERVAL_S = 30.0
+LEFT_OVER_S = 24 * 3600.0
+TOKEN_BYTES = 24
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,6 +49,7 @@ class SessionStore:
         self._videos: dict[str, OpenVideo] = {}
         self._closed_tokens: deque[str] = deque(maxlen=4096)
         self._lock = threading.Lock()
+        self._reopening = threading.Lock()
         self._stop_sweeping = threading.Event()
         folder.mkdir(parents=True, exist_ok=True)
 
@@ -62,23 +66,30 @@ class SessionStore:
         Raises:
             ResourceError: every place is taken by a video that is computing.
         """
-        token = secrets.token_urlsafe(24)
+        token = secrets.token_urlsafe(TOKEN_BYTES)
         folder = self.folder / token
         folder.mkdir(mode=0o700)
         try:
-            video = fill(token, folder)
-            video.bytes_on_disk = _bytes_in(folder)
-            with self._lock:
-                doomed = self._surplus(video.bytes_on_disk)
-                for old in doomed:
-                    self._forget(old)
-                self._videos[token] = video
+            return self._enter(fill(token, folder))
         except BaseException:
             shutil.rmtree(folder, ignore_errors=True)
             raise
-        for old in doomed:
-            self._end(old)
-        return video
+
+    def reopen(self, token: str, fill: Callable[[str, Path], OpenVideo]) -> OpenVideo:
+        """Returns a video whose folder an earlier run of the program left behind.
+
+        Args:
+            token: Its secret token.
+            fill: Makes the open video from its token and its folder.
+
+        Raises:
+            SessionExpired: there is no such folder.
+        """
+        with self._reopening:
+            is_token = re.fullmatch(r"[\w-]{32}", token) is not None
+            if token in self._videos or not is_token or not (self.folder / token).is_dir():
+                return self.find(token)
+            return self._enter(fill(token, self.folder / token))
 
     def find(self, token: str) -> OpenVideo:
         """Returns the video of a token and counts it as used now.
@@ -134,6 +145,7 @@ class SessionStore:
                 self._forget(video)
         for video in doomed + doomed_for_room:
             self._end(video)
+        self._remove_left_over()
 
     def start_sweeper(self, interval_s: float = SWEEP_INTERVAL_S) -> None:
         """Sweeps again and again in the background; an error is logged and survived."""
@@ -146,6 +158,25 @@ class SessionStore:
                     logger.exception("sweeping the open videos failed; it will be tried again")
 
         threading.Thread(target=run, name="sweeper", daemon=True).start()
+
+    def _enter(self, video: OpenVideo) -> OpenVideo:
+        """Returns the video, which counts from now on; others are closed to make room for it."""
+        video.bytes_on_disk = _bytes_in(video.folder)
+        with self._lock:
+            doomed = self._surplus(video.bytes_on_disk)
+            for old in doomed:
+                self._forget(old)
+            self._videos[video.token] = video
+        for old in doomed:
+            self._end(old)
+        return video
+
+    def _remove_left_over(self) -> None:
+        """Removes folders of earlier runs that nobody came back for."""
+        oldest_s = time.time() - max(self.limits.idle_timeout_s, LEFT_OVER_S)
+        for folder in self.folder.iterdir():
+            if folder.name not in self._videos and folder.stat().st_mtime < oldest_s:
+                shutil.rmtree(folder, ignore_errors=True)
 
     def _surplus(self, new_bytes: int) -> list[OpenVideo]:
         """Returns the videos to close so that one more of this size has room."""

@@ -5,7 +5,13 @@ from dataclasses import asdict, dataclass
 
 import torch
 
-from sam2_demo.core.errors import InputError, ResourceError, Sam2DemoError, SessionExpired
+from sam2_demo.core.errors import (
+    CheckpointError,
+    InputError,
+    ResourceError,
+    Sam2DemoError,
+    SessionExpired,
+)
 
 logger = logging.getLogger(__name__)
 
@@ -54,4 +60,4 @@ def _status(error: Sam2DemoError) -> int:
         return 503
     if error.code == "BAD_FRAME":
         return 404
-    return 422 if isinstance(error, InputError) else 500
+    return 422 if isinstance(error, InputError | CheckpointError) else 500

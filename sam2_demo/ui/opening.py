@@ -4,9 +4,12 @@ from pathlib import Path
 
 from sam2_demo.inference.open_video import OpenVideo
 from sam2_demo.media.ingest import ingest
+from sam2_demo.media.video import Video
 from sam2_demo.ui.app_state import AppState
 from sam2_demo.ui.streams import Report, Stopped, Work, progress_report, waiting_report
 from sam2_demo.ui.wire import Fields, frame_json, prompts_json, text_in, video_json
+
+VIDEO_FOLDER = "video"
 
 
 def opening(state: AppState, fields: Fields) -> Work:
@@ -24,14 +27,14 @@ def opening(state: AppState, fields: Fields) -> Work:
             model = state.shelf.find(model_name, progress_report(report, "model"))
             video = ingest(
                 source,
-                folder / "video",
+                folder / VIDEO_FOLDER,
                 limits=state.settings.video_limits,
                 progress=progress_report(report, "reading"),
                 cancelled=stopped,
                 name=title,
             )
             session = state.shelf.session(model, video)
-            return OpenVideo(token, folder, video, session, model.name)
+            return OpenVideo(token, folder, video, session, state.shelf.label(model))
 
         try:
             with state.opening.place(waiting_report(report), stopped) as entered:
@@ -44,17 +47,51 @@ def opening(state: AppState, fields: Fields) -> Work:
     return work
 
 
+def choosing(state: AppState, fields: Fields) -> Work:
+    """Returns the work that loads a model before any video is open."""
+    name = text_in(fields, "model")
+
+    def work(report: Report, stopped: Stopped) -> None:
+        label = state.shelf.label(state.shelf.find(name, progress_report(report, "model")))
+        report({"model": label.name, "source": label.source})
+
+    return work
+
+
+def reopen(state: AppState, token: str) -> OpenVideo:
+    """Returns a video that an earlier run of the app left open, its prompts answered again.
+
+    The operator's model answers; masks that were propagated have to be propagated again.
+
+    Raises:
+        SessionExpired: there is no such video on disk.
+    """
+
+    def fill(token: str, folder: Path) -> OpenVideo:
+        model = state.shelf.find(state.shelf.default)
+        frames = Video.open(folder / VIDEO_FOLDER)
+        session = state.shelf.session(model, frames)
+        video = OpenVideo(token, folder, frames, session, state.shelf.label(model))
+        for (object_id, frame_index), prompt in video.journal.read().items():
+            session.set_prompt(frame_index, object_id, prompt)
+        return video
+
+    return state.store.reopen(token, fill)
+
+
 def switching(state: AppState, video: OpenVideo, fields: Fields) -> Work:
     """Returns the work that lets another model answer; the old one stays if that fails."""
     name = text_in(fields, "model")
 
     def work(report: Report, stopped: Stopped) -> None:
         model = state.shelf.find(name, progress_report(report, "model"))
+        label = state.shelf.label(model)
         report({"stage": "replaying"})
-        frames = video.use_model(model.name, state.shelf.session(model, video.video))
+        frames = video.use_model(label, state.shelf.session(model, video.video))
         report(
             {
-                "model": model.name,
+                "model": label.name,
+                "source": label.source,
                 "sequence": video.next_answer(),
                 "frames": [frame_json(frame) for frame in frames],
                 "prompts": prompts_json(video),

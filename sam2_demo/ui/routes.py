@@ -14,13 +14,13 @@ from starlette.requests import Request
 from starlette.responses import FileResponse, JSONResponse, Response
 from starlette.routing import Mount, Route
 
-from sam2_demo.core.errors import InputError
+from sam2_demo.core.errors import InputError, SessionExpired
 from sam2_demo.inference.open_video import OpenVideo
 from sam2_demo.inference.track import FrameMasks
 from sam2_demo.ui.app_state import AppState
 from sam2_demo.ui.exporting import export_kind, exporting
 from sam2_demo.ui.messages import explain
-from sam2_demo.ui.opening import opening, switching
+from sam2_demo.ui.opening import choosing, opening, reopen, switching
 from sam2_demo.ui.origin import SameOrigin
 from sam2_demo.ui.streams import Work, streamed
 from sam2_demo.ui.tracking import tracking
@@ -59,7 +59,8 @@ def build_routes(state: AppState) -> Mount:
     routes = [
         Route("/about", _answered(partial(_about, state))),
         Route("/uploads", _answered(partial(_upload, state)), methods=["POST"]),
-        Route("/open", _answered(partial(_open, state)), methods=["POST"]),
+        Route("/open", _answered(partial(_begin, state, opening)), methods=["POST"]),
+        Route("/model", _answered(partial(_begin, state, choosing)), methods=["POST"]),
         Route("/samples/{name}/poster.jpg", _answered(partial(_poster, state))),
         Route("/videos/{token}", _answered(partial(_video, state))),
         Route("/videos/{token}/masks", _answered(partial(_masks, state))),
@@ -173,8 +174,10 @@ async def _upload(state: AppState, request: Request) -> Response:
     return JSONResponse({"upload": await state.uploads.receive(request)})
 
 
-async def _open(state: AppState, request: Request) -> Response:
-    return streamed(opening(state, await _fields(request)))
+async def _begin(
+    state: AppState, begin: Callable[[AppState, Fields], Work], request: Request
+) -> Response:
+    return streamed(begin(state, await _fields(request)))
 
 
 async def _poster(state: AppState, request: Request) -> Response:
@@ -185,7 +188,12 @@ async def _poster(state: AppState, request: Request) -> Response:
 
 
 async def _video(state: AppState, request: Request) -> Response:
-    return JSONResponse(video_json(state.store.find(request.path_params["token"])))
+    token = request.path_params["token"]
+    try:
+        video = state.store.find(token)
+    except SessionExpired:
+        video = await run_in_threadpool(reopen, state, token)
+    return JSONResponse(video_json(video))
 
 
 async def _masks(state: AppState, request: Request) -> Response:

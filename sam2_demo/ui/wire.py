@@ -146,7 +146,8 @@ def video_json(video: OpenVideo) -> dict[str, object]:
         "fps": video.video.fps,
         "frame_times_s": [round(time_s, 4) for time_s in video.video.frame_times_s],
         "warnings": list(video.video.warnings),
-        "model": video.model_name,
+        "model": video.model.name,
+        "source": video.model.source,
         "objects": [[object_id, video.names.get(object_id, "")] for object_id in object_ids],
         "prompts": prompts_json(video),
     }

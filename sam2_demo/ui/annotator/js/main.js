@@ -30,10 +30,12 @@ class App {
       redraw: () => this.render(),
     });
     this.opening = new Opening(find, this.status, (video, hint) => this.open(video, hint));
+    this.model = { name: '', source: '' };
     this.listen();
     listenToKeys(this);
     new ResizeObserver(() => this.render()).observe(find('stage'));
-    this.opening.start().catch((error) => this.status.fail(error));
+    this.opening.start((name) => { this.model.name = name; })
+      .catch((error) => this.status.fail(error));
   }
 
   listen() {
@@ -73,7 +75,7 @@ class App {
     this.heading = 1;
     this.setView('work');
     this.find('file-name').textContent = video.name;
-    this.showModel(video.model);
+    this.showModel(video.model, video.source);
     if (video.warnings.length) this.status.say(video.warnings.join(' '));
     this.show(0);
     if (video.prompts.length) {
@@ -101,15 +103,15 @@ class App {
     this.find('reopen').hidden = view !== 'work';
   }
 
-  showModel(name) {
+  showModel(name, source) {
     const select = this.find('model');
     if (![...select.options].some((option) => option.value === name)) {
       select.append(new Option(name, name));
     }
     select.value = name;
     this.find('model-path').hidden = true;
-    this.model = name;
-    this.find('answers').textContent = `Masks by ${name}`;
+    this.model = { name, source };
+    this.find('answers').textContent = `Masks by ${name} (${source})`;
   }
 
   chooseModel() {
@@ -121,31 +123,33 @@ class App {
 
   /** Another model answers every prompt again; if it cannot be had, the old one stays. */
   async switchModel(name) {
-    const { project } = this;
-    if (!project) return;
-    this.status.clear();
+    const { project, status } = this;
     this.find('model').disabled = true;
     try {
-      await postStream(`videos/${project.video.token}/model`, { model: name }, (report) => {
-        if (report.stage) {
-          this.find('answers').textContent = stageText(report);
-          return;
-        }
-        project.read(report);
-        if (project !== this.project) return;
-        for (const prompt of project.prompts.values()) project.sinceRun.add(prompt.frame);
-        this.showModel(report.model);
-        this.status.say(project.prompts.size
-          ? `${report.model} answered your prompts again; propagate to follow the objects with it.`
-          : `${report.model} answers from now on.`);
+      const path = project ? `videos/${project.video.token}/model` : 'model';
+      await postStream(path, { model: name }, (report) => {
+        if (report.stage) status.say(`${stageText(report)} …`);
+        else if (project === this.project) this.readModel(report);
       });
     } catch (error) {
-      this.showModel(this.model);
-      this.status.fail(error);
+      this.showModel(this.model.name, this.model.source);
+      status.fail(error);
     } finally {
       this.find('model').disabled = false;
       this.render();
     }
+  }
+
+  readModel(report) {
+    const { project } = this;
+    this.showModel(report.model, report.source);
+    if (project) {
+      project.read(report);
+      for (const prompt of project.prompts.values()) project.sinceRun.add(prompt.frame);
+    }
+    this.status.say(project && project.prompts.size
+      ? `${report.model} answered your prompts again; propagate to follow the objects with it.`
+      : `${report.model} (${report.source}) answers from now on.`);
   }
 
   /** Puts a frame on show and fetches those that will be needed next. */

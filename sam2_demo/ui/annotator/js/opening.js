@@ -37,13 +37,14 @@ class Opening {
     });
   }
 
-  /** Shows the samples and models that the server offers. */
-  async start() {
+  /** Shows the samples and models that the server offers; tells which model answers. */
+  async start(onModel) {
     const about = await getJson('about');
     const select = this.find('model');
     select.replaceChildren(...about.models.map((name) => new Option(name, name)));
     if (about.paths_allowed) select.append(new Option('a file on the server …', PATH_CHOICE));
     select.value = about.default;
+    onModel(about.default);
     this.find('accepted').textContent = about.accepted;
     if (about.notice) this.status.say(about.notice);
     const cards = about.samples.map((sample) => this.sampleCard(sample));

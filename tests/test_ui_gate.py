@@ -1,0 +1,98 @@
+"""The bounded queue for work that takes long, and errors as sentences."""
+
+import threading
+
+import pytest
+
+from sam2_demo.core.errors import CheckpointError, PromptError, ResourceError, SessionExpired
+from sam2_demo.ui.gate import Gate
+from sam2_demo.ui.messages import NEUTRAL_TEXT, explain
+from sam2_demo.ui.palette import object_color
+
+
+def never() -> bool:
+    return False
+
+
+def ignore(_before: int) -> None:
+    pass
+
+
+def test_places_are_given_in_order() -> None:
+    gate = Gate(places=1)
+    order, positions = [], []
+    second_waits = threading.Event()
+
+    def second() -> None:
+        def waiting(before: int) -> None:
+            positions.append(before)
+            second_waits.set()
+
+        with gate.place(waiting, never) as entered:
+            assert entered
+            order.append("second")
+
+    with gate.place(ignore, never) as entered:
+        assert entered
+        thread = threading.Thread(target=second)
+        thread.start()
+        assert second_waits.wait(5)
+        order.append("first")
+    thread.join(5)
+    assert order == ["first", "second"]
+    assert set(positions) == {1}
+
+
+def test_one_more_than_may_wait_is_refused() -> None:
+    gate = Gate(places=1, max_waiting=0)
+    with (
+        gate.place(ignore, never),
+        pytest.raises(ResourceError, match="waiting"),
+        gate.place(ignore, never),
+    ):
+        pass
+    with gate.place(ignore, never) as entered:
+        assert entered
+
+
+def test_who_stops_waiting_gets_no_place() -> None:
+    gate = Gate(places=1)
+    with gate.place(ignore, never), gate.place(ignore, lambda: True) as entered:
+        assert not entered
+
+
+def test_a_place_is_given_back_after_an_error() -> None:
+    gate = Gate(places=1, max_waiting=0)
+    with pytest.raises(RuntimeError), gate.place(ignore, never):
+        raise RuntimeError
+    with gate.place(ignore, never) as entered:
+        assert entered
+
+
+@pytest.mark.parametrize(
+    ("error", "status"),
+    [
+        (PromptError("no", "POINT_OUTSIDE"), 422),
+        (PromptError("no", "BAD_FRAME"), 404),
+        (SessionExpired("gone", "SESSION_CLOSED"), 410),
+        (SessionExpired("never", "UNKNOWN_SESSION"), 403),
+        (ResourceError("full", "BUSY"), 503),
+        (CheckpointError("no", "HUB_UNREACHABLE"), 422),
+        (MemoryError(), 503),
+        (ValueError("secret"), 500),
+    ],
+)
+def test_status_of_errors(error: Exception, status: int) -> None:
+    assert explain(error).status == status
+
+
+def test_only_our_own_errors_show_their_text(caplog: pytest.LogCaptureFixture) -> None:
+    assert explain(PromptError("click on the object")).text == "click on the object"
+    assert explain(ValueError("secret")).text == NEUTRAL_TEXT
+    assert "secret" in caplog.text
+
+
+def test_colors_repeat_after_the_last() -> None:
+    first_eight = [object_color(object_id) for object_id in range(1, 9)]
+    assert len(set(first_eight)) == 8
+    assert object_color(9) == first_eight[0]
