@@ -1,5 +1,6 @@
 """Exports: the same frames, times, size and sound; masks that other programs read back equal."""
 
+import dataclasses
 import errno
 import io
 import json
@@ -26,6 +27,7 @@ from sam2_demo.media.mask_files import (
 )
 from sam2_demo.media.overlay import draw_objects
 from sam2_demo.media.overlay_video import write_overlay
+from sam2_demo.media.times import FrameTimes
 from sam2_demo.media.video import Video
 from sam2_demo.media.whole_files import whole_file
 
@@ -87,6 +89,13 @@ def test_overlay_times_of_a_variable_rate_are_exact(tmp_path: Path, ticks, time_
     write_overlay(video, nothing, tmp_path / "overlay.mp4")
     times, _ = media_clips.decode_all(tmp_path / "overlay.mp4")
     assert times == [(tick - ticks[0]) * time_base for tick in ticks]
+
+
+def test_overlay_of_a_video_with_too_fine_a_clock(video: Video, tmp_path: Path) -> None:
+    clock = FrameTimes((0, 1, 2, 40_000, 80_000, 120_000), Fraction(1, 1_000_003))
+    write_overlay(dataclasses.replace(video, times=clock), nothing, tmp_path / "overlay.mp4")
+    times, _ = media_clips.decode_all(tmp_path / "overlay.mp4")
+    assert [time * 90_000 for time in times] == [0, 1, 2, 3600, 7200, 10_800]
 
 
 def test_overlay_has_the_colours_of_the_video(video: Video, tmp_path: Path) -> None:

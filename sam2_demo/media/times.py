@@ -1,5 +1,6 @@
 """Presentation times: relative to the first frame, always rising, repaired where a file lies."""
 
+from bisect import bisect_left
 from collections.abc import Sequence
 from dataclasses import dataclass
 from fractions import Fraction
@@ -63,14 +64,27 @@ def frame_times(
 
 
 def _rising(stamps: Sequence[int | None]) -> list[int]:
-    """Returns the indices of the stamps that rise above every one kept before them."""
-    kept: list[int] = []
-    last: int | None = None
+    """Returns the indices of the longest run of stamps that rise, others left out in between.
+
+    One stamp far ahead of its time is then left out, and not everything after it.
+    """
+    ends: list[int] = []
+    lowest: list[int] = []
+    before: list[int | None] = [None] * len(stamps)
     for index, stamp in enumerate(stamps):
-        if stamp is not None and (last is None or stamp > last):
-            kept.append(index)
-            last = stamp
-    return kept
+        if stamp is None:
+            continue
+        # Of all rising runs of one length, the one with the lowest end is worth keeping.
+        length = bisect_left(lowest, stamp)
+        if lowest[length : length + 1] == [stamp]:
+            continue
+        before[index] = ends[length - 1] if length else None
+        ends[length : length + 1] = [index]
+        lowest[length : length + 1] = [stamp]
+    kept = ends[-1:]
+    while kept and (earlier := before[kept[-1]]) is not None:
+        kept.append(earlier)
+    return kept[::-1]
 
 
 def _even(count: int, rate: Fraction | None, repaired: bool) -> FrameTimes:
