@@ -11,6 +11,7 @@ from jaxtyping import install_import_hook
 
 _HUB_CACHE = tempfile.TemporaryDirectory(prefix="sam2_demo_hub_")
 
+os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")  # as the package does, but before torch
 os.environ["HF_HOME"] = _HUB_CACHE.name
 os.environ["HF_ENDPOINT"] = "http://127.0.0.1:9"  # the discard port: refused at once
 os.environ["HF_HUB_DISABLE_TELEMETRY"] = "1"
