@@ -12,6 +12,8 @@ from sam2_demo.core.masks import EncodedMask
 
 MAX_POINTS = 256
 """Clicks on one frame for one object; far more than anybody needs, and it bounds the work."""
+MAX_OBJECT_ID = 10_000
+"""Object ids are counted up from 1 and never given twice."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,6 +77,36 @@ class FramePrompt:
         if self.box_xyxy is None:
             return self
         return replace(self, box_xyxy=_fit_box(self.box_xyxy, size_hw))
+
+
+def check_frame_index(frame_index: int, frame_count: int) -> None:
+    """Returns nothing if a video of so many frames has this one.
+
+    Raises:
+        PromptError: it has not, or the index is no whole number.
+    """
+    is_number = isinstance(frame_index, int) and not isinstance(frame_index, bool)
+    if not is_number or not 0 <= frame_index < frame_count:
+        raise PromptError(
+            f"there is no frame {frame_index!r}: the video has frames 0 to {frame_count - 1}",
+            "BAD_FRAME",
+        )
+
+
+def check_object_id(object_id: int) -> None:
+    """Returns nothing if this can be the id of an object.
+
+    Raises:
+        PromptError: it is no whole number from 1, or larger than anybody needs.
+    """
+    is_number = isinstance(object_id, int) and not isinstance(object_id, bool)
+    if not is_number or object_id < 1:
+        raise PromptError(f"{object_id!r} is no object id: use whole numbers from 1", "BAD_OBJECT")
+    if object_id > MAX_OBJECT_ID:
+        raise PromptError(
+            f"object {object_id} would be one too many: ids go up to {MAX_OBJECT_ID}",
+            "TOO_MANY_OBJECTS",
+        )
 
 
 def _check_point(point: Point, size_hw: tuple[int, int]) -> None:

@@ -18,7 +18,7 @@ from jaxtyping import Float
 
 from sam2_demo.core.errors import PromptError
 from sam2_demo.core.frames import FrameSource
-from sam2_demo.core.prompts import FramePrompt
+from sam2_demo.core.prompts import FramePrompt, check_frame_index, check_object_id
 from sam2_demo.inference.propagation import Direction, Step, planned_steps
 from sam2_demo.inference.track import Answer, FrameMasks, PromptedFrame, Track
 from sam2_demo.inference.tracker import Tracker, TrackerOptions
@@ -333,24 +333,15 @@ class VideoSession:
         return self._tracks[object_id]
 
     def _check_new_object(self, object_id: int) -> None:
-        if isinstance(object_id, bool) or not isinstance(object_id, int) or object_id < 1:
+        check_object_id(object_id)
+        if len(self._tracks) >= self.options.max_objects:
             raise PromptError(
-                f"{object_id!r} is no object id: use whole numbers from 1", "BAD_OBJECT"
-            )
-        limit = self.options.max_objects
-        if len(self._tracks) >= limit or object_id > 100 * limit:
-            raise PromptError(
-                f"a session holds at most {limit} objects: remove one first", "TOO_MANY_OBJECTS"
+                f"a session holds at most {self.options.max_objects} objects: remove one first",
+                "TOO_MANY_OBJECTS",
             )
 
     def _check_frame(self, frame_index: int) -> None:
-        count = len(self.frames)
-        is_number = isinstance(frame_index, int) and not isinstance(frame_index, bool)
-        if not is_number or not 0 <= frame_index < count:
-            raise PromptError(
-                f"there is no frame {frame_index!r}: the video has frames 0 to {count - 1}",
-                "BAD_FRAME",
-            )
+        check_frame_index(frame_index, len(self.frames))
 
 
 def _extends(prompt: FramePrompt, before: FramePrompt) -> bool:
