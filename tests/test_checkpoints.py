@@ -118,6 +118,8 @@ def test_unknown_name_lists_the_known_ones() -> None:
 
 def test_missing_file(tmp_path: Path) -> None:
     assert refusal(tmp_path / "gone.pt").code == "NO_CHECKPOINT"
+    (tmp_path / "folder.pt").mkdir()
+    assert refusal(tmp_path / "folder.pt").code == "NO_CHECKPOINT"
 
 
 class RunsCode:

@@ -68,6 +68,7 @@ AUTO_ON_GPU = "sam2.1-hiera-base-plus"
 EMBEDDED_FILE = Path(__file__).parents[2] / "assets" / "embedded" / "embedded.pt"
 
 HUB_TIMEOUT_S = 10.0
+_LFS_POINTER = b"version https://git-lfs"
 
 
 @dataclass(frozen=True, slots=True)
@@ -138,9 +139,19 @@ def read_checkpoint(path: Path) -> tuple[dict[str, torch.Tensor], Sam2Config | N
     Raises:
         CheckpointError: the file is missing, cut short, holds code, or numbers that are not finite.
     """
-    if not path.is_file():
-        raise CheckpointError(f"there is no checkpoint at {path}: check the path", "NO_CHECKPOINT")
-    contents = _read_safetensors(path) if path.suffix == ".safetensors" else _read_pickle(path)
+    try:
+        with path.open("rb") as file:
+            start = file.read(len(_LFS_POINTER))
+    except OSError as error:
+        raise CheckpointError(
+            f"there is no checkpoint at {path} that can be opened ({error.strerror}): "
+            "check the path",
+            "NO_CHECKPOINT",
+        ) from error
+    if start == _LFS_POINTER:
+        raise _unreadable(path, "it is a Git LFS pointer, not the file itself")
+    is_safetensors = path.suffix == ".safetensors"
+    contents = _read_safetensors(path) if is_safetensors else _read_pickle(path, start)
     state = contents.get("model", contents)
     if not isinstance(state, dict):
         raise _unreadable(path, "it holds no weights")
@@ -158,14 +169,12 @@ def _read_safetensors(path: Path) -> dict[str, Any]:
         raise _unreadable(path, str(error)) from error
 
 
-def _read_pickle(path: Path) -> dict[str, Any]:
+def _read_pickle(path: Path, start: bytes) -> dict[str, Any]:
     """Returns what ``torch.save`` wrote, if it is nothing but plain data and tensors."""
-    with path.open("rb") as file:
-        start = file.read(4)
     try:
         contents = torch.load(path, map_location="cpu", weights_only=True)
     except pickle.UnpicklingError as error:
-        is_pickle = start[:1] == b"\x80" or start == b"PK\x03\x04"
+        is_pickle = start.startswith((b"\x80", b"PK\x03\x04"))
         if not is_pickle and "Unsupported operand" in str(error):
             raise _unreadable(path, "it is not a checkpoint") from error
         raise CheckpointError(
@@ -179,13 +188,7 @@ def _read_pickle(path: Path) -> dict[str, Any]:
 
 
 def _unreadable(path: Path, why: str) -> CheckpointError:
-    with path.open("rb") as file:
-        if file.read(len(_LFS_POINTER)) == _LFS_POINTER:
-            why = "it is a Git LFS pointer, not the file itself"
     return corrupt(f"{path.name} ({path.stat().st_size:,} bytes)", why)
-
-
-_LFS_POINTER = b"version https://git-lfs"
 
 
 def save_checkpoint(
