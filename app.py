@@ -39,6 +39,12 @@ def parse_arguments(arguments: list[str]) -> argparse.Namespace:
     add("--device", default="auto", help="auto, cpu, cuda, cuda:1, mps (default: auto)")
     add("--host", default=environment("GRADIO_SERVER_NAME", "127.0.0.1"), help="address to bind")
     add("--port", type=int, default=int(environment("GRADIO_SERVER_PORT", str(DEFAULT_PORT))))
+    add(
+        "--allowed-host",
+        action="append",
+        default=[],
+        help="a name under which a proxy makes this server known; may be given several times",
+    )
     add("--share", action="store_true", help="make a public link")
     add("--data-dir", type=Path, help="where open videos are kept (default: a temporary folder)")
     add(
@@ -69,7 +75,7 @@ def settings_from(options: argparse.Namespace, data_dir: Path) -> AppSettings:
         model=options.model,
         device=options.device,
         allow_local_checkpoints=options.allow_local_checkpoints,
-        allowed_hosts=LOOPBACK if is_private else None,
+        allowed_hosts=LOOPBACK | set(options.allowed_host) if is_private else None,
         video_limits=Limits(max_frames=options.max_frames, max_bytes=options.max_megabytes * 2**20),
     )
 

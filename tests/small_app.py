@@ -51,6 +51,8 @@ class FakeShelf(ModelShelf):
     def find(self, name: str, progress: Any = None) -> Any:
         if name not in ("fake", "other"):
             raise CheckpointError(f"{name} could not be fetched: choose another", "HUB_UNREACHABLE")
+        if progress is not None:
+            progress(3, 7)
         return SimpleNamespace(name=name)
 
     def label(self, model: Any) -> ModelLabel:

@@ -87,7 +87,8 @@ def test_status_of_errors(error: Exception, status: int) -> None:
 
 
 def test_only_our_own_errors_show_their_text(caplog: pytest.LogCaptureFixture) -> None:
-    assert explain(PromptError("click on the object")).text == "click on the object"
+    assert explain(PromptError("click on the object")).text == "Click on the object."
+    assert explain(CheckpointError("sam2.pt is cut")).text == "sam2.pt is cut."
     assert explain(ValueError("secret")).text == NEUTRAL_TEXT
     assert "secret" in caplog.text
 

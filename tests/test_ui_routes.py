@@ -264,7 +264,8 @@ def test_model_is_switched_and_prompts_are_answered_again(
     client: TestClient, video: OpenVideo
 ) -> None:
     post(client, video, "prompt", CLICK)
-    *_, answer = stream(client, f"videos/{video.token}/model", {"model": "other"})
+    progress, *_, answer = stream(client, f"videos/{video.token}/model", {"model": "other"})
+    assert progress == {"stage": "model", "done": 3, "total": 7}
     assert answer["model"] == "other"
     assert answer["prompts"] == [[1, 0, [[20, 20, 1]], None]]
     assert client.get(f"videos/{video.token}").json()["model"] == "other"
@@ -273,7 +274,7 @@ def test_model_is_switched_and_prompts_are_answered_again(
 def test_model_that_cannot_be_had_leaves_everything(client: TestClient, video: OpenVideo) -> None:
     post(client, video, "prompt", CLICK)
     (answer,) = stream(client, f"videos/{video.token}/model", {"model": "sam2-hiera-tiny"})
-    assert answer["error"]["text"] == "sam2-hiera-tiny could not be fetched: choose another"
+    assert answer["error"]["text"] == "sam2-hiera-tiny could not be fetched: choose another."
     after = client.get(f"videos/{video.token}").json()
     assert after["model"] == "fake"
     assert len(after["prompts"]) == 1

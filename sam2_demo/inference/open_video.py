@@ -12,7 +12,7 @@ from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from sam2_demo.core.errors import SessionExpired
+from sam2_demo.core.errors import PromptError, SessionExpired
 from sam2_demo.core.prompts import FramePrompt
 from sam2_demo.inference.journal import Journal
 from sam2_demo.inference.propagation import Direction
@@ -21,6 +21,7 @@ from sam2_demo.inference.track import FrameMasks
 from sam2_demo.media.video import Video
 
 MAX_NAME_LENGTH = 80
+MAX_NAMES = 1000
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,6 +115,16 @@ class OpenVideo:
             except BaseException:
                 self.journal.append(object_id, frame_index, before)
                 raise
+
+    def rename(self, object_id: int, name: str) -> None:
+        """Sets what the person calls an object; it may be removed, or not be prompted yet.
+
+        Raises:
+            PromptError: there are too many names.
+        """
+        if object_id not in self.names and len(self.names) >= MAX_NAMES:
+            raise PromptError(f"there are {MAX_NAMES} names already", "TOO_MANY_OBJECTS")
+        self.names[object_id] = name
 
     def change(self, action: Callable[[VideoSession], object]) -> list[FrameMasks]:
         """Returns the frames whose masks an action on the session changed."""

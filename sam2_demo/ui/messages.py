@@ -50,7 +50,15 @@ def explain(error: BaseException) -> Refusal:
     if not isinstance(error, Sam2DemoError):
         logger.error("an error that nobody expected", exc_info=error)
         return Refusal(500, "INTERNAL", NEUTRAL_TEXT)
-    return Refusal(_status(error), error.code, str(error))
+    return Refusal(_status(error), error.code, _sentence(str(error)))
+
+
+def _sentence(text: str) -> str:
+    """Returns the text with a full stop, and a capital unless it starts with somebody's name."""
+    first = text.split(maxsplit=1)[0] if text.strip() else ""
+    if first.isalpha():
+        text = text[0].upper() + text[1:]
+    return text if text.endswith((".", "!", "?")) else text + "."
 
 
 def _status(error: Sam2DemoError) -> int:

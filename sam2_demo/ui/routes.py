@@ -90,12 +90,11 @@ def _clear_object(video: OpenVideo, fields: Fields) -> list[FrameMasks]:
 
 def _remove_object(video: OpenVideo, fields: Fields) -> list[FrameMasks]:
     object_id = object_id_in(fields)
-    video.names.pop(object_id, None)
     return video.change(lambda session: session.remove_object(object_id))
 
 
 def _rename_object(video: OpenVideo, fields: Fields) -> list[FrameMasks]:
-    video.names[object_id_in(fields)] = object_name_in(fields)
+    video.rename(object_id_in(fields), object_name_in(fields))
     return []
 
 

@@ -137,7 +137,7 @@ def prompts_json(video: OpenVideo) -> list[object]:
 def video_json(video: OpenVideo) -> dict[str, object]:
     """Returns what the page has to know about an open video."""
     height, width = video.video.size_hw
-    object_ids = sorted({*video.session.object_ids, *video.names})
+    object_ids = sorted(video.session.object_ids)
     return {
         "token": video.token,
         "name": video.video.name,

@@ -58,6 +58,10 @@ class App {
     find('help-dialog').onclick = (event) => {
       if (event.target === find('help-dialog')) find('help-dialog').close();
     };
+    this.element.addEventListener('click', (event) => {
+      const button = event.target.closest('button');
+      if (button && event.detail > 0) button.blur(); // else space would press it again
+    });
     matchMedia('(prefers-color-scheme: dark)').addEventListener('change', () => this.render());
   }
 
@@ -117,6 +121,7 @@ class App {
   chooseModel() {
     const name = this.find('model').value;
     this.find('model-path').hidden = name !== PATH_CHOICE;
+    this.find('model').blur(); // keys belong to the video again
     if (name === PATH_CHOICE) this.find('model-path').focus();
     else this.switchModel(name);
   }

@@ -59,6 +59,7 @@ class ObjectList {
     name.onfocus = () => app.choose(object.id);
     name.onchange = () => {
       object.name = name.value.trim();
+      app.project.names.set(object.id, object.name);
       app.editing.rename(object.id, object.name);
     };
     name.onkeydown = (event) => {

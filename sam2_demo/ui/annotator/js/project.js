@@ -4,6 +4,7 @@ class Project {
   constructor(video) {
     this.video = { ...video, frames: video.frame_times_s.length };
     this.objects = [];
+    this.names = new Map(video.objects); // of removed objects, too: they may come back
     this.prompts = new Map();   // "object:frame" -> {object, frame, points, box}
     this.masks = new Map();     // frame -> Map(object -> {counts, iou, score})
     this.frameSequence = new Map();
@@ -19,7 +20,7 @@ class Project {
 
   addObject(id, name) {
     if (this.objects.some((object) => object.id === id)) return;
-    this.objects.push({ id, name });
+    this.objects.push({ id, name: name || this.names.get(id) || '' });
     this.objects.sort((one, other) => one.id - other.id);
     this.nextId = Math.max(this.nextId || 1, id + 1);
   }

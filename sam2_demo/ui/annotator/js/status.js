@@ -1,5 +1,6 @@
 // One plain sentence of help or error, the first-minute hint, and small text formats.
 
+const INFO_TIME_MS = 9000;
 const HINT_KEY = 'sam2-hint-seen';
 
 class Status {
@@ -29,9 +30,12 @@ class Status {
     this.line.dataset.kind = kind;
     this.line.setAttribute('role', kind === 'error' ? 'alert' : 'status');
     this.line.hidden = false;
+    clearTimeout(this.timer); // what went wrong stays until it is read
+    if (kind === 'info') this.timer = setTimeout(() => this.clear(), INFO_TIME_MS);
   }
 
   clear() {
+    clearTimeout(this.timer);
     this.line.hidden = true;
     this.text.textContent = '';
   }
@@ -76,6 +80,7 @@ function formatBytes(bytes) {
 function stageText({ stage, done, total, before }) {
   if (stage === 'uploading') return `Uploading: ${formatBytes(done)} of ${formatBytes(total)}`;
   if (stage === 'waiting') return `Waiting for ${before} ${before === 1 ? 'other' : 'others'} to finish`;
+  if (stage === 'reading' && !done) return 'Opening the video';
   if (stage === 'reading') return total ? `Reading frame ${done} of ${total}` : `Reading frame ${done}`;
   if (stage === 'replaying') return 'The new model answers your prompts';
   if (stage === 'model') {
