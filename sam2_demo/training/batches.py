@@ -1,5 +1,6 @@
 """Clips made ready for a training step: enough visible objects, square, normalised, batched."""
 
+import itertools
 from collections.abc import Callable
 from typing import NamedTuple
 
@@ -17,6 +18,8 @@ from sam2_demo.training.experiments import Stage
 
 ASPECT_RATIOS = (1.0, 1.4, 1.78)
 """Videos are squeezed into a square; the model has to know what that does to shapes."""
+MOTION_FACTORS = (1.0, 2.0, 3.5)
+"""In real videos some things move by a twentieth of the picture from one frame to the next."""
 SMALLEST_SHARE = 0.004
 """An object is prompted only where it covers this share of the frame."""
 
@@ -37,7 +40,7 @@ class Batch(NamedTuple):
 
 
 def synthetic_source(pack: SourcePack, stage: Stage) -> ClipSource:
-    """Returns a source of synthetic clips as a stage wants them, of varying aspect ratio."""
+    """Returns a source of synthetic clips as a stage wants them, of varying shape and speed."""
     frames = stage.frames if stage.frames > 1 else stage.pictures_per_clip
     makers = [
         SyntheticClips(
@@ -48,10 +51,10 @@ def synthetic_source(pack: SourcePack, stage: Stage) -> ClipSource:
                 frames=frames,
                 objects=(stage.objects, stage.objects + 2),
                 scale=stage.scale,
-                motion=stage.motion if stage.frames > 1 else 3 * stage.motion,
+                motion=stage.motion * factor,
             ),
         )
-        for ratio in ASPECT_RATIOS
+        for ratio, factor in itertools.product(ASPECT_RATIOS, MOTION_FACTORS)
     ]
     return lambda random: makers[random.integers(len(makers))].sample(random)
 

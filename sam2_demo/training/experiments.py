@@ -113,6 +113,9 @@ _MINIATURE = Sam2Config(
 _SHARPER = LossWeights(dice=4.0)
 """Small objects are lost in the focal loss, which counts pixels; more dice finds them sooner."""
 
+_CLIP_KINDS = (0.4, 0.35, 0.25)
+"""More clicks than the paper has: a short run sees too few of them otherwise."""
+
 EXPERIMENTS: dict[str, Experiment] = {
     "embedded": Experiment(
         stages=(
@@ -129,7 +132,7 @@ EXPERIMENTS: dict[str, Experiment] = {
                 clips=8,
                 frames=3,
                 scale=(0.25, 0.8),
-                rollout=RolloutOptions(prompted_frames=1, weights=_SHARPER),
+                rollout=RolloutOptions(prompted_frames=1, kinds=_CLIP_KINDS, weights=_SHARPER),
             ),
             Stage(
                 share=0.5,
@@ -137,7 +140,7 @@ EXPERIMENTS: dict[str, Experiment] = {
                 clips=4,
                 frames=5,
                 scale=(0.2, 0.7),
-                rollout=RolloutOptions(weights=_SHARPER),
+                rollout=RolloutOptions(kinds=_CLIP_KINDS, weights=_SHARPER),
             ),
         ),
         minutes=65.0,

@@ -9,12 +9,15 @@ Source: this project's own measurements; the network is that of arXiv 2408.00714
 """
 
 from dataclasses import dataclass
+from typing import cast
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
 from sam2_demo.model.attention import Attention
+from sam2_demo.model.image_encoder import Lateral
+from sam2_demo.model.layers import Mlp
 from sam2_demo.model.memory_attention import MemoryAttentionLayer
 from sam2_demo.model.memory_encoder import ConvNextBlock, MemoryEncoder
 from sam2_demo.model.sam2 import Sam2
@@ -82,12 +85,12 @@ def _fan_in(weight: Tensor, bias: Tensor | None, generator: torch.Generator) -> 
 def _start_with_background(model: Sam2, logit: float) -> None:
     """Keeps one channel of the upscaled picture constant, and lets every mask subtract it."""
     decoder = model.sam_mask_decoder
-    last = decoder.output_upscaling[3]
+    last = cast(nn.ConvTranspose2d, decoder.output_upscaling[3])
     last.weight[:, 0] = 0.0
-    last.bias[0] = 1.5
+    cast(Tensor, last.bias)[0] = 1.5
     decoder.conv_s0.weight[0] = 0.0
     for brush in decoder.output_hypernetworks_mlps:
-        final = brush.layers[-1]
+        final = cast(nn.Linear, cast(Mlp, brush).layers[-1])
         final.weight[0] = 0.0
         final.bias[0] = -logit / 1.4  # what is left of 1.5 after GELU
 
@@ -106,7 +109,7 @@ def _calibrate(model: Sam2, std: float, generator: torch.Generator) -> None:
     ]
     stages = model.image_encoder.trunk(torch.cat(grains))
     for lateral, stage in zip(reversed(model.image_encoder.neck.convs), stages, strict=True):
-        lateral.conv.weight.mul_(std / lateral(stage).std())
+        cast(Lateral, lateral).conv.weight.mul_(std / lateral(stage).std())
 
 
 def _orthogonal(rows: int, columns: int, generator: torch.Generator) -> Tensor:

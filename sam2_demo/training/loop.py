@@ -87,7 +87,7 @@ class Trainer:
         saved_s = self.elapsed_s
         with (
             ThreadPoolExecutor(self.experiment.workers) as pool,
-            _Log(self.folder / "log.csv", self.step) as log,
+            _Log(self.folder / "log.csv", self.elapsed_s) as log,
             tqdm(total=100, unit="%", file=sys.stderr, mininterval=10) as bar,
         ):
             while self.progress < 1 and self.step != stop_at_step:
@@ -123,7 +123,10 @@ class Trainer:
         state = torch.load(self.folder / "resume.pt", weights_only=True)
         self.model.load_state_dict(state["model"])
         self.averaged = state["averaged"]
+        rates = [group["rate"] for group in self.optimiser.param_groups]
         self.optimiser.load_state_dict(state["optimiser"])
+        for group, rate in zip(self.optimiser.param_groups, rates, strict=True):
+            group["rate"] = rate  # as the experiment says now, which may have been changed
         self.step, self.elapsed_s = state["step"], state["elapsed_s"]
 
     def final_model(self) -> Sam2:
@@ -274,13 +277,13 @@ def _summed(parts: list[dict[str, tuple[float, int]]]) -> dict[str, tuple[float,
 class _Log:
     """A CSV file with a row for every ``LOG_EVERY`` steps: means since the row before."""
 
-    def __init__(self, path: Path, step: int) -> None:
-        self.file = path.open("a" if step else "w", newline="")
+    def __init__(self, path: Path, elapsed_s: float) -> None:
+        self.file = path.open("a" if elapsed_s else "w", newline="")
         self.writer = csv.DictWriter(self.file, COLUMNS)
-        if not step:
+        if not elapsed_s:
             self.writer.writeheader()
         self.waiting: list[dict[str, tuple[float, int]]] = []
-        self.since_s: float | None = None
+        self.since_s = elapsed_s
 
     def __enter__(self) -> "_Log":
         return self
@@ -295,7 +298,7 @@ class _Log:
             return
         sums = _summed(self.waiting)
         row = {name: sums[name][0] / max(1, sums[name][1]) for name in COLUMNS if name in sums}
-        seconds = trainer.elapsed_s - (self.since_s or 0.0)
+        seconds = trainer.elapsed_s - self.since_s
         row["samples_per_s"] = sums["clips"][0] / max(1e-9, seconds)
         row["minutes"], row["step"] = trainer.elapsed_s / 60, trainer.step
         self.writer.writerow({name: f"{value:.5g}" for name, value in row.items()})
