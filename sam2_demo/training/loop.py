@@ -8,7 +8,6 @@ than the checkpoint, and repeats an unbroken one bit for bit where length is cou
 Source: appendix D.2 of arXiv 2408.00714.
 """
 
-import csv
 import math
 import sys
 import time
@@ -17,7 +16,7 @@ from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 import torch
@@ -32,21 +31,14 @@ from sam2_demo.training.batches import ClipSource, compose_batch
 from sam2_demo.training.experiments import Experiment, Stage
 from sam2_demo.training.initialisation import initialise
 from sam2_demo.training.rollout import Answer, mean_loss, rollout
-
-COLUMNS = (
-    *("minutes", "step", "stage", "learning_rate", "samples_per_s", "gradient_norm"),
-    *("loss", "focal", "dice", "iou", "object_score"),
-    *("iou_mask", "iou_click", "iou_box", "iou_corrected", "iou_tracked"),
-    *("compose_s", "encode_s", "decode_s", "backward_s"),
-)
-LOG_EVERY = 20
+from sam2_demo.training.run_log import Figures, RunLog, summed
 
 
 class WorkerResult(NamedTuple):
     """What a worker found: the gradient of its share and what to log."""
 
     gradients: tuple[Tensor | None, ...]
-    figures: dict[str, tuple[float, int]]
+    figures: Figures
 
 
 class Trainer:
@@ -87,14 +79,14 @@ class Trainer:
         saved_s = self.elapsed_s
         with (
             ThreadPoolExecutor(self.experiment.workers) as pool,
-            _Log(self.folder / "log.csv", self.elapsed_s) as log,
+            RunLog(self.folder / "log.csv", self.elapsed_s) as log,
             tqdm(total=100, unit="%", file=sys.stderr, mininterval=10) as bar,
         ):
             while self.progress < 1 and self.step != stop_at_step:
                 started = time.perf_counter()
                 figures = self._train_step(pool)
                 self.elapsed_s += time.perf_counter() - started
-                log.add(self, figures)
+                log.add(self.elapsed_s, self.step, figures)
                 bar.update(min(100, round(100 * self.progress, 2)) - bar.n)
                 if self.elapsed_s - saved_s > 60 * self.experiment.checkpoint_minutes:
                     self.save()
@@ -139,7 +131,7 @@ class Trainer:
                     parameter.copy_(average)
         return model
 
-    def _train_step(self, pool: ThreadPoolExecutor) -> dict[str, tuple[float, int]]:
+    def _train_step(self, pool: ThreadPoolExecutor) -> Figures:
         """Returns the step's figures, each as a sum and how many it sums."""
         experiment = self.experiment
         stage = experiment.stage_at(self.progress)
@@ -159,7 +151,7 @@ class Trainer:
             self.optimiser.step()
         self.step += 1
         self._average(parameters)
-        figures = _summed([r.figures for r in results])
+        figures = summed([r.figures for r in results])
         figures["gradient_norm"] = (float(norm), 1)
         figures["stage"], figures["learning_rate"] = (float(stage), 1), (rate, 1)
         figures["clips"] = (float(experiment.stages[stage].clips), 1)
@@ -169,7 +161,7 @@ class Trainer:
         """Returns the gradient of one worker's share of the step's clips."""
         torch.set_num_threads(1)
         experiment, stage = self.experiment, self.experiment.stages[stage_index]
-        figures: dict[str, tuple[float, int]] = {}
+        figures: Figures = {}
 
         @contextmanager
         def stopwatch(part: str) -> Iterator[None]:
@@ -247,9 +239,9 @@ def _resized_view(model: Sam2, image_size: int) -> Sam2:
     return view
 
 
-def _answer_figures(answers: list[Answer]) -> dict[str, tuple[float, int]]:
+def _answer_figures(answers: list[Answer]) -> Figures:
     """Returns the parts of the loss and the IoU by kind of answer, as sums and counts."""
-    figures: dict[str, tuple[float, int]] = defaultdict(lambda: (0.0, 0))
+    figures: Figures = defaultdict(lambda: (0.0, 0))
 
     def add(name: str, values: Float[Tensor, " values"]) -> None:
         total, count = figures[name]
@@ -260,47 +252,3 @@ def _answer_figures(answers: list[Answer]) -> dict[str, tuple[float, int]]:
             add(part, getattr(answer.losses, part))
         add(f"iou_{answer.kind}", answer.losses.true_iou[answer.visible])
     return dict(figures)
-
-
-def _summed(parts: list[dict[str, tuple[float, int]]]) -> dict[str, tuple[float, int]]:
-    """Returns sums and counts of the same name added up."""
-    names = {name for part in parts for name in part}
-    return {
-        name: (
-            sum(part[name][0] for part in parts if name in part),
-            sum(part[name][1] for part in parts if name in part),
-        )
-        for name in names
-    }
-
-
-class _Log:
-    """A CSV file with a row for every ``LOG_EVERY`` steps: means since the row before."""
-
-    def __init__(self, path: Path, elapsed_s: float) -> None:
-        self.file = path.open("a" if elapsed_s else "w", newline="")
-        self.writer = csv.DictWriter(self.file, COLUMNS)
-        if not elapsed_s:
-            self.writer.writeheader()
-        self.waiting: list[dict[str, tuple[float, int]]] = []
-        self.since_s = elapsed_s
-
-    def __enter__(self) -> "_Log":
-        return self
-
-    def __exit__(self, *_: Any) -> None:
-        self.file.close()
-
-    def add(self, trainer: Trainer, figures: dict[str, tuple[float, int]]) -> None:
-        """Notes one step, and writes a row when it is time."""
-        self.waiting.append(figures)
-        if len(self.waiting) < LOG_EVERY:
-            return
-        sums = _summed(self.waiting)
-        row = {name: sums[name][0] / max(1, sums[name][1]) for name in COLUMNS if name in sums}
-        seconds = trainer.elapsed_s - self.since_s
-        row["samples_per_s"] = sums["clips"][0] / max(1e-9, seconds)
-        row["minutes"], row["step"] = trainer.elapsed_s / 60, trainer.step
-        self.writer.writerow({name: f"{value:.5g}" for name, value in row.items()})
-        self.file.flush()
-        self.waiting, self.since_s = [], trainer.elapsed_s
