@@ -12,6 +12,7 @@ from typing import Any
 import av
 import numpy as np
 import pytest
+from media_clips import write_clip
 from PIL import Image
 from small_app import SIZE_HW, FakeShelf, client_of, open_small, small_state
 from starlette.testclient import TestClient
@@ -330,6 +331,18 @@ def test_upload_that_is_too_large_is_refused(tmp_path: Path) -> None:
 
         assert refusal(client.post("uploads", content=pieces())) == (422, "FILE_TOO_LARGE")
     assert list((tmp_path / "uploads").iterdir()) == []
+
+
+def test_first_part_of_a_long_video_can_be_opened(tmp_path: Path) -> None:
+    clip = write_clip(tmp_path / "long.mp4", frames=12)
+    state = small_state(tmp_path, video_limits=Limits(max_frames=5))
+    with client_of(state) as client:
+        fields = client.post("uploads", content=clip.read_bytes()).json()
+        (refused,) = stream(client, "open", fields)[-1:]
+        assert refused["error"]["code"] == "TOO_MANY_FRAMES"
+        *_, opened = stream(client, "open", fields | {"first_part": True})
+        assert len(opened["video"]["frame_times_s"]) == 5
+        assert list((tmp_path / "uploads").iterdir()) == []
 
 
 @pytest.mark.parametrize("name", ["", "../../etc/passwd", "a" * 32, "/etc/passwd"])

@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+from sam2_demo.core.errors import VideoError
 from sam2_demo.inference.open_video import OpenVideo
 from sam2_demo.media.ingest import ingest
 from sam2_demo.media.video import Video
@@ -15,6 +16,7 @@ VIDEO_FOLDER = "video"
 def opening(state: AppState, fields: Fields) -> Work:
     """Returns the work that opens an uploaded file or a sample clip and reports the video."""
     model_name = text_in(fields, "model") or state.shelf.default
+    first_frames = state.settings.video_limits.max_frames if fields.get("first_part") else None
     sample_name = text_in(fields, "sample")
     if sample_name:
         sample = state.samples.find(sample_name)
@@ -31,17 +33,23 @@ def opening(state: AppState, fields: Fields) -> Work:
                 limits=state.settings.video_limits,
                 progress=progress_report(report, "reading"),
                 cancelled=stopped,
+                first_frames=first_frames,
                 name=title,
             )
             session = state.shelf.session(model, video)
             return OpenVideo(token, folder, video, session, state.shelf.label(model))
 
+        is_kept = bool(sample_name)
         try:
             with state.opening.place(waiting_report(report), stopped) as entered:
                 if entered:
                     report({"video": video_json(state.store.open(fill))})
+        except VideoError as error:
+            # The page offers to open its first part.
+            is_kept = is_kept or error.code == "TOO_MANY_FRAMES"
+            raise
         finally:
-            if not sample_name:
+            if not is_kept:
                 source.unlink(missing_ok=True)
 
     return work

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from sam2_demo.core.errors import InputError, PromptError
-from sam2_demo.core.prompts import FramePrompt, Point
+from sam2_demo.core.prompts import FramePrompt, Point, check_frame_index, check_object_id
 from sam2_demo.inference.open_video import MAX_NAME_LENGTH, OpenVideo
 from sam2_demo.inference.propagation import Direction
 from sam2_demo.inference.track import FrameMasks
@@ -37,21 +37,18 @@ def parse_body(body: bytes) -> Fields:
 def frame_index_in(fields: Fields, frame_count: int) -> int:
     """Returns the frame that the fields name, from 0 to ``frame_count`` - 1."""
     frame_index = fields.get("frame")
-    if type(frame_index) is not int or not 0 <= frame_index < frame_count:
-        raise PromptError(
-            f"there is no frame {_shown(frame_index)}: the video has frames 0 to {frame_count - 1}",
-            "BAD_FRAME",
-        )
+    if type(frame_index) is not int:
+        raise PromptError(f"{_shown(frame_index)} is no number of a frame", "BAD_FRAME")
+    check_frame_index(frame_index, frame_count)
     return frame_index
 
 
 def object_id_in(fields: Fields) -> int:
     """Returns the object that the fields name, from 1."""
     object_id = fields.get("object")
-    if type(object_id) is not int or not 1 <= object_id < 2**31:
-        raise PromptError(
-            f"there is no object {_shown(object_id)}: objects are numbered from 1", "BAD_OBJECT"
-        )
+    if type(object_id) is not int:
+        raise PromptError(f"{_shown(object_id)} is no number of an object", "BAD_OBJECT")
+    check_object_id(object_id)
     return object_id
 
 

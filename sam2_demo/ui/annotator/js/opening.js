@@ -126,7 +126,11 @@ class Opening {
         await this.onOpen(video, hint);
       }
     } catch (error) {
-      this.status.fail(error);
+      if (error.code !== 'TOO_MANY_FRAMES' || fields.first_part) this.status.fail(error);
+      else {
+        this.status.offer(error, 'Open its first part',
+          () => this.open({ ...fields, first_part: true }));
+      }
     } finally {
       this.running = null;
       this.find('opening').hidden = true;

@@ -7,6 +7,7 @@ class Status {
   constructor(find) {
     this.line = find('status');
     this.text = find('status-text');
+    this.action = find('status-action');
     this.hint = find('hint');
     find('status-close').onclick = () => this.clear();
     find('hint-close').onclick = () => this.endHint();
@@ -25,7 +26,16 @@ class Status {
       : 'Something went wrong on this page: reload it; your work is kept on the server.', 'error');
   }
 
+  /** Shows why something was refused, and a button for what can be done about it. */
+  offer(error, label, act) {
+    this.fail(error);
+    this.action.textContent = label;
+    this.action.onclick = act;
+    this.action.hidden = false;
+  }
+
   show(text, kind) {
+    this.action.hidden = true;
     this.text.textContent = text;
     this.line.dataset.kind = kind;
     this.line.setAttribute('role', kind === 'error' ? 'alert' : 'status');
