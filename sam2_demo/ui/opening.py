@@ -1,5 +1,8 @@
 """Opening a video and choosing its model: the long work before the first click."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 
 from sam2_demo.core.errors import VideoError
@@ -13,46 +16,75 @@ from sam2_demo.ui.wire import Fields, frame_json, prompts_json, text_in, video_j
 VIDEO_FOLDER = "video"
 
 
+@dataclass(frozen=True, slots=True)
+class Source:
+    """The file to open, and how.
+
+    Attributes:
+        path: The file.
+        title: What the page calls it.
+        is_upload: Whether it is an upload, which is not kept.
+        first_frames: How many frames to take of one that is too long; None to refuse it.
+    """
+
+    path: Path
+    title: str
+    is_upload: bool
+    first_frames: int | None = None
+
+
 def opening(state: AppState, fields: Fields) -> Work:
     """Returns the work that opens an uploaded file or a sample clip and reports the video."""
     model_name = text_in(fields, "model") or state.shelf.default
-    first_frames = state.settings.video_limits.max_frames if fields.get("first_part") else None
-    sample_name = text_in(fields, "sample")
-    if sample_name:
-        sample = state.samples.find(sample_name)
-        source, title = sample.path, sample.title
-    else:
-        source, title = state.uploads.find(text_in(fields, "upload")), text_in(fields, "name")
+    source = _source(state, fields)
 
     def work(report: Report, stopped: Stopped) -> None:
         def fill(token: str, folder: Path) -> OpenVideo:
             model = state.shelf.find(model_name, progress_report(report, "model"))
             video = ingest(
-                source,
+                source.path,
                 folder / VIDEO_FOLDER,
                 limits=state.settings.video_limits,
                 progress=progress_report(report, "reading"),
                 cancelled=stopped,
-                first_frames=first_frames,
-                name=title,
+                first_frames=source.first_frames,
+                name=source.title,
             )
             session = state.shelf.session(model, video)
             return OpenVideo(token, folder, video, session, state.shelf.label(model))
 
-        is_kept = bool(sample_name)
-        try:
-            with state.opening.place(waiting_report(report), stopped) as entered:
-                if entered:
-                    report({"video": video_json(state.store.open(fill))})
-        except VideoError as error:
-            # The page offers to open its first part.
-            is_kept = is_kept or error.code == "TOO_MANY_FRAMES"
-            raise
-        finally:
-            if not is_kept:
-                source.unlink(missing_ok=True)
+        with (
+            _not_kept(source),
+            state.opening.place(waiting_report(report), stopped) as entered,
+        ):
+            if entered:
+                report({"video": video_json(state.store.open(fill))})
 
     return work
+
+
+def _source(state: AppState, fields: Fields) -> Source:
+    sample_name = text_in(fields, "sample")
+    if sample_name:
+        sample = state.samples.find(sample_name)
+        return Source(sample.path, sample.title, is_upload=False)
+    path = state.uploads.find(text_in(fields, "upload"))
+    first_frames = state.settings.video_limits.max_frames if fields.get("first_part") else None
+    return Source(path, text_in(fields, "name"), True, first_frames)
+
+
+@contextmanager
+def _not_kept(source: Source) -> Iterator[None]:
+    """Removes an upload at the end; one that is too long stays, for its first part is offered."""
+    is_kept = not source.is_upload
+    try:
+        yield
+    except VideoError as error:
+        is_kept = is_kept or error.code == "TOO_MANY_FRAMES"
+        raise
+    finally:
+        if not is_kept:
+            source.path.unlink(missing_ok=True)
 
 
 def choosing(state: AppState, fields: Fields) -> Work:
