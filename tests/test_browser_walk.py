@@ -23,7 +23,7 @@ from sam2_demo.ui.annotator import FOLDER
 pytestmark = pytest.mark.skipif(CHROMIUM is None, reason="no Chromium is installed here")
 
 SAMPLE, SAMPLE_FRAMES = "city.mp4", 74
-ANSWERED = re.compile("predicted IoU|hidden on this frame")
+ANSWERED = re.compile("IoU|hidden on this frame")
 NO_NETWORK = "sam2.1-hiera-tiny"
 
 

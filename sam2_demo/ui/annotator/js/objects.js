@@ -43,7 +43,7 @@ class ObjectList {
     const prompts = clicks ? `${clicks} prompt${clicks === 1 ? '' : 's'} here` : '';
     if (!mask) return prompts || 'no mask on this frame';
     const state = mask.area === 0 ? 'hidden on this frame'
-      : `predicted IoU ${mask.iou.toFixed(2)}`;
+      : `IoU ${mask.iou.toFixed(2)}`;
     return [state, prompts].filter(Boolean).join(' · ');
   }
 
@@ -67,6 +67,7 @@ class ObjectList {
       event.stopPropagation();
     };
     const note = document.createElement('small');
+    note.title = 'IoU: how well the mask fits what was meant, as the model predicts it';
     const text = document.createElement('div');
     text.append(name, note);
     const clear = makeButton('s2-link', 'Clear', 'Take back all prompts and masks of this object',
