@@ -76,7 +76,7 @@ class Replay:
     def _compare(self, frame_index: int, object_id: int, where: str) -> None:
         answer = self.session.answer(frame_index, object_id)
         assert answer is not None
-        logits = self.session.low_res_logits(frame_index, object_id)
+        logits = self.session.mask_logits(frame_index, object_id, at_video_size=False)
         assert logits is not None
         expected = self.figures[f"{where}/low_res_logits"][0, 0]
         assert_same_logits(logits[::2, ::2], expected, where)

@@ -115,7 +115,7 @@ def test_video_answers_are_the_same(is_2_1: bool) -> None:
 def assert_same(session: VideoSession, frame_index: int, pred_masks: torch.Tensor) -> None:
     """Checks both objects' logits; those far below zero say that the object is not there."""
     for row, object_id in enumerate((1, 2)):
-        ours = session.low_res_logits(frame_index, object_id)
+        ours = session.mask_logits(frame_index, object_id, at_video_size=False)
         assert ours is not None
         theirs = pred_masks[row].numpy().reshape(ours.shape)
         assert np.abs(ours - theirs).max() < 2e-2, (frame_index, object_id)

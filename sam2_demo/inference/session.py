@@ -197,26 +197,20 @@ class VideoSession:
         return FrameMasks.of(frame_index, found)
 
     def mask_logits(
-        self, frame_index: int, object_id: int
+        self, frame_index: int, object_id: int, at_video_size: bool = True
     ) -> Float[np.ndarray, "height width"] | None:
-        """Returns an object's mask logits at the size of the video, None on a frame without mask.
+        """Returns an object's mask logits, None on a frame without mask.
+
+        Args:
+            frame_index: The frame.
+            object_id: The object.
+            at_video_size: Whether at the size of the video, or as the model drew them.
 
         Raises:
             PromptError: there is no such frame or object.
         """
         answer = self.answer(frame_index, object_id)
-        return None if answer is None else self._tracker.video_logits(answer)
-
-    def low_res_logits(
-        self, frame_index: int, object_id: int
-    ) -> Float[np.ndarray, "height width"] | None:
-        """Returns an object's mask logits as the model drew them, None on a frame without mask.
-
-        Raises:
-            PromptError: there is no such frame or object.
-        """
-        answer = self.answer(frame_index, object_id)
-        return None if answer is None else self._tracker.low_res_logits(answer)
+        return None if answer is None else self._tracker.mask_logits(answer, at_video_size)
 
     def answer(self, frame_index: int, object_id: int) -> Answer | None:
         """Returns what the model said of an object on a frame, its pointer included.

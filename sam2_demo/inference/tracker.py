@@ -151,16 +151,13 @@ class Tracker:
                     found.update(self._track_batch(batch, frame_index))
         return {object_id: found[object_id] for object_id in tracks if object_id in found}
 
-    def video_logits(self, answer: Answer) -> Float[np.ndarray, "height width"]:
-        """Returns an answer's mask logits at the size of the video."""
+    def mask_logits(self, answer: Answer, at_video_size: bool) -> Float[np.ndarray, "height width"]:
+        """Returns an answer's mask logits, at the size of the video or as the model drew them."""
         with self._computing():
-            logits = logits_to_video(self._logits_of(answer), self._frames.size_hw)
+            logits = self._logits_of(answer)
+            if at_video_size:
+                logits = logits_to_video(logits, self._frames.size_hw)
             return logits[0, 0].cpu().numpy()
-
-    def low_res_logits(self, answer: Answer) -> Float[np.ndarray, "height width"]:
-        """Returns an answer's mask logits at stride 4 of the model's picture."""
-        with self._computing():
-            return self._logits_of(answer)[0, 0].cpu().numpy()
 
     @contextmanager
     def _computing(self) -> Iterator[None]:
