@@ -135,7 +135,15 @@ EXPERIMENTS: dict[str, Experiment] = {
                 rollout=RolloutOptions(prompted_frames=1, kinds=_CLIP_KINDS, weights=_SHARPER),
             ),
             Stage(
-                share=0.5,
+                share=0.25,
+                image_size=128,
+                clips=6,
+                frames=5,
+                scale=(0.2, 0.8),
+                rollout=RolloutOptions(kinds=_CLIP_KINDS, weights=_SHARPER),
+            ),
+            Stage(
+                share=0.25,
                 image_size=192,
                 clips=4,
                 frames=5,
