@@ -4,7 +4,7 @@ from typing import Any
 
 import gradio as gr
 
-from sam2_demo.ui.annotator import KEYFRAMES, VideoAnnotator
+from sam2_demo.ui.annotator import FOLDER, KEYFRAMES, VideoAnnotator
 from sam2_demo.ui.app_state import AppState
 from sam2_demo.ui.routes import build_routes
 
@@ -42,6 +42,7 @@ def launch_options(state: AppState) -> dict[str, Any]:
         "app_kwargs": {"routes": [build_routes(state)]},
         "theme": page_theme(),
         "css": PAGE_CSS + KEYFRAMES,
+        "favicon_path": FOLDER / "icon.png",
         "footer_links": [],
         "run_history": False,
         "allowed_paths": [],
