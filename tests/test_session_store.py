@@ -138,8 +138,8 @@ def test_a_waiting_event_stops_a_propagation_between_two_frames(store: SessionSt
     frames = []
 
     def propagate() -> None:
-        for masks in video.propagate(0, Direction.FORWARD, never):
-            frames.append(masks.frame_index)
+        for reply in video.propagate(0, Direction.FORWARD, never):
+            frames.append(reply.frames[0].frame_index)
             started.set()
 
     thread = threading.Thread(target=propagate)
@@ -175,10 +175,12 @@ def test_change_returns_the_frames_that_changed(store: SessionStore) -> None:
     video = store.open(filled)
     video.set_prompt(0, 1, CLICK)
     video.set_prompt(4, 2, CLICK)
-    changed = video.change(lambda session: session.remove_object(2))
+    changed = video.change(lambda session: session.remove_object(2)).frames
     assert [masks.frame_index for masks in changed] == [4]
     assert changed[0].objects == {}
-    assert [masks.frame_index for masks in video.change(lambda session: session.undo())] == [4]
+    undone = video.change(lambda session: session.undo())
+    assert [masks.frame_index for masks in undone.frames] == [4]
+    assert undone.prompts == {(1, 0): CLICK, (2, 4): CLICK}
 
 
 def test_another_model_answers_every_prompt_again(store: SessionStore) -> None:
@@ -187,7 +189,7 @@ def test_another_model_answers_every_prompt_again(store: SessionStore) -> None:
     for _ in video.propagate(0, Direction.FORWARD, never):
         pass
     old, new = video.session, FakeSession(video.video)
-    changed = video.use_model(ModelLabel("other", ""), new)
+    changed = video.use_model(ModelLabel("other", ""), new).frames
     assert [masks.frame_index for masks in changed] == [1, 2, 3, 4, 5]
     assert video.session is new
     assert new.prompts == {(1, 0): CLICK}

@@ -7,14 +7,14 @@ click never waits for the end of the video.
 
 import threading
 import time
-from collections.abc import Callable, Generator, Iterator
+from collections.abc import Callable, Generator, Iterator, Sequence
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
 from sam2_demo.core.errors import PromptError, SessionExpired
 from sam2_demo.core.prompts import FramePrompt
-from sam2_demo.inference.journal import Journal
+from sam2_demo.inference.journal import Journal, PromptMap
 from sam2_demo.inference.propagation import Direction
 from sam2_demo.inference.session import VideoSession
 from sam2_demo.inference.track import FrameMasks
@@ -35,6 +35,21 @@ class ModelLabel:
 
     name: str
     source: str
+
+
+@dataclass(frozen=True, slots=True)
+class Reply:
+    """What an event changed.
+
+    Attributes:
+        number: Greater than that of every event before, so that a late reply is known as such.
+        frames: The frames whose masks changed, as they are now.
+        prompts: Every prompt as it is now; None where the event cannot have changed any.
+    """
+
+    number: int
+    frames: Sequence[FrameMasks]
+    prompts: PromptMap | None = None
 
 
 class OpenVideo:
@@ -63,7 +78,7 @@ class OpenVideo:
         self._lock = threading.Lock()
         self._counting = threading.Lock()
         self._waiting = 0
-        self._answers = 0
+        self._events = 0
         self._run = threading.Event()
         self._closed = False
 
@@ -94,13 +109,7 @@ class OpenVideo:
             self.last_used_s = time.monotonic()
             self._lock.release()
 
-    def next_answer(self) -> int:
-        """Returns a number that is greater than that of every answer before."""
-        with self._counting:
-            self._answers += 1
-            return self._answers
-
-    def set_prompt(self, frame_index: int, object_id: int, prompt: FramePrompt) -> FrameMasks:
+    def set_prompt(self, frame_index: int, object_id: int, prompt: FramePrompt) -> Reply:
         """Returns the frame's masks after one object's whole prompt there was given.
 
         Raises:
@@ -111,10 +120,11 @@ class OpenVideo:
             before = self.session.prompts.get((object_id, frame_index))
             self.journal.append(object_id, frame_index, fitted)
             try:
-                return self.session.set_prompt(frame_index, object_id, fitted)
+                masks = self.session.set_prompt(frame_index, object_id, fitted)
             except BaseException:
                 self.journal.append(object_id, frame_index, before)
                 raise
+            return self._reply([masks])
 
     def rename(self, object_id: int, name: str) -> None:
         """Sets what the person calls an object; it may be removed, or not be prompted yet.
@@ -126,12 +136,16 @@ class OpenVideo:
             raise PromptError(f"there are {MAX_NAMES} names already", "TOO_MANY_OBJECTS")
         self.names[object_id] = name
 
-    def change(self, action: Callable[[VideoSession], object]) -> list[FrameMasks]:
+    def change(self, action: Callable[[VideoSession], object]) -> Reply:
         """Returns the frames whose masks an action on the session changed."""
         with self.turn():
-            return self._changed_by(action)
+            masks, prompts = self._all_masks(), self.session.prompts
+            action(self.session)
+            self.journal.append_changes(prompts, self.session.prompts)
+            pairs = zip(masks, self._all_masks(), strict=True)
+            return self._reply([after for before, after in pairs if before != after])
 
-    def use_model(self, model: ModelLabel, session: VideoSession) -> list[FrameMasks]:
+    def use_model(self, model: ModelLabel, session: VideoSession) -> Reply:
         """Returns the frames whose masks changed: the new model answers every prompt again."""
 
         def replay(old: VideoSession) -> None:
@@ -144,7 +158,7 @@ class OpenVideo:
 
     def propagate(
         self, start: int | None, direction: Direction, stopped: Callable[[], bool]
-    ) -> Generator[FrameMasks, None, None]:
+    ) -> Generator[Reply, None, None]:
         """Yields the masks of frame after frame until the end, ``stopped``, or the next event."""
 
         def stop() -> bool:
@@ -155,7 +169,7 @@ class OpenVideo:
             with closing(tracked):
                 for masks in tracked:
                     self.last_used_s = time.monotonic()
-                    yield self.session.masks(masks.frame_index)
+                    yield Reply(self._next_number(), [self.session.masks(masks.frame_index)])
 
     def new_run(self) -> threading.Event:
         """Returns the flag that ``stop`` will set, for a propagation that is about to begin."""
@@ -166,10 +180,10 @@ class OpenVideo:
         """Makes the propagation that began last stop between two frames."""
         self._run.set()
 
-    def masks(self) -> list[FrameMasks]:
+    def masks(self) -> Reply:
         """Returns the masks of every frame, as they stand now."""
         with self.turn():
-            return self._all_masks()
+            return self._reply(self._all_masks())
 
     def close(self) -> None:
         """Stops what is running, frees the session, and refuses everything after it."""
@@ -180,10 +194,10 @@ class OpenVideo:
     def _all_masks(self) -> list[FrameMasks]:
         return [self.session.masks(frame_index) for frame_index in range(len(self.video))]
 
-    def _changed_by(self, action: Callable[[VideoSession], object]) -> list[FrameMasks]:
-        masks, prompts = self._all_masks(), dict(self.session.prompts)
-        action(self.session)
-        self.journal.append_changes(prompts, self.session.prompts)
-        return [
-            after for before, after in zip(masks, self._all_masks(), strict=True) if before != after
-        ]
+    def _reply(self, frames: Sequence[FrameMasks]) -> Reply:
+        return Reply(self._next_number(), frames, self.session.prompts)
+
+    def _next_number(self) -> int:
+        """Returns the number of an event; called by the one whose turn it is."""
+        self._events += 1
+        return self._events

@@ -112,7 +112,7 @@ def exporting(state: AppState, video: OpenVideo, fields: Fields) -> Work:
         with state.exporting.place(waiting_report(report), stopped) as entered:
             if not entered:
                 return
-            snapshot = Snapshot(video, video.masks())
+            snapshot = Snapshot(video, video.masks().frames)
             if not snapshot.object_ids:
                 raise PromptError(
                     "There are no masks to download yet: click on an object first.", "NO_MASKS"

@@ -16,6 +16,7 @@ from sam2_demo.model.checkpoints import (
     load_model,
 )
 from sam2_demo.model.hub_progress import Progress
+from sam2_demo.ui.messages import explain
 
 logger = logging.getLogger(__name__)
 
@@ -73,7 +74,7 @@ class ModelShelf:
             self.find(self.default)
         except CheckpointError as error:
             logger.warning("%s", error)
-            self.notice = f"{error} The embedded model answers instead."
+            self.notice = f"{explain(error).text} The embedded model answers instead."
             self.default = EMBEDDED
 
     def label(self, model: LoadedModel) -> ModelLabel:

@@ -11,7 +11,7 @@ from sam2_demo.media.ingest import ingest
 from sam2_demo.media.video import Video
 from sam2_demo.ui.app_state import AppState
 from sam2_demo.ui.streams import Report, Stopped, Work, progress_report, waiting_report
-from sam2_demo.ui.wire import Fields, frame_json, prompts_json, text_in, video_json
+from sam2_demo.ui.wire import Fields, reply_json, text_in, video_json
 
 VIDEO_FOLDER = "video"
 
@@ -127,15 +127,7 @@ def switching(state: AppState, video: OpenVideo, fields: Fields) -> Work:
         model = state.shelf.find(name, progress_report(report, "model"))
         label = state.shelf.label(model)
         report({"stage": "replaying"})
-        frames = video.use_model(label, state.shelf.session(model, video.video))
-        report(
-            {
-                "model": label.name,
-                "source": label.source,
-                "sequence": video.next_answer(),
-                "frames": [frame_json(frame) for frame in frames],
-                "prompts": prompts_json(video),
-            }
-        )
+        reply = video.use_model(label, state.shelf.session(model, video.video))
+        report({"model": label.name, "source": label.source} | reply_json(reply))
 
     return work

@@ -5,6 +5,7 @@ Every answer is JSON, a stream of JSON lines, or one of the video's own files.
 """
 
 from collections.abc import Awaitable, Callable
+from dataclasses import replace
 from functools import partial
 
 from starlette.applications import Starlette
@@ -15,8 +16,7 @@ from starlette.responses import FileResponse, JSONResponse, Response
 from starlette.routing import Mount, Route
 
 from sam2_demo.core.errors import InputError, SessionExpired
-from sam2_demo.inference.open_video import OpenVideo
-from sam2_demo.inference.track import FrameMasks
+from sam2_demo.inference.open_video import OpenVideo, Reply
 from sam2_demo.ui.app_state import AppState
 from sam2_demo.ui.exporting import export_kind, exporting
 from sam2_demo.ui.messages import explain
@@ -29,12 +29,11 @@ from sam2_demo.ui.wire import (
     Fields,
     about_json,
     frame_index_in,
-    frame_json,
     object_id_in,
     object_name_in,
     parse_body,
     prompt_in,
-    prompts_json,
+    reply_json,
     video_json,
 )
 
@@ -43,7 +42,7 @@ PREFIX = "/gradio_api/sam2"
 IMMUTABLE = {"Cache-Control": "private, max-age=86400, immutable"}
 
 Endpoint = Callable[[Request], Awaitable[Response]]
-Action = Callable[[OpenVideo, Fields], list[FrameMasks]]
+Action = Callable[[OpenVideo, Fields], Reply]
 
 
 def build_routes(state: AppState) -> Mount:
@@ -66,6 +65,8 @@ def build_routes(state: AppState) -> Mount:
         Route("/videos/{token}/masks", _answered(partial(_masks, state))),
         Route("/videos/{token}/frames/{frame_index}.jpg", _answered(partial(_frame, state))),
         Route("/videos/{token}/exports/{kind}", _answered(partial(_download, state))),
+        Route("/videos/{token}/rename", _answered(partial(_rename, state)), methods=["POST"]),
+        Route("/videos/{token}/stop", _answered(partial(_stop, state)), methods=["POST"]),
         *posts,
         *streams,
     ]
@@ -73,38 +74,28 @@ def build_routes(state: AppState) -> Mount:
     return Mount(PREFIX, app=Starlette(routes=routes, middleware=[guard]))
 
 
-def _set_prompt(video: OpenVideo, fields: Fields) -> list[FrameMasks]:
+def _set_prompt(video: OpenVideo, fields: Fields) -> Reply:
     frame_index, object_id = frame_index_in(fields, len(video.video)), object_id_in(fields)
-    return [video.set_prompt(frame_index, object_id, prompt_in(fields))]
+    return video.set_prompt(frame_index, object_id, prompt_in(fields))
 
 
-def _clear_prompt(video: OpenVideo, fields: Fields) -> list[FrameMasks]:
+def _clear_prompt(video: OpenVideo, fields: Fields) -> Reply:
     frame_index, object_id = frame_index_in(fields, len(video.video)), object_id_in(fields)
     return video.change(lambda session: session.clear_prompt(frame_index, object_id))
 
 
-def _clear_object(video: OpenVideo, fields: Fields) -> list[FrameMasks]:
+def _clear_object(video: OpenVideo, fields: Fields) -> Reply:
     object_id = object_id_in(fields)
     return video.change(lambda session: session.clear_object(object_id))
 
 
-def _remove_object(video: OpenVideo, fields: Fields) -> list[FrameMasks]:
+def _remove_object(video: OpenVideo, fields: Fields) -> Reply:
     object_id = object_id_in(fields)
     return video.change(lambda session: session.remove_object(object_id))
 
 
-def _rename_object(video: OpenVideo, fields: Fields) -> list[FrameMasks]:
-    video.rename(object_id_in(fields), object_name_in(fields))
-    return []
-
-
-def _undo(video: OpenVideo, fields: Fields) -> list[FrameMasks]:
+def _undo(video: OpenVideo, fields: Fields) -> Reply:
     return video.change(lambda session: session.undo())
-
-
-def _stop(video: OpenVideo, fields: Fields) -> list[FrameMasks]:
-    video.stop()
-    return []
 
 
 ACTIONS: dict[str, Action] = {
@@ -112,9 +103,7 @@ ACTIONS: dict[str, Action] = {
     "clear_prompt": _clear_prompt,
     "clear_object": _clear_object,
     "remove_object": _remove_object,
-    "rename_object": _rename_object,
     "undo": _undo,
-    "stop": _stop,
 }
 
 STREAMS: dict[str, Callable[[AppState, OpenVideo, Fields], Work]] = {
@@ -144,15 +133,7 @@ def _posted(state: AppState, action: Action) -> Endpoint:
         fields = await _fields(request)
         video = state.store.find(request.path_params["token"])
 
-        def act() -> dict[str, object]:
-            frames = [frame_json(frame) for frame in action(video, fields)]
-            return {
-                "sequence": video.next_answer(),
-                "frames": frames,
-                "prompts": prompts_json(video),
-            }
-
-        return JSONResponse(await run_in_threadpool(act))
+        return JSONResponse(reply_json(await run_in_threadpool(action, video, fields)))
 
     return _answered(endpoint)
 
@@ -197,9 +178,21 @@ async def _video(state: AppState, request: Request) -> Response:
 
 async def _masks(state: AppState, request: Request) -> Response:
     video = state.store.find(request.path_params["token"])
-    frames = await run_in_threadpool(video.masks)
-    found = [frame_json(frame) for frame in frames if frame.objects]
-    return JSONResponse({"sequence": video.next_answer(), "frames": found})
+    reply = await run_in_threadpool(video.masks)
+    found = [frame for frame in reply.frames if frame.objects]
+    return JSONResponse(reply_json(replace(reply, frames=found)))
+
+
+async def _rename(state: AppState, request: Request) -> Response:
+    fields = await _fields(request)
+    video = state.store.find(request.path_params["token"])
+    video.rename(object_id_in(fields), object_name_in(fields))
+    return JSONResponse({})
+
+
+async def _stop(state: AppState, request: Request) -> Response:
+    state.store.find(request.path_params["token"]).stop()
+    return JSONResponse({})
 
 
 async def _frame(state: AppState, request: Request) -> Response:

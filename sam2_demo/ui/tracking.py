@@ -8,7 +8,7 @@ from sam2_demo.inference.open_video import OpenVideo
 from sam2_demo.inference.propagation import Direction
 from sam2_demo.ui.app_state import AppState
 from sam2_demo.ui.streams import Report, Stopped, Work, waiting_report
-from sam2_demo.ui.wire import Fields, direction_in, frame_index_in, frame_json
+from sam2_demo.ui.wire import Fields, direction_in, frame_index_in, reply_json
 
 
 def tracking(state: AppState, video: OpenVideo, fields: Fields) -> Work:
@@ -28,17 +28,11 @@ def tracking(state: AppState, video: OpenVideo, fields: Fields) -> Work:
             began_s = time.monotonic()
             done = 0
             with closing(video.propagate(start, direction, stopped)) as frames:
-                for masks in frames:
+                for reply in frames:
                     done += 1
-                    report(
-                        {
-                            "sequence": video.next_answer(),
-                            "frames": [frame_json(masks)],
-                            "done": done,
-                            "total": max(total, done),
-                            "elapsed_s": round(time.monotonic() - began_s, 3),
-                        }
-                    )
+                    elapsed_s = round(time.monotonic() - began_s, 3)
+                    figures = {"done": done, "total": max(total, done), "elapsed_s": elapsed_s}
+                    report(reply_json(reply) | figures)
             report({"finished": True, "complete": done >= total, "done": done})
 
     return work

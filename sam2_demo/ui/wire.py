@@ -7,7 +7,8 @@ from typing import Any
 
 from sam2_demo.core.errors import InputError, PromptError
 from sam2_demo.core.prompts import FramePrompt, Point, check_frame_index, check_object_id
-from sam2_demo.inference.open_video import MAX_NAME_LENGTH, OpenVideo
+from sam2_demo.inference.journal import PromptMap
+from sam2_demo.inference.open_video import MAX_NAME_LENGTH, OpenVideo, Reply
 from sam2_demo.inference.propagation import Direction
 from sam2_demo.inference.track import FrameMasks
 from sam2_demo.ui.app_state import AppState
@@ -118,7 +119,18 @@ def frame_json(masks: FrameMasks) -> list[object]:
     return [masks.frame_index, objects]
 
 
-def prompts_json(video: OpenVideo) -> list[object]:
+def reply_json(reply: Reply) -> dict[str, object]:
+    """Returns what an event changed, in the form in which the page takes it in."""
+    fields: dict[str, object] = {
+        "sequence": reply.number,
+        "frames": [frame_json(frame) for frame in reply.frames],
+    }
+    if reply.prompts is not None:
+        fields["prompts"] = prompts_json(reply.prompts)
+    return fields
+
+
+def prompts_json(prompts: PromptMap) -> list[object]:
     """Returns every prompt as [object_id, frame_index, points, box]."""
     return [
         [
@@ -127,7 +139,7 @@ def prompts_json(video: OpenVideo) -> list[object]:
             [[point.x, point.y, int(point.positive)] for point in prompt.points],
             prompt.box_xyxy,
         ]
-        for (object_id, frame_index), prompt in video.session.prompts.items()
+        for (object_id, frame_index), prompt in prompts.items()
     ]
 
 
@@ -146,7 +158,7 @@ def video_json(video: OpenVideo) -> dict[str, object]:
         "model": video.model.name,
         "source": video.model.source,
         "objects": [[object_id, video.names.get(object_id, "")] for object_id in object_ids],
-        "prompts": prompts_json(video),
+        "prompts": prompts_json(video.session.prompts),
     }
 
 

@@ -87,6 +87,6 @@ class Editing {
   }
 
   rename(object, name) {
-    return this.send('rename_object', () => ({ object, name }));
+    return this.send('rename', () => ({ object, name }));
   }
 }

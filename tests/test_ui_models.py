@@ -1,0 +1,85 @@
+"""The shelf of loaded models, and the sample clips' list."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from sam2_demo.core.errors import CheckpointError, VideoError
+from sam2_demo.model.checkpoints import LoadedModel
+from sam2_demo.model.config import EMBEDDED
+from sam2_demo.model.sam2 import Sam2
+from sam2_demo.ui import model_shelf
+from sam2_demo.ui.model_shelf import ModelShelf
+from sam2_demo.ui.samples import Samples
+
+MODEL = Sam2(EMBEDDED)
+
+
+@pytest.fixture(autouse=True)
+def loads(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """The names that were loaded; released ones cannot be had."""
+    loaded: list[str] = []
+
+    def load(name: str, *_: Any) -> LoadedModel:
+        if "hiera" in name:
+            raise CheckpointError(f"{name} could not be fetched", "HUB_UNREACHABLE")
+        loaded.append(name)
+        return LoadedModel(Path(name).stem, MODEL, f"from {name}")
+
+    monkeypatch.setattr(model_shelf, "load_model", load)
+    return loaded
+
+
+def test_a_model_is_loaded_once(loads: list[str]) -> None:
+    shelf = ModelShelf("auto")
+    assert shelf.find("embedded") is shelf.find("embedded")
+    assert loads == ["embedded"]
+
+
+def test_only_the_last_few_are_kept(loads: list[str]) -> None:
+    shelf = ModelShelf("auto", allow_paths=True)
+    for name in ("a.pt", "b.pt", "a.pt", "c.pt", "a.pt", "b.pt"):
+        shelf.find(name)
+    assert loads == ["a.pt", "b.pt", "c.pt", "b.pt"]
+
+
+def test_paths_are_refused_unless_allowed(loads: list[str]) -> None:
+    with pytest.raises(CheckpointError) as refused:
+        ModelShelf("auto").find("/etc/secret.pt")
+    assert refused.value.code == "UNKNOWN_MODEL"
+    ModelShelf("auto", allow_paths=True).find("/etc/secret.pt")
+    assert loads == ["/etc/secret.pt"]
+
+
+def test_the_operators_file_is_offered_by_its_name(loads: list[str]) -> None:
+    shelf = ModelShelf("/home/me/mine.pt")
+    assert shelf.offered[0] == shelf.default == "mine"
+    label = shelf.label(shelf.find("mine"))
+    assert loads == ["/home/me/mine.pt"]
+    assert (label.name, label.source) == ("mine", "a file on the server")
+
+
+def test_embedded_answers_where_the_default_cannot_be_had() -> None:
+    shelf = ModelShelf("sam2-hiera-tiny")
+    shelf.load_default()
+    assert shelf.default == "embedded"
+    assert shelf.notice == (
+        "sam2-hiera-tiny could not be fetched. The embedded model answers instead."
+    )
+
+
+def test_samples_without_their_file_are_left_out(tmp_path: Path) -> None:
+    (tmp_path / "there.mp4").write_bytes(b"")
+    rows = [
+        {"file": "there.mp4", "title": "There", "hint": {"frame": 0, "point": [3, 4]}},
+        {"file": "gone.mp4", "title": "Gone"},
+    ]
+    (tmp_path / "samples.json").write_text(json.dumps(rows))
+    samples = Samples(tmp_path)
+    (shown,) = samples.as_json()
+    assert shown["name"] == "there.mp4"
+    assert shown["hint"] == (0, 3, 4)
+    with pytest.raises(VideoError):
+        samples.find("gone.mp4")
