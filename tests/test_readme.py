@@ -4,9 +4,12 @@ import re
 from pathlib import Path
 
 import pytest
+import torch
 
 from sam2_demo.data.fetch_sources import SOURCE_PACKAGES
 from sam2_demo.model.checkpoints import RELEASED_FILES
+from sam2_demo.model.config import EMBEDDED
+from sam2_demo.model.sam2 import Sam2
 
 TOP = Path(__file__).parent.parent
 README = (TOP / "README.md").read_text(encoding="utf-8")
@@ -28,6 +31,12 @@ def test_header_names_the_pinned_gradio_and_the_app() -> None:
 def test_every_released_model_is_in_the_header_and_the_table(name: str) -> None:
     assert f"  - {RELEASED_FILES[name].repository}\n" in HEADER
     assert f"`{name}`" in README
+
+
+def test_embedded_model_is_described_as_it_is() -> None:
+    with torch.device("meta"):
+        millions = sum(weights.numel() for weights in Sam2(EMBEDDED).parameters()) / 1e6
+    assert f"| `embedded` | {millions:.1f} M | {EMBEDDED.image_size} px |" in README
 
 
 def test_preloaded_file_is_a_released_one() -> None:
