@@ -160,7 +160,7 @@ RELEASED: dict[str, Sam2Config] = {
 
 EMBEDDED = Sam2Config(
     ImageEncoderConfig(32, 1, (1, 2, 5, 2), (5, 7, 9), windows=(8, 8, 4, 4), position_grid=8),
-    image_size=192,
+    image_size=256,
     width=128,
     mask_decoder=MaskDecoderConfig(heads=4, feed_forward=512, iou_hidden=128),
     # As many memories as the clips that it is trained on have frames, and no times on pointers,

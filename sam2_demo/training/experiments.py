@@ -144,14 +144,15 @@ EXPERIMENTS: dict[str, Experiment] = {
             ),
             Stage(
                 share=0.25,
-                image_size=192,
+                image_size=256,
                 clips=4,
-                frames=5,
+                frames=4,
                 scale=(0.2, 0.7),
                 rollout=RolloutOptions(kinds=_CLIP_KINDS, weights=_SHARPER),
             ),
         ),
-        minutes=65.0,
+        minutes=71.0,
+        encoder_rate=0.5,
     ),
     "overfit": Experiment(
         model=_MINIATURE,
