@@ -22,8 +22,8 @@ from sam2_demo.ui.page import build_page, launch_options
 from sam2_demo.ui.settings import AppSettings
 
 LOOPBACK = frozenset({"127.0.0.1", "localhost", "::1"})
-DEFAULT_PORT = 7860
 DEFAULT_LIMITS = Limits()
+LOADING_TIMEOUT_S = 10.0
 
 
 def parse_arguments(arguments: list[str]) -> argparse.Namespace:
@@ -38,7 +38,11 @@ def parse_arguments(arguments: list[str]) -> argparse.Namespace:
     )
     add("--device", default="auto", help="auto, cpu, cuda, cuda:1, mps (default: auto)")
     add("--host", default=environment("GRADIO_SERVER_NAME", "127.0.0.1"), help="address to bind")
-    add("--port", type=int, default=int(environment("GRADIO_SERVER_PORT", str(DEFAULT_PORT))))
+    add(
+        "--port",
+        type=int,
+        help="port to listen on (default: $GRADIO_SERVER_PORT, or the first free one from 7860)",
+    )
     add(
         "--allowed-host",
         action="append",
@@ -89,7 +93,8 @@ def main(arguments: list[str]) -> int:
     prepare_cpu()
     state = AppState.build(settings_from(options, data_dir))
     state.store.start_sweeper()
-    threading.Thread(target=state.shelf.load_default, name="first model", daemon=True).start()
+    loading = threading.Thread(target=state.shelf.load_default, name="first model", daemon=True)
+    loading.start()
     try:
         build_page().launch(
             server_name=options.host,
@@ -97,11 +102,12 @@ def main(arguments: list[str]) -> int:
             share=options.share,
             **launch_options(state),
         )
-    except Sam2DemoError as error:
+    except (Sam2DemoError, OSError) as error:  # such as a port that is taken
         print(error, file=sys.stderr)
         return 2
     finally:
         state.store.close_all()
+        loading.join(LOADING_TIMEOUT_S)  # torch does not like to be left in the middle
         if options.data_dir is None:
             shutil.rmtree(data_dir, ignore_errors=True)
     return 0
