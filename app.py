@@ -53,13 +53,13 @@ def parse_arguments(arguments: list[str]) -> argparse.Namespace:
     add("--data-dir", type=Path, help="where open videos are kept (default: a temporary folder)")
     add(
         "--max-frames",
-        type=int,
+        type=positive,
         default=DEFAULT_LIMITS.max_frames,
         help="frames of one video at most",
     )
     add(
         "--max-megabytes",
-        type=int,
+        type=positive,
         default=DEFAULT_LIMITS.max_bytes // 2**20,
         help="size of an upload",
     )
@@ -69,6 +69,14 @@ def parse_arguments(arguments: list[str]) -> argparse.Namespace:
         help="let people at the page name checkpoint files of this machine",
     )
     return parser.parse_args(arguments)
+
+
+def positive(text: str) -> int:
+    """Returns a whole number from 1."""
+    number = int(text)
+    if number < 1:
+        raise ValueError(text)
+    return number
 
 
 def settings_from(options: argparse.Namespace, data_dir: Path) -> AppSettings:
@@ -84,14 +92,9 @@ def settings_from(options: argparse.Namespace, data_dir: Path) -> AppSettings:
     )
 
 
-def main(arguments: list[str]) -> int:
-    """Runs the app until it is interrupted; returns the exit status."""
-    logging.basicConfig(level=logging.WARNING, format="%(asctime)s %(levelname)s %(message)s")
-    options = parse_arguments(arguments)
-    signal.signal(signal.SIGTERM, signal.default_int_handler)  # so that hosts stop it cleanly
-    data_dir = options.data_dir or Path(tempfile.mkdtemp(prefix="sam2_demo_"))
+def serve(options: argparse.Namespace, state: AppState) -> None:
+    """Serves the page until the program is interrupted."""
     prepare_cpu()
-    state = AppState.build(settings_from(options, data_dir))
     state.store.start_sweeper()
     loading = threading.Thread(target=state.shelf.load_default, name="first model", daemon=True)
     loading.start()
@@ -102,12 +105,23 @@ def main(arguments: list[str]) -> int:
             share=options.share,
             **launch_options(state),
         )
+    finally:
+        state.store.close_all()
+        loading.join(LOADING_TIMEOUT_S)  # torch does not like to be left in the middle
+
+
+def main(arguments: list[str]) -> int:
+    """Runs the app until it is interrupted; returns the exit status."""
+    logging.basicConfig(level=logging.WARNING, format="%(asctime)s %(levelname)s %(message)s")
+    options = parse_arguments(arguments)
+    signal.signal(signal.SIGTERM, signal.default_int_handler)  # so that hosts stop it cleanly
+    data_dir = options.data_dir or Path(tempfile.mkdtemp(prefix="sam2_demo_"))
+    try:
+        serve(options, AppState.build(settings_from(options, data_dir)))
     except (Sam2DemoError, OSError) as error:  # such as a port that is taken
         print(error, file=sys.stderr)
         return 2
     finally:
-        state.store.close_all()
-        loading.join(LOADING_TIMEOUT_S)  # torch does not like to be left in the middle
         if options.data_dir is None:
             shutil.rmtree(data_dir, ignore_errors=True)
     return 0

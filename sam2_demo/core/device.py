@@ -4,20 +4,37 @@ import os
 
 import torch
 
+from sam2_demo.core.errors import SettingError
+
 
 def choose_device(wanted: str = "auto") -> torch.device:
     """Returns the device to compute on: CUDA where there is one, then Apple's, else the CPU.
 
     Args:
         wanted: ``"auto"``, or a device's name that torch knows, such as ``"cpu"`` or ``"cuda:1"``.
+
+    Raises:
+        SettingError: there is no such device.
     """
     if wanted != "auto":
-        return torch.device(wanted)
+        return _device(wanted)
     if torch.cuda.is_available():
         return torch.device("cuda")
     if torch.backends.mps.is_available():
         return torch.device("mps")
     return torch.device("cpu")
+
+
+def _device(name: str) -> torch.device:
+    try:
+        device = torch.device(name)
+    except RuntimeError as error:
+        raise SettingError(
+            f"there is no device {name!r}: use auto, cpu, cuda, cuda:1 or mps", "BAD_DEVICE"
+        ) from error
+    if device.type == "cuda" and (device.index or 0) >= torch.cuda.device_count():
+        raise SettingError(f"{name} is not to be had on this computer: use auto", "BAD_DEVICE")
+    return device
 
 
 def prepare_cpu() -> None:
