@@ -3,6 +3,7 @@
 from pathlib import Path
 
 import pytest
+
 from app import main, parse_arguments, settings_from
 
 
