@@ -49,11 +49,11 @@ class FakeShelf(ModelShelf):
         super().__init__("fake.pt", "cpu")
 
     def find(self, name: str, progress: Any = None) -> Any:
-        if name not in ("fake", "other"):
+        if name not in ("fake.pt", "other"):
             raise CheckpointError(f"{name} could not be fetched: choose another", "HUB_UNREACHABLE")
         if progress is not None:
             progress(3, 7)
-        return SimpleNamespace(name=name)
+        return SimpleNamespace(name=Path(name).stem)
 
     def label(self, model: Any) -> ModelLabel:
         return ModelLabel(model.name, "made up")

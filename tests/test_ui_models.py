@@ -26,7 +26,7 @@ def loads(monkeypatch: pytest.MonkeyPatch) -> list[str]:
         if "hiera" in name:
             raise CheckpointError(f"{name} could not be fetched", "HUB_UNREACHABLE")
         loaded.append(name)
-        return LoadedModel(Path(name).stem, MODEL, f"from {name}")
+        return LoadedModel(Path(name).stem, MODEL, name)
 
     monkeypatch.setattr(model_shelf, "load_model", load)
     return loaded
@@ -54,11 +54,11 @@ def test_paths_are_refused_unless_allowed(loads: list[str]) -> None:
 
 
 def test_the_operators_file_is_offered_by_its_name(loads: list[str]) -> None:
-    shelf = ModelShelf("/home/me/mine.pt")
-    assert shelf.offered[0] == shelf.default == "mine"
-    label = shelf.label(shelf.find("mine"))
-    assert loads == ["/home/me/mine.pt"]
-    assert (label.name, label.source) == ("mine", "a file on the server")
+    shelf = ModelShelf("/home/me/embedded.pt")
+    assert shelf.offered[0] == shelf.default == "embedded.pt"
+    label = shelf.label(shelf.find("embedded.pt"))
+    assert loads == ["/home/me/embedded.pt"]
+    assert (label.name, label.source) == ("embedded", "a file on the server")
 
 
 def test_embedded_answers_where_the_default_cannot_be_had() -> None:

@@ -355,8 +355,8 @@ def test_unknown_sample_is_refused(client: TestClient) -> None:
 
 def test_about_names_models_and_samples(client: TestClient) -> None:
     about = client.get("about").json()
-    assert about["models"][:3] == ["fake", "auto", "embedded"]
-    assert about["default"] == "fake"
+    assert about["models"][:3] == ["fake.pt", "auto", "embedded"]
+    assert about["default"] == "fake.pt"
     assert not about["paths_allowed"]
 
 

@@ -21,6 +21,7 @@ from sam2_demo.ui.messages import explain
 logger = logging.getLogger(__name__)
 
 LOADED_AT_MOST = 2
+CHECKPOINT_SUFFIXES = {".pt", ".pth", ".safetensors"}
 
 
 class ModelShelf:
@@ -34,7 +35,7 @@ class ModelShelf:
 
     def __init__(self, default: str, device: str = "auto", allow_paths: bool = False) -> None:
         is_name = default in MODEL_NAMES
-        self.default = default if is_name else Path(default).stem
+        self.default = default if is_name else Path(default).name
         self._paths = {} if is_name else {self.default: default}
         self.allow_paths = allow_paths
         self.notice = ""
@@ -79,7 +80,7 @@ class ModelShelf:
 
     def label(self, model: LoadedModel) -> ModelLabel:
         """Returns what to call a model; where the operator keeps files is nobody's business."""
-        is_file = model.name not in MODEL_NAMES
+        is_file = Path(model.source).suffix in CHECKPOINT_SUFFIXES
         return ModelLabel(model.name, "a file on the server" if is_file else model.source)
 
     def session(self, model: LoadedModel, frames: FrameSource) -> VideoSession:
