@@ -58,7 +58,7 @@ def test_the_operators_file_is_offered_by_its_name(loads: list[str]) -> None:
     assert shelf.offered[0] == shelf.default == "embedded.pt"
     label = shelf.label(shelf.find("embedded.pt"))
     assert loads == ["/home/me/embedded.pt"]
-    assert (label.name, label.source) == ("embedded", "a file on the server")
+    assert (label.name, label.source) == ("embedded.pt", "a file on the server")
 
 
 def test_embedded_answers_where_the_default_cannot_be_had() -> None:

@@ -80,8 +80,10 @@ class ModelShelf:
 
     def label(self, model: LoadedModel) -> ModelLabel:
         """Returns what to call a model; where the operator keeps files is nobody's business."""
-        is_file = Path(model.source).suffix in CHECKPOINT_SUFFIXES
-        return ModelLabel(model.name, "a file on the server" if is_file else model.source)
+        file = Path(model.source)
+        if file.suffix in CHECKPOINT_SUFFIXES:
+            return ModelLabel(file.name, "a file on the server")
+        return ModelLabel(model.name, model.source)
 
     def session(self, model: LoadedModel, frames: FrameSource) -> VideoSession:
         """Returns a new session over a video that this model answers."""
