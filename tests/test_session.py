@@ -234,6 +234,14 @@ def test_caches_stay_within_their_budgets_and_results_stay_the_same(model: Sam2)
     assert isinstance(caches._features_of(0), ImageFeatures)
 
 
+def test_memories_that_are_too_distant_to_be_attended_to_are_dropped(model: Sam2) -> None:
+    session = make_session(model, frames=24)
+    session.set_prompt(0, 1, CLICK)
+    list(session.propagate())
+    reach = 2 * model.config.memory.frames
+    assert len(session._tracker._memories) == reach + 1  # and the prompted frame's
+
+
 def test_a_picture_is_a_video_of_one_frame(model: Sam2) -> None:
     session = make_session(model, frames=1)
     session.set_prompt(0, 1, CLICK)

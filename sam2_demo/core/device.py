@@ -1,5 +1,6 @@
 """Which processor computes, and how torch is set up for it."""
 
+import ctypes
 import os
 
 import torch
@@ -45,3 +46,14 @@ def prepare_cpu() -> None:
     """
     torch.set_num_threads(max(1, len(os.sched_getaffinity(0))))
     torch.set_float32_matmul_precision("medium")
+
+
+def release_freed_memory() -> None:
+    """Gives memory that was freed back to the system, where the C library can (glibc).
+
+    Tensors of many sizes that come and go leave holes in the heap; over thousands of frames they
+    add up to hundreds of megabytes.
+    """
+    trim = getattr(ctypes.CDLL(None), "malloc_trim", None) if os.name == "posix" else None
+    if trim is not None:
+        trim(0)

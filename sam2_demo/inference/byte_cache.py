@@ -46,8 +46,7 @@ class ByteCache(Generic[Key, Value]):
 
     def put(self, key: Key, value: Value) -> None:
         """Keeps a value, and forgets others as the budget demands."""
-        if key in self._entries:
-            self.bytes_held -= _bytes_of(self._entries.pop(key))
+        self.discard(key)
         self._entries[key] = value
         self.bytes_held += _bytes_of(value)
         while len(self._entries) > 1 and (
@@ -55,6 +54,11 @@ class ByteCache(Generic[Key, Value]):
         ):
             _, oldest = self._entries.popitem(last=False)
             self.bytes_held -= _bytes_of(oldest)
+
+    def discard(self, key: Key) -> None:
+        """Forgets one value, if it is here."""
+        if key in self._entries:
+            self.bytes_held -= _bytes_of(self._entries.pop(key))
 
     def clear(self) -> None:
         """Forgets everything."""

@@ -16,6 +16,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
+from sam2_demo.core.device import release_freed_memory
 from sam2_demo.core.frames import FrameSource
 from sam2_demo.core.masks import EncodedMask
 from sam2_demo.core.prompts import FramePrompt
@@ -39,6 +40,8 @@ from sam2_demo.model.sam2 import (
     Sam2,
 )
 
+RELEASE_EVERY = 64
+"""Tracked frames after which freed memory goes back to the system; it takes a moment."""
 MASK_PROMPT_LIMIT = 32.0
 """Logits of an earlier answer are cut to this range before they become a prompt."""
 
@@ -55,8 +58,8 @@ class TrackerOptions:
         hole_area: Largest hole to be filled, in places of a mask of 256 x 256; 0 for none.
     """
 
-    feature_budget: Budget = field(default=Budget(512 << 20, 256))
-    memory_budget: Budget = field(default=Budget(256 << 20, 512))
+    feature_budget: Budget = field(default=Budget(512 << 20, 192))
+    memory_budget: Budget = field(default=Budget(256 << 20, 4096))
     logit_budget: Budget = field(default=Budget(64 << 20, 512))
     objects_per_batch: int = 16
     hole_area: int = 8
@@ -91,6 +94,7 @@ class Tracker:
         self._frames = frames
         self._options = options
         self._accelerator_lock = accelerator_lock
+        self._tracked_frames = 0
         self._features: ByteCache[int, ImageFeatures] = ByteCache(options.feature_budget)
         self._memories: ByteCache[Answer, Tensor] = ByteCache(options.memory_budget)
         self._logits: ByteCache[Answer, Tensor] = ByteCache(options.logit_budget)
@@ -133,6 +137,9 @@ class Tracker:
             frame_index: The frame.
             step: 1 forward, -1 backward.
         """
+        self._tracked_frames += 1
+        if self._tracked_frames % RELEASE_EVERY == 0:
+            release_freed_memory()
         found: dict[int, Answer] = {}
         groups: dict[tuple[int, int], list[_Job]] = defaultdict(list)
         for object_id, track in tracks.items():
@@ -207,7 +214,17 @@ class Tracker:
         predicted = self._model.decode(conditioned, features, prompts, multimask=True).best()
         answers = self._keep(predicted, is_prompted=False)
         self._remember(features, answers)
+        self._forget_distant(batch, frame_index)
         return {job.object_id: answer for job, answer in zip(batch, answers, strict=True)}
+
+    def _forget_distant(self, batch: Sequence[_Job], frame_index: int) -> None:
+        """Drops the memories that just became too distant to be attended to, whichever way."""
+        distance = 2 * self._model.config.memory.frames
+        for _, track, _ in batch:
+            for distant in (frame_index - distance, frame_index + distance):
+                answer = track.answers.get(distant)
+                if answer is not None and not answer.is_prompted:
+                    self._memories.discard(answer)
 
     def _attended(self, track: Track, frame_index: int, step: int) -> Attended:
         memory = self._model.config.memory
