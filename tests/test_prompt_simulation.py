@@ -110,11 +110,6 @@ def test_the_first_frame_is_always_prompted_and_up_to_two(generator: torch.Gener
     assert simulation.draw_prompted_frames(1, 2, generator) == (0,)
 
 
-def test_half_of_the_clips_run_backward(generator: torch.Generator) -> None:
-    share = sum(simulation.draw_reversal(generator) for _ in range(2000)) / 2000
-    assert share == pytest.approx(0.5, abs=0.05)
-
-
 def test_a_seed_repeats_everything() -> None:
     masks = torch.rand(5, 16, 16, generator=torch.Generator().manual_seed(1)) > 0.5
 

@@ -118,6 +118,15 @@ def test_batches_have_enough_objects_that_are_visible_at_first() -> None:
     )
 
 
+def test_half_of_the_clips_run_backward() -> None:
+    dark_then_light = np.stack([np.full((32, 32, 3), value, np.uint8) for value in (0, 255)])
+    clip = Clip(dark_then_light, np.ones((2, 1, 32, 32), bool))
+    stage = Stage(image_size=32, frames=2, objects=1)
+    pixels = compose_batch(lambda _: clip, stage, 1000, np.random.default_rng(0)).pixels
+    is_backward = pixels[:, 0].mean((1, 2, 3)) > pixels[:, 1].mean((1, 2, 3))
+    assert is_backward.float().mean().item() == pytest.approx(0.5, abs=0.05)
+
+
 @pytest.mark.parametrize(
     ("kinds", "expected"),
     [

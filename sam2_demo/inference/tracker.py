@@ -2,7 +2,7 @@
 
 Knows tracks and frames, but nothing of undo, ids or who may change what: that is the session's.
 
-Source: arXiv 2408.00714, §4 and appendix D (inference).
+Source: arXiv 2408.00714, §4.
 """
 
 from collections import defaultdict
@@ -32,12 +32,11 @@ from sam2_demo.inference.preprocessing import (
 from sam2_demo.inference.track import Answer, Track
 from sam2_demo.model.prompt_encoder import PromptTensors
 from sam2_demo.model.sam2 import (
-    MEMORY_MASK_BIAS,
-    MEMORY_MASK_SCALE,
     ImageFeatures,
     MaskPrediction,
     MemoryBank,
     Sam2,
+    logits_of_mask,
 )
 
 RELEASE_EVERY = 64
@@ -301,10 +300,7 @@ class Tracker:
         if logits is None:
             size = self._model.config.image_size
             mask = mask_to_model(answer.mask.decode(), size, self._model.device)
-            drawn = mask * MEMORY_MASK_SCALE + MEMORY_MASK_BIAS
-            logits = torch.nn.functional.interpolate(
-                drawn, size=(size // 4, size // 4), mode="bilinear", antialias=True
-            )
+            logits = logits_of_mask(mask)
         return logits
 
     def _keep(self, predicted: MaskPrediction, is_prompted: bool) -> list[Answer]:

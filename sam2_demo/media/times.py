@@ -8,7 +8,6 @@ from itertools import pairwise
 
 DEFAULT_RATE = Fraction(25)
 MAX_RATE = 1000
-MAX_TIME_BASE_DENOMINATOR = 1_000_000
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,7 +3,7 @@
 The model has no state but its weights; several objects of one frame go through it together.
 Attribute names are those of the released checkpoints.
 
-Source: arXiv 2408.00714, §4, appendix C and D.
+Source: arXiv 2408.00714, §4.
 """
 
 from typing import NamedTuple
@@ -90,6 +90,15 @@ class MaskPrediction(NamedTuple):
         """Returns the mask logits, far below zero everywhere where the object is not visible."""
         is_visible = self.object_score_logits[:, :, None, None] > 0
         return torch.where(is_visible, self.mask_logits, NO_OBJECT_LOGIT)
+
+
+def logits_of_mask(
+    mask: Float[Tensor, "objects 1 size size"],
+) -> Float[Tensor, "objects 1 quarter quarter"]:
+    """Returns the mask logits at stride 4 that stand for a mask of zeros and ones."""
+    logits = mask * MEMORY_MASK_SCALE + MEMORY_MASK_BIAS
+    size = (mask.shape[2] // 4, mask.shape[3] // 4)
+    return functional.interpolate(logits, size=size, mode="bilinear", antialias=True)
 
 
 class Sam2(nn.Module):
@@ -194,9 +203,7 @@ class Sam2(nn.Module):
             features: The frame's features, once for each object.
             mask: 1 on the object, 0 elsewhere, at the size of the model's picture.
         """
-        size = self.config.image_size // 4
-        logits = mask * MEMORY_MASK_SCALE + MEMORY_MASK_BIAS
-        low_res = functional.interpolate(logits, size=(size, size), mode="bilinear", antialias=True)
+        low_res = logits_of_mask(mask)
         prompts = PromptTensors.none(mask.shape[0], mask.device)
         prompts = prompts._replace(mask_logits=self.mask_downsample(mask))
         pointer = self.decode(features.stride16, features, prompts, multimask=False).pointer

@@ -77,11 +77,6 @@ def draw_prompted_frames(
     return (0, *sorted(later.tolist()))
 
 
-def draw_reversal(generator: torch.Generator, probability: float = 0.5) -> bool:
-    """Returns whether a clip is played backward."""
-    return float(torch.rand((), generator=generator)) < probability
-
-
 def draw_pixels(
     regions: Bool[Tensor, "objects height width"], generator: torch.Generator
 ) -> Float[Tensor, "objects 2"]:
