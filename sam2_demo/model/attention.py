@@ -59,7 +59,7 @@ class Attention(nn.Module):
 class RotaryAttention(Attention):
     """Single-head attention whose queries and keys are turned by their place in the picture.
 
-    Source: arXiv 2408.00714, appendix C.
+    Source: arXiv 2408.00714, §4.
     """
 
     def __init__(

@@ -1,6 +1,6 @@
 """The configurations of SAM 2 as data: the eight released models and the embedded one.
 
-Source: arXiv 2408.00714, §4, appendix C and D; sizes of the released checkpoints.
+Source: arXiv 2408.00714, §4; sizes of the released checkpoints.
 """
 
 from collections.abc import Mapping

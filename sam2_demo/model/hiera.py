@@ -1,6 +1,6 @@
 """Hiera, the image encoder's trunk: windowed attention in four stages, a few global blocks.
 
-Source: arXiv 2408.00714, appendix C (hierarchical encoder, windowed absolute positions).
+Source: arXiv 2408.00714, §4 (hierarchical encoder, windowed absolute positions).
 """
 
 from collections.abc import Iterator

@@ -1,6 +1,6 @@
 """The image encoder: Hiera and the feature pyramid above it.
 
-Source: arXiv 2408.00714, §4 and appendix C.
+Source: arXiv 2408.00714, §4.
 """
 
 from collections.abc import Sequence

@@ -1,6 +1,6 @@
 """The mask decoder: image embedding and prompts become masks, their IoUs and an object score.
 
-Source: arXiv 2408.00714, §4 and appendix C; the stability-based choice is from appendix D.
+Source: arXiv 2408.00714, §4; the stability-based choice is a setting of the released models.
 """
 
 from typing import NamedTuple

@@ -1,6 +1,6 @@
 """Memory attention: the current frame's embedding looks at itself and at the memory bank.
 
-Source: arXiv 2408.00714, §4 and appendix C.
+Source: arXiv 2408.00714, §4.
 """
 
 from typing import NamedTuple

@@ -1,6 +1,6 @@
 """The memory encoder: a frame's embedding and its mask become a spatial memory.
 
-Source: arXiv 2408.00714, §4 and appendix C.
+Source: arXiv 2408.00714, §4.
 """
 
 import itertools

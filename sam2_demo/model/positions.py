@@ -82,7 +82,7 @@ def rotary_table(
 
     The first half of the pairs turns with the column, the second with the row.
 
-    Source: arXiv 2408.00714, appendix C (2-D rotary positions in memory attention).
+    Source: arXiv 2408.00714, §4 (2-D rotary positions in memory attention).
     """
     with torch.inference_mode(False):
         index = torch.arange(0, channels, 4, dtype=torch.float32, device=device)
