@@ -4,6 +4,7 @@
     ├── InputError            what a person gave cannot be used
     │   ├── VideoError        a video or picture file
     │   ├── PromptError       a click, box or mask, or the frame or object it is for
+    │   ├── DataError         a data set, or a file of it
     │   └── SettingError      a command-line option or a training setting
     ├── CheckpointError       weights that cannot be fetched or loaded
     ├── SessionExpired        the session was closed, by time or to make room
@@ -39,6 +40,10 @@ class VideoError(InputError):
 
 class PromptError(InputError):
     """A click, box or mask cannot be used, or the frame or object that it is for."""
+
+
+class DataError(InputError):
+    """A data set, or a file of it, cannot be used; the message names the path."""
 
 
 class SettingError(InputError):

@@ -1,9 +1,12 @@
-"""A short clip with a mask of every object on every frame: what training and evaluation eat."""
+"""A short clip with a mask of every object on every frame, and what is asked of its sources."""
 
 from dataclasses import dataclass
+from typing import Protocol, runtime_checkable
 
 import numpy as np
 from jaxtyping import Bool, UInt8
+
+from sam2_demo.core.errors import SettingError
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -28,3 +31,59 @@ class Clip:
 
     def __len__(self) -> int:
         return len(self.frames)
+
+
+@runtime_checkable
+class ClipSource(Protocol):
+    """Whatever training takes clips from; its length is how many clips or pictures it draws on.
+
+    Attributes:
+        frames: How many frames each of its clips has: 1 where it holds pictures.
+    """
+
+    @property
+    def frames(self) -> int: ...
+
+    def __len__(self) -> int: ...
+
+    def sample(self, random: np.random.Generator) -> Clip:
+        """Returns the next clip; the same generator state gives the same clip."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class ClipOptions:
+    """What clips are asked for; a data set of pictures takes ``frames`` as 1, whatever it is.
+
+    Attributes:
+        size_px: Side of the square that frames and masks are squeezed into, 16 to 4096.
+        frames: Frames in a clip.
+        objects: Most objects in a clip, drawn from those that its first frame shows.
+        stride: Distance of a clip's frames from each other, counted in annotated frames.
+        reversed_share: Share of the clips that run backwards.
+            Source: arXiv 2408.00714, appendix D.2 (half of them).
+    """
+
+    size_px: int = 256
+    frames: int = 8
+    objects: int = 3
+    stride: int = 1
+    reversed_share: float = 0.5
+
+    def __post_init__(self) -> None:
+        if not 16 <= self.size_px <= 4096:
+            raise SettingError(f"size_px is {self.size_px}: give 16 to 4096", "BAD_SETTING")
+        for name in ("frames", "objects", "stride"):
+            if getattr(self, name) < 1:
+                raise SettingError(
+                    f"{name} is {getattr(self, name)}: give 1 or more", "BAD_SETTING"
+                )
+        if not 0 <= self.reversed_share <= 1:
+            raise SettingError(
+                f"reversed_share is {self.reversed_share}: give 0 to 1", "BAD_SETTING"
+            )
+
+    @property
+    def span(self) -> int:
+        """How many annotated frames a clip reaches over."""
+        return (self.frames - 1) * self.stride + 1
