@@ -1,7 +1,7 @@
 """A session without a model: an answer is a disc around what was prompted, and it drifts."""
 
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 
 import numpy as np
 
@@ -9,7 +9,7 @@ from sam2_demo.core.errors import PromptError
 from sam2_demo.core.frames import FrameSource
 from sam2_demo.core.masks import EncodedMask
 from sam2_demo.core.prompts import FramePrompt
-from sam2_demo.inference.propagation import Direction
+from sam2_demo.inference.propagation import Direction, planned_steps
 from sam2_demo.inference.session import VideoSession
 from sam2_demo.inference.track import FrameMasks, ObjectMask
 
@@ -75,17 +75,16 @@ class FakeSession(VideoSession):
         direction: Direction = Direction.FORWARD,
         end: int | None = None,
         stop: Callable[[], bool] | None = None,
+        object_ids: Collection[int] | None = None,
     ) -> Iterator[FrameMasks]:
         self._remember()
         first = start or 0
-        frames = list(range(first, len(self.frames)))
-        if direction is Direction.BACKWARD:
-            frames = list(range(first, -1, -1))
-        for frame_index in frames:
+        steps = planned_steps(first, direction, end, len(self.frames))
+        for frame_index, _ in steps:
             if stop is not None and stop():
                 return
             time.sleep(self.delay_s)
-            for object_id in self.object_ids:
+            for object_id in self.object_ids if object_ids is None else object_ids:
                 near = min(
                     (index for key, index in self._prompts if key == object_id),
                     key=lambda index: abs(index - frame_index),

@@ -93,6 +93,21 @@ def test_propagation_forward_backward_and_both(session: VideoSession) -> None:
     assert [m.frame_index for m in session.propagate(4, Direction.BACKWARD, end=2)] == [4, 3, 2]
 
 
+def test_chosen_objects_are_propagated_and_the_others_stay(session: VideoSession) -> None:
+    session.set_prompt(0, 1, CLICK)
+    session.set_prompt(2, 2, BOX)
+    session.add_object()
+    list(session.propagate(object_ids=[1]))
+    assert [set(frame.objects) for frame in state(session)] == [{1}, {1}, {1, 2}, {1}, {1}, {1}]
+    before = [frame.objects[1] for frame in state(session)]
+    assert [frame.frame_index for frame in session.propagate(object_ids=[2])] == [2, 3, 4, 5]
+    assert [frame.objects[1] for frame in state(session)] == before
+    for chosen, code in (([3], "NO_PROMPT"), ([], "NO_PROMPT"), ([4], "BAD_OBJECT")):
+        with pytest.raises(PromptError) as refusal:
+            session.propagate(object_ids=chosen)
+        assert refusal.value.code == code
+
+
 def test_propagation_can_be_stopped_and_what_was_done_stays(session: VideoSession) -> None:
     session.set_prompt(0, 1, CLICK)
     seen = []

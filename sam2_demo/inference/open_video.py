@@ -7,7 +7,7 @@ click never waits for the end of the video.
 
 import threading
 import time
-from collections.abc import Callable, Generator, Iterator, Sequence
+from collections.abc import Callable, Collection, Generator, Iterator, Sequence
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -157,15 +157,28 @@ class OpenVideo:
         return self.change(replay)
 
     def propagate(
-        self, start: int | None, direction: Direction, stopped: Callable[[], bool]
+        self,
+        start: int | None,
+        direction: Direction,
+        stopped: Callable[[], bool],
+        end: int | None = None,
+        object_ids: Collection[int] | None = None,
     ) -> Generator[Reply, None, None]:
-        """Yields the masks of frame after frame until the end, ``stopped``, or the next event."""
+        """Yields the masks of frame after frame until the end, ``stopped``, or the next event.
+
+        Args:
+            start: First frame; None for the session's choice.
+            direction: Which way.
+            stopped: Asked before each frame.
+            end: Last frame; None for the video's.
+            object_ids: The objects to be tracked; None for all.
+        """
 
         def stop() -> bool:
             return self._waiting > 0 or self._closed or stopped()
 
         with self.turn():
-            tracked = self.session.propagate(start, direction, stop=stop)
+            tracked = self.session.propagate(start, direction, end, stop, object_ids)
             with closing(tracked):
                 for masks in tracked:
                     self.last_used_s = time.monotonic()

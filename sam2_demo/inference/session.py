@@ -9,7 +9,7 @@ Source: arXiv 2408.00714, §3 (promptable visual segmentation) and §4.
 
 import threading
 from collections import deque
-from collections.abc import Callable, Generator, Iterator, Sequence
+from collections.abc import Callable, Collection, Generator, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, field
 
@@ -228,8 +228,9 @@ class VideoSession:
         direction: Direction = Direction.FORWARD,
         end: int | None = None,
         stop: Callable[[], bool] | None = None,
+        object_ids: Collection[int] | None = None,
     ) -> Generator[FrameMasks, None, None]:
-        """Yields each frame's masks as all prompted objects are tracked through the video.
+        """Yields each frame's masks as prompted objects are tracked through the video.
 
         Closing the iterator stops it, and so does ``stop``; what was tracked stays, and the whole
         propagation is one step to undo.
@@ -239,17 +240,21 @@ class VideoSession:
             direction: Which way; both ways goes forward from the start first, then backward.
             end: Last frame; by default the video's.
             stop: Asked before each frame.
+            object_ids: The objects to be tracked, None for all; the others' masks stay.
 
         Raises:
-            PromptError: nothing was prompted yet, or there is no such frame.
+            PromptError: nothing was prompted yet, or there is no such frame or object.
         """
         with self._change():
-            first = self._first_frame(direction) if start is None else start
+            chosen = self.object_ids if object_ids is None else tuple(object_ids)
+            prompted = self._prompted_frames(chosen)
+            default = max(prompted) if direction is Direction.BACKWARD else min(prompted)
+            first = default if start is None else start
             for frame_index in (first, end):
                 if frame_index is not None:
                     self._check_frame(frame_index)
             steps = planned_steps(first, direction, end, len(self.frames))
-            return self._propagate(steps, stop)
+            return self._propagate(steps, stop, chosen)
 
     def close(self) -> None:
         """Frees all that the session holds; it cannot be used afterwards."""
@@ -259,34 +264,36 @@ class VideoSession:
             self._tracker.clear()
 
     def _propagate(
-        self, steps: Sequence[Step], stop: Callable[[], bool] | None
+        self, steps: Sequence[Step], stop: Callable[[], bool] | None, chosen: Collection[int]
     ) -> Generator[FrameMasks, None, None]:
         with self._change():
             self._remember()
             self._is_propagating = True
+            tracks = {key: track for key, track in self._tracks.items() if key in chosen}
         try:
             for frame_index, step in steps:
                 if stop is not None and stop():
                     return
                 with self._lock:
-                    answers = self._tracker.track_frame(self._tracks, frame_index, step)
+                    answers = self._tracker.track_frame(tracks, frame_index, step)
                     for object_id, answer in answers.items():
-                        track = self._tracks[object_id]
+                        track = tracks[object_id]
                         track.answers[frame_index] = answer
                         track.steps[frame_index] = step
                 yield FrameMasks.of(frame_index, answers)
         finally:
             self._is_propagating = False
 
-    def _first_frame(self, direction: Direction) -> int:
-        """Returns the first prompted frame, or the last one when going backward."""
-        prompted = {frame for track in self._tracks.values() for frame in track.conditioning}
+    def _prompted_frames(self, object_ids: Collection[int]) -> set[int]:
+        """Returns the frames that condition the tracking of these objects, one at least."""
+        tracks = [self._track(object_id) for object_id in object_ids]
+        prompted = {frame for track in tracks for frame in track.conditioning}
         if not prompted:
             raise PromptError(
                 "there is nothing to propagate yet: click on an object or draw a box first",
                 "NO_PROMPT",
             )
-        return max(prompted) if direction is Direction.BACKWARD else min(prompted)
+        return prompted
 
     def _answer_prompt(self, track: Track, frame_index: int, prompt: FramePrompt) -> None:
         """Answers a prompt and enters prompt and answer into the track."""

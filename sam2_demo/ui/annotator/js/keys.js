@@ -1,41 +1,125 @@
-// The keyboard.
+// The keyboard: one table, from which both the handling and the help sheet are made.
+//
+// A line with `keys` is a command: each key as it is pressed ('z', 'Ctrl+Shift+z', 'Alt+ArrowUp',
+// '?'; Ctrl is Cmd on a Mac), what it `does` in the words of the sheet, and what it runs, given the
+// app and the event. `anywhere` runs without a video, too; `shown` stands for many keys in the
+// sheet. A line with `how` tells of the pointer only. A key stands in one line alone.
 
+const DIGITS = ['1', '2', '3', '4', '5', '6', '7', '8', '9'];
+
+const KEYS = [
+  {
+    title: 'Point',
+    lines: [
+      { how: 'click', does: 'on the object (or as + / − says)' },
+      { how: 'right click, Alt or Shift + click', does: 'the other sign' },
+      { how: 'drag', does: 'a box around the object' },
+      { keys: ['x', 't'], does: 'switch between + and −', run: (app) => app.toggleSign() },
+    ],
+  },
+  {
+    title: 'Objects',
+    lines: [
+      { keys: ['n'], does: 'new object', run: (app) => app.newObject() },
+      { keys: DIGITS, shown: ['1', '…', '9'], does: 'choose an object',
+        run: (app, event) => app.chooseByPlace(Number(event.key) - 1) },
+    ],
+  },
+  {
+    title: 'Go through the video',
+    lines: [
+      { keys: [' '], does: 'play or pause', run: (app) => app.togglePlay() },
+      { keys: ['ArrowLeft'], does: 'one frame back', run: (app) => app.step(-1) },
+      { keys: ['ArrowRight'], does: 'one frame forward', run: (app) => app.step(1) },
+      { keys: ['Shift+ArrowLeft'], does: 'ten frames back', run: (app) => app.step(-10) },
+      { keys: ['Shift+ArrowRight'], does: 'ten frames forward', run: (app) => app.step(10) },
+      { keys: ['Home'], does: 'first frame', run: (app) => app.seek(0) },
+      { keys: ['End'], does: 'last frame',
+        run: (app) => app.seek(app.project.video.frames - 1) },
+    ],
+  },
+  {
+    title: 'Propagate',
+    lines: [
+      { keys: ['p'], does: 'propagate', run: (app) => app.tracking.start() },
+      { keys: ['Escape'], does: 'stop', run: (app) => app.tracking.stop() },
+    ],
+  },
+  {
+    title: 'The page',
+    lines: [
+      { keys: ['z', 'Ctrl+z'], does: 'undo', run: (app) => app.editing.undo() },
+      { keys: ['m'], does: 'show or hide the masks', run: (app) => app.toggleMasks() },
+      { keys: ['?'], does: 'this list', anywhere: true, run: (app) => app.openHelp() },
+    ],
+  },
+];
+
+const KEY_NAMES = {
+  ' ': 'space', ArrowLeft: '←', ArrowRight: '→', ArrowUp: '↑', ArrowDown: '↓', Escape: 'Esc',
+};
 const NO_VIDEO = 'Open a video first: choose a file, drop one here, or try a sample.';
 
+/** Returns the pressed keys as the table writes them; Shift is a part of signs such as '?'. */
+function pressedKeys(event) {
+  const letter = /^Key([A-Z])$/.exec(event.code || '');
+  const isForeign = event.key.length === 1 && event.key > '~' && letter; // Я for Z
+  const key = isForeign ? letter[1].toLowerCase()
+    : event.key.length === 1 ? event.key.toLowerCase() : event.key;
+  const shift = event.shiftKey && (key.length > 1 || /[a-z]/.test(key));
+  const held = [(event.ctrlKey || event.metaKey) && 'Ctrl', event.altKey && 'Alt', shift && 'Shift'];
+  return [...held.filter(Boolean), key].join('+');
+}
+
 function listenToKeys(app) {
-  const commands = {
-    ' ': () => app.togglePlay(),
-    ArrowLeft: (event) => app.step(event.shiftKey ? -10 : -1),
-    ArrowRight: (event) => app.step(event.shiftKey ? 10 : 1),
-    Home: () => app.seek(0),
-    End: () => app.seek(app.project.video.frames - 1),
-    z: () => app.editing.undo(),
-    x: () => app.toggleSign(),
-    t: () => app.toggleSign(),
-    n: () => app.newObject(),
-    p: () => app.tracking.start(),
-    m: () => app.toggleMasks(),
-    Escape: () => app.tracking.stop(),
-  };
+  const commands = new Map();
+  for (const line of KEYS.flatMap(({ lines }) => lines)) {
+    for (const key of line.keys || []) commands.set(key, line);
+  }
 
   document.addEventListener('keydown', (event) => {
-    if (!app.element.isConnected || app.isTyping(event.target) || app.helpIsOpen()) return;
-    if (event.key === '?') {
-      app.openHelp();
-      return;
-    }
-    const key = event.key.length === 1 ? event.key.toLowerCase() : event.key;
-    const control = event.ctrlKey || event.metaKey;
-    if (event.altKey || (control && key !== 'z')) return;
-    const onControl = event.target.closest && event.target.closest('button, select, a, summary');
-    if (key === ' ' && onControl) return; // it presses that button
-    const command = /^[1-9]$/.test(key) ? () => app.chooseByPlace(Number(key) - 1) : commands[key];
+    if (event.defaultPrevented || !app.element.isConnected || app.isTyping(event.target)) return;
+    if (document.querySelector('dialog[open]')) return;
+    const command = commands.get(pressedKeys(event));
     if (!command) return;
-    if (!app.project) {
-      if (key !== 'Escape') app.status.say(NO_VIDEO);
+    const onControl = event.target.closest && event.target.closest('button, select, a, summary');
+    if (onControl && [' ', 'Enter'].includes(event.key)) return; // it presses that button
+    if (!app.project && !command.anywhere) {
+      if (event.key !== 'Escape') app.status.say(NO_VIDEO);
       return;
     }
     event.preventDefault();
-    command(event);
+    command.run(app, event);
   });
+}
+
+/** Fills the help sheet: a list of terms for each group. */
+function fillHelp(sheet) {
+  for (const { title, lines } of KEYS) {
+    const heading = document.createElement('h3');
+    heading.textContent = title;
+    const list = document.createElement('dl');
+    for (const { how, keys, shown, does } of lines) {
+      const term = document.createElement('dt'), meaning = document.createElement('dd');
+      if (how) term.append(how);
+      else (shown || keys).forEach((key, place) => term.append(place ? ' ' : '', keyCaps(key)));
+      meaning.textContent = does;
+      list.append(term, meaning);
+    }
+    const group = document.createElement('section');
+    group.append(heading, list);
+    sheet.append(group);
+  }
+}
+
+/** Returns one key, or several that are held together, drawn as key caps. */
+function keyCaps(text) {
+  const caps = document.createElement('span');
+  for (const key of text === '…' ? [] : text.split('+')) {
+    const cap = document.createElement('kbd');
+    cap.textContent = KEY_NAMES[key] || (key.length === 1 ? key.toUpperCase() : key);
+    caps.append(cap);
+  }
+  if (text === '…') caps.append(text);
+  return caps;
 }

@@ -33,6 +33,7 @@ class App {
     this.model = { name: '', source: '' };
     this.listen();
     listenToKeys(this);
+    fillHelp(find('help-groups'));
     new ResizeObserver(() => this.render()).observe(find('stage'));
     this.opening.start((name) => { this.model.name = name; })
       .catch((error) => this.status.fail(error));
@@ -220,10 +221,6 @@ class App {
 
   openHelp() {
     this.find('help-dialog').showModal();
-  }
-
-  helpIsOpen() {
-    return this.find('help-dialog').open;
   }
 
   isTyping(target) {

@@ -1,0 +1,87 @@
+"""The keyboard and its help sheet, in a real browser.
+
+Skipped where no Chromium is installed.
+"""
+
+import json
+from collections import Counter
+from collections.abc import Iterator
+
+import pytest
+from browser import CHROMIUM, Visit, running_app, running_browser
+from playwright.sync_api import Browser
+
+from sam2_demo.ui.annotator import FOLDER
+
+pytestmark = pytest.mark.skipif(CHROMIUM is None, reason="no Chromium is installed here")
+
+TABLE = """() => KEYS.flatMap(({ lines }) => lines).map(({ how, keys, does, run }) =>
+  ({ how, keys, does, runs: typeof run === 'function' }))"""
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Browser]:
+    with running_browser() as browser:
+        yield browser
+
+
+@pytest.fixture(scope="module")
+def app(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    with running_app(tmp_path_factory.mktemp("app")) as (address, _):
+        yield address
+
+
+def test_every_key_has_one_meaning_that_is_told(browser: Browser) -> None:
+    page = browser.new_page()
+    page.add_script_tag(content=(FOLDER / "js" / "keys.js").read_text())
+    lines = page.evaluate(TABLE)
+    page.close()
+    keys = Counter(key for line in lines for key in line["keys"] or [])
+    assert [key for key, count in keys.items() if count > 1] == []
+    for line in lines:
+        assert line["does"]
+        assert line["runs"] == bool(line["keys"]) != bool(line["how"])
+
+
+@pytest.mark.parametrize(
+    ("pressed", "combination"),
+    [
+        ({"key": "z", "ctrlKey": True}, "Ctrl+z"),
+        ({"key": "Z", "metaKey": True, "shiftKey": True}, "Ctrl+Shift+z"),
+        ({"key": "X"}, "x"),  # with the Caps Lock
+        ({"key": "?", "shiftKey": True}, "?"),
+        ({"key": "ArrowLeft", "shiftKey": True}, "Shift+ArrowLeft"),
+        ({"key": "\u044f", "code": "KeyZ", "ctrlKey": True}, "Ctrl+z"),
+    ],
+)
+def test_pressed_keys_are_written_as_in_the_table(
+    browser: Browser, pressed: dict[str, object], combination: str
+) -> None:
+    page = browser.new_page()
+    page.add_script_tag(content=(FOLDER / "js" / "keys.js").read_text())
+    event = f"new KeyboardEvent('keydown', {json.dumps(pressed)})"
+    assert page.evaluate(f"pressedKeys({event})") == combination
+    page.close()
+
+
+@pytest.mark.parametrize("width", [1280, 390])
+def test_help_sheet_lists_the_keys(browser: Browser, app: str, width: int) -> None:
+    visit = Visit.begin(browser, app, viewport={"width": width, "height": 844})
+    page = visit.page
+    page.keyboard.press("?")
+    sheet = page.get_by_role("dialog", name="Keyboard and mouse")
+    sheet.wait_for()
+    for text in ("play or pause", "switch between + and −", "right click, Alt or Shift + click"):
+        sheet.get_by_text(text).wait_for()
+    assert sheet.locator("kbd", has_text="space").is_visible()
+    box = sheet.bounding_box()
+    assert box["x"] >= 0
+    assert box["x"] + box["width"] <= width
+    page.keyboard.press("n")  # goes nowhere while the sheet is open
+    page.keyboard.press("Escape")
+    sheet.wait_for(state="hidden")
+    page.keyboard.press("n")
+    visit.wait_for_status("Open a video first")
+    assert visit.overflow_px() == 0
+    assert visit.complaints == []
+    page.context.close()
