@@ -7,6 +7,7 @@ Every answer is JSON, a stream of JSON lines, or one of the video's own files.
 from collections.abc import Awaitable, Callable
 from dataclasses import replace
 from functools import partial
+from pathlib import Path
 
 from starlette.applications import Starlette
 from starlette.concurrency import run_in_threadpool
@@ -17,6 +18,7 @@ from starlette.routing import Mount, Route
 
 from sam2_demo.core.errors import InputError, SessionExpired
 from sam2_demo.inference.open_video import OpenVideo, Reply
+from sam2_demo.media.small_frames import thumbnail_jpeg
 from sam2_demo.ui.app_state import AppState
 from sam2_demo.ui.exporting import export_kind, exporting
 from sam2_demo.ui.messages import explain
@@ -64,6 +66,7 @@ def build_routes(state: AppState) -> Mount:
         Route("/videos/{token}", _answered(partial(_video, state))),
         Route("/videos/{token}/masks", _answered(partial(_masks, state))),
         Route("/videos/{token}/frames/{frame_index}.jpg", _answered(partial(_frame, state))),
+        Route("/videos/{token}/thumbnails/{frame_index}.jpg", _answered(partial(_thumbnail, state))),
         Route("/videos/{token}/exports/{kind}", _answered(partial(_download, state))),
         Route("/videos/{token}/rename", _answered(partial(_rename, state)), methods=["POST"]),
         Route("/videos/{token}/stop", _answered(partial(_stop, state)), methods=["POST"]),
@@ -196,11 +199,22 @@ async def _stop(state: AppState, request: Request) -> Response:
 
 
 async def _frame(state: AppState, request: Request) -> Response:
+    path = _frame_named(state, request)[1]
+    return FileResponse(path, media_type="image/jpeg", headers=IMMUTABLE)
+
+
+async def _thumbnail(state: AppState, request: Request) -> Response:
+    video, path = _frame_named(state, request)
+    small = await run_in_threadpool(thumbnail_jpeg, path, video.video.size_hw)
+    return Response(small, media_type="image/jpeg", headers=IMMUTABLE)
+
+
+def _frame_named(state: AppState, request: Request) -> tuple[OpenVideo, Path]:
+    """Returns the open video and the file of the frame that an address names."""
     video = state.store.find(request.path_params["token"])
     text = request.path_params["frame_index"]
     fields = {"frame": int(text) if text.isdecimal() and len(text) < 9 else text}
-    path = video.video.jpeg_path(frame_index_in(fields, len(video.video)))
-    return FileResponse(path, media_type="image/jpeg", headers=IMMUTABLE)
+    return video, video.video.jpeg_path(frame_index_in(fields, len(video.video)))
 
 
 async def _download(state: AppState, request: Request) -> Response:

@@ -23,7 +23,10 @@ class App {
     this.objects = new ObjectList(this, find('objects'));
     this.tracking = new Tracking(this, find);
     this.downloads = new Downloads(this, element, find('download-text'));
-    this.timeline = new Timeline(find('timeline'), colorOf, (frame) => this.seek(frame));
+    this.timeline = new Timeline(find, colorOf, (object) => this.project.nameOf(object), {
+      seek: (frame) => this.seek(frame),
+      goTo: (frame, object) => this.goTo(frame, object),
+    });
     this.stage = new Stage(find('stage'), find('canvas'), colorOf, {
       click: (place, other) => this.editing.click(place, other ? !this.sign : this.sign),
       box: (from, to) => this.editing.box(from, to),
@@ -76,6 +79,7 @@ class App {
     this.project = new Project(video);
     this.cache.open(this.project.video);
     this.stage.open(this.project.video);
+    this.timeline.open(this.project.video);
     this.frame = 0;
     this.heading = 1;
     this.setView('work');
@@ -170,6 +174,18 @@ class App {
     this.player.stop();
     this.tracking.follow = false;
     this.show(Math.max(0, Math.min(this.project.video.frames - 1, frame)));
+  }
+
+  goTo(frame, object) {
+    this.choose(object);
+    this.seek(frame);
+  }
+
+  /** Goes to the next prompt, to the one before where `step` is -1. */
+  stepToPrompt(step) {
+    const prompt = promptBeside(this.project, this.frame, step);
+    if (prompt) this.goTo(prompt.frame, prompt.object);
+    else this.status.say(`There is no prompt ${step < 0 ? 'before' : 'after'} this frame.`);
   }
 
   step(count) {

@@ -1,0 +1,138 @@
+"""The timeline in a real browser: pictures, lanes, prompts to jump to.
+
+Skipped where no Chromium is installed.
+"""
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from browser import CHROMIUM, Visit, running_app, running_browser
+from media_clips import write_clip
+from playwright.sync_api import Browser
+
+from sam2_demo.ui.annotator import FOLDER
+
+pytestmark = pytest.mark.skipif(CHROMIUM is None, reason="no Chromium is installed here")
+
+FRAMES = 20
+DESKTOP = {"width": 1280, "height": 860}
+PHONE = {"width": 390, "height": 844}
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Browser]:
+    with running_browser() as browser:
+        yield browser
+
+
+@pytest.fixture(scope="module")
+def app(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    with running_app(tmp_path_factory.mktemp("app")) as (address, log):
+        yield address
+        text = log.read_text()
+    assert "Traceback" not in text, text
+
+
+@pytest.fixture
+def clip(tmp_path: Path) -> Path:
+    return write_clip(tmp_path / "clip.mp4", FRAMES, size_hw=(96, 160), rate=10)
+
+
+def begin(browser: Browser, app: str, clip: Path, **context: Any) -> Visit:
+    visit = Visit.begin(browser, app, **context)
+    visit.page.set_default_timeout(30_000)
+    visit.open_file(clip)
+    return visit
+
+
+def lane_pixel(visit: Visit, frame: int, lane: int) -> list[int]:
+    """Returns the colour at the bottom of a lane in the middle of a frame."""
+    return visit.page.evaluate(
+        """([frame, frames, lane]) => {
+          const canvas = document.querySelector('[data-id="lanes-canvas"]');
+          const ratio = canvas.width / canvas.clientWidth, width = canvas.clientWidth;
+          const x = 26 + (frame + 0.5) * (width - 40) / frames, y = 4 + 17 * lane + 12;
+          return [...canvas.getContext('2d').getImageData(x * ratio, y * ratio, 1, 1).data];
+        }""",
+        [frame, FRAMES, lane],
+    )
+
+
+def wait_for_frame(visit: Visit, number: int) -> None:
+    visit.find("frame-note").get_by_text(f"Frame {number} of {FRAMES}").wait_for()
+
+
+@pytest.mark.parametrize("window", [DESKTOP, PHONE], ids=["desktop", "phone"])
+def test_pictures_lanes_and_prompts(
+    browser: Browser, app: str, clip: Path, window: dict[str, int]
+) -> None:
+    visit = begin(browser, app, clip, viewport=window, has_touch=window is PHONE)
+    page = visit.page
+    page.wait_for_function(
+        """() => { const all = [...document.querySelectorAll('[data-id="film"] img')];
+          return all.length > 2 && all.every((one) => one.complete && one.naturalWidth > 0); }"""
+    )
+
+    page.mouse.click(*visit.place(0.3, 0.7))
+    visit.wait_for_note(0, "1 prompt here")
+    visit.find("propagate").click()
+    visit.find("progress-text").get_by_text(f"Done: {FRAMES} frames").wait_for()
+    assert all(lane_pixel(visit, frame, 0)[:3] == [0, 158, 255] for frame in (0, 9, 19))
+
+    page.keyboard.press("n")
+    page.keyboard.press("Home")
+    for _ in range(4):
+        page.keyboard.press("ArrowRight")
+    page.mouse.click(*visit.place(0.8, 0.7))
+    visit.wait_for_note(1, "1 prompt here")
+    wait_for_frame(visit, 5)
+    assert lane_pixel(visit, 4, 1)[:3] == [255, 149, 0]
+    assert lane_pixel(visit, 5, 1)[:3] != [255, 149, 0]
+
+    lanes = visit.find("lanes").bounding_box()
+    page.mouse.click(lanes["x"] + lanes["width"] * 0.7, lanes["y"] + lanes["height"] - 3)
+    shown = int(visit.find("playhead").get_attribute("aria-valuenow"))
+    assert 12 <= shown <= 15
+    page.get_by_role("button", name="Prompt of Object 1 on frame 1").click()
+    wait_for_frame(visit, 1)
+    assert page.locator(".s2-objects .s2-active input").input_value() == "Object 1"
+    page.keyboard.press(".")
+    wait_for_frame(visit, 5)
+    assert page.locator(".s2-objects .s2-active input").input_value() == "Object 2"
+    page.keyboard.press(".")
+    visit.wait_for_status("no prompt after")
+    page.keyboard.press(",")
+    wait_for_frame(visit, 1)
+
+    assert visit.overflow_px() == 0
+    assert visit.complaints == []
+    page.context.close()
+
+
+def test_many_objects_scroll_to_the_chosen_one(browser: Browser, app: str, clip: Path) -> None:
+    visit = begin(browser, app, clip, viewport=DESKTOP)
+    page = visit.page
+    before = visit.find("timeline").bounding_box()["height"]
+    for _ in range(11):
+        page.keyboard.press("n")
+    page.locator(".s2-objects li").nth(11).wait_for()
+    page.wait_for_function("""() => document.querySelector('[data-id="lanes"]').scrollTop > 50""")
+    assert visit.find("timeline").bounding_box()["height"] < before + 120
+    page.keyboard.press("1")
+    page.wait_for_function("""() => document.querySelector('[data-id="lanes"]').scrollTop === 0""")
+    assert visit.complaints == []
+    page.context.close()
+
+
+def test_confidence_is_one_number(browser: Browser) -> None:
+    page = browser.new_page()
+    page.add_script_tag(content=(FOLDER / "js" / "lanes.js").read_text())
+    found = page.evaluate(
+        """() => [[0.8, 0.0001], [0.8, 100], [1.2, 100], [0.8, -100], [0.8, -0.0001]].map(
+          ([iou, score]) => confidenceOf({ iou, score }))"""
+    )
+    page.close()
+    # half sure that it is there; surely there; no IoU is above one; surely hidden; half sure
+    assert found == pytest.approx([0.4, 0.8, 1.0, 1.0, 0.5], abs=1e-4)
