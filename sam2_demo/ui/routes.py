@@ -66,7 +66,9 @@ def build_routes(state: AppState) -> Mount:
         Route("/videos/{token}", _answered(partial(_video, state))),
         Route("/videos/{token}/masks", _answered(partial(_masks, state))),
         Route("/videos/{token}/frames/{frame_index}.jpg", _answered(partial(_frame, state))),
-        Route("/videos/{token}/thumbnails/{frame_index}.jpg", _answered(partial(_thumbnail, state))),
+        Route(
+            "/videos/{token}/thumbnails/{frame_index}.jpg", _answered(partial(_thumbnail, state))
+        ),
         Route("/videos/{token}/exports/{kind}", _answered(partial(_download, state))),
         Route("/videos/{token}/rename", _answered(partial(_rename, state)), methods=["POST"]),
         Route("/videos/{token}/stop", _answered(partial(_stop, state)), methods=["POST"]),

@@ -33,6 +33,8 @@ const KEYS = [
       { keys: ['ArrowRight'], does: 'one frame forward', run: (app) => app.step(1) },
       { keys: ['Shift+ArrowLeft'], does: 'ten frames back', run: (app) => app.step(-10) },
       { keys: ['Shift+ArrowRight'], does: 'ten frames forward', run: (app) => app.step(10) },
+      { keys: [','], does: 'the prompt before', run: (app) => app.stepToPrompt(-1) },
+      { keys: ['.'], does: 'the next prompt', run: (app) => app.stepToPrompt(1) },
       { keys: ['Home'], does: 'first frame', run: (app) => app.seek(0) },
       { keys: ['End'], does: 'last frame',
         run: (app) => app.seek(app.project.video.frames - 1) },
