@@ -1,79 +1,315 @@
-"""Windows of clips in the DAVIS layout: right frames, right masks, errors that name the path."""
+"""Clips in the layout of DAVIS, MOSE and YouTube-VOS: right frames, right masks, named faults."""
 
 from pathlib import Path
 
 import numpy as np
 import pytest
+from data_sets import SIZE_HW, labels, photograph, save_jpeg, save_palette, square, write_folder
+from media_clips import coded_picture, frame_number, write_clip
 from PIL import Image
 
-from sam2_demo.core.errors import InputError, SettingError
-from sam2_demo.data.folder import FolderClips
+from sam2_demo.core.errors import DataError, SettingError
+from sam2_demo.data.clip import Clip, ClipOptions, ClipSource
+from sam2_demo.data.davis import read_davis
+from sam2_demo.data.open_clips import open_clips
+
+WHOLE = ClipOptions(size_px=48, frames=10, reversed_share=0.0)
+"""All ten frames, in their order."""
+
+
+def moving(frames: int = 10) -> list[dict[int, np.ndarray]]:
+    """Object 2 moves along the top; object 5 along the bottom, from frame 6 on."""
+    return [
+        {2: square(index)} | ({5: square(index, row=20)} if index >= 6 else {})
+        for index in range(frames)
+    ]
 
 
 @pytest.fixture
-def folder(tmp_path: Path) -> Path:
-    """Ten frames of brightness 20 × index; object 2 always in a corner, object 5 from frame 6."""
-    frames = tmp_path / "JPEGImages" / "480p" / "clip"
-    masks = tmp_path / "Annotations" / "480p" / "clip"
-    frames.mkdir(parents=True)
-    masks.mkdir(parents=True)
-    for index in range(10):
-        Image.fromarray(np.full((16, 24, 3), 20 * index, np.uint8)).save(
-            frames / f"{index:05}.jpg", quality=95
-        )
-        indices = np.zeros((16, 24), np.uint8)
-        indices[:4, :6] = 2
-        if index >= 6:
-            indices[8:, 12:] = 5
-        picture = Image.new("P", (24, 16))
-        picture.putpalette([value for value in range(256) for _ in range(3)])
-        picture.frombytes(indices.tobytes())
-        picture.save(masks / f"{index:05}.png")
+def davis(tmp_path: Path) -> Path:
+    write_folder(tmp_path / "davis", "clip", moving(), resolution="480p")
+    return tmp_path / "davis"
+
+
+def sample(specification: str, options: ClipOptions, seed: int = 0) -> Clip:
+    return open_clips(specification, options).sample(np.random.default_rng(seed))
+
+
+def stretched(mask: np.ndarray) -> np.ndarray:
+    """Returns a mask of 32 rows in 48: the row at the middle of each new one."""
+    return mask[np.array([int((row + 0.5) * 32 / 48) for row in range(48)])]
+
+
+# What a clip holds
+
+
+def test_a_clip_holds_the_drawn_masks_in_a_square(davis: Path) -> None:
+    clip = sample(f"davis:{davis}", WHOLE)
+    assert clip.frames.shape == (10, 48, 48, 3)
+    assert np.array_equal(clip.masks[:, 0], [stretched(square(index)) for index in range(10)])
+    assert clip.frames[:, -1, 0, 0] == pytest.approx(10 * np.arange(10), abs=2)
+
+
+def test_objects_are_those_of_the_first_frame(davis: Path) -> None:
+    """Object 5 is not on frame 0, but on the last frame, which comes first in a reversed clip."""
+    assert sample(f"davis:{davis}", WHOLE).masks.shape[1] == 1
+    backwards = sample(f"davis:{davis}", ClipOptions(48, frames=10, reversed_share=1.0))
+    assert backwards.frames[:, -1, 0, 0] == pytest.approx(10 * np.arange(10)[::-1], abs=2)
+    assert backwards.masks.any(axis=(2, 3)).tolist() == [[True, t < 4] for t in range(10)]
+
+
+def test_no_more_objects_than_wanted(davis: Path) -> None:
+    options = ClipOptions(48, frames=2, objects=1, reversed_share=0.0)
+    source = open_clips(f"davis:{davis}", options)
+    rows = set()
+    for seed in range(30):
+        clip = source.sample(np.random.default_rng(seed))
+        assert clip.masks.shape[1] == 1
+        rows.add(int(np.flatnonzero(clip.masks[0, 0].any(axis=1))[0]))
+    assert len(rows) == 2  # each of the two objects is taken at times
+
+
+def test_stride_counts_frames(davis: Path) -> None:
+    clip = sample(f"mose:{davis}", ClipOptions(48, frames=4, stride=3, reversed_share=0.0))
+    assert clip.frames[:, -1, 0, 0] == pytest.approx([0, 30, 60, 90], abs=2)
+
+
+def test_half_of_the_clips_run_backwards(davis: Path) -> None:
+    source = open_clips(f"davis:{davis}", ClipOptions(32, frames=2))
+    steps = []
+    for seed in range(60):
+        first, second = source.sample(np.random.default_rng(seed)).frames[:, -1, 0, 0].astype(int)
+        steps.append(second > first)
+    assert 18 <= sum(steps) <= 42
+
+
+def test_the_same_random_numbers_give_the_same_clip(davis: Path) -> None:
+    options = ClipOptions(32, frames=2)
+    one, other = (sample(f"davis:{davis}", options, seed=5) for _ in range(2))
+    assert np.array_equal(one.frames, other.frames)
+    assert np.array_equal(one.masks, other.masks)
+
+
+def test_a_source_says_how_much_it_holds(davis: Path) -> None:
+    write_folder(davis, "another", moving(), resolution="480p")
+    write_folder(davis, "short", moving(3), resolution="480p")
+    source = open_clips(f"davis:{davis}", WHOLE)
+    assert isinstance(source, ClipSource)
+    assert (len(source), source.frames) == (2, 10)
+
+
+def test_a_list_in_the_folder_chooses_clips(davis: Path) -> None:
+    write_folder(davis, "validation", moving(), resolution="480p")
+    split = davis / "ImageSets" / "2017" / "train.txt"
+    split.parent.mkdir(parents=True)
+    split.write_text("clip\n")
+    assert len(open_clips(f"davis:{split}", WHOLE)) == 1
+    split.write_text("clip\n../clip\n")
+    with pytest.raises(DataError, match=r"no clip named '\.\./clip'"):
+        open_clips(f"davis:{split}", WHOLE)
+
+
+# Labels
+
+
+def test_only_annotated_frames_are_read_where_masks_are_sparse(tmp_path: Path) -> None:
+    masks = [entry if index % 5 == 0 else None for index, entry in enumerate(moving(16))]
+    write_folder(tmp_path, "clip", masks)
+    options = ClipOptions(48, frames=4, reversed_share=0.0)
+    clip = sample(f"youtube-vos:{tmp_path}", options)
+    assert clip.frames[:, -1, 0, 0] == pytest.approx([0, 50, 100, 150], abs=2)
+    assert np.array_equal(clip.masks[:, 0], [stretched(square(i)) for i in (0, 5, 10, 15)])
+    with pytest.raises(DataError, match=r"Annotations/clip/00001\.png is missing"):
+        open_clips(f"davis:{tmp_path}", options)
+
+
+def test_void_is_background(tmp_path: Path) -> None:
+    void = square(0, row=20)
+    write_folder(tmp_path, "clip", [{1: square(0), 255: void}])
+    (clip,) = read_davis(tmp_path)
+    assert list(clip.true_masks(0)) == [1]
+    assert np.array_equal(clip.true_masks(0)[1], square(0))
+
+
+@pytest.mark.parametrize(("white", "object_id"), [(255, 1), (1, 1), (7, 7)])
+def test_grey_pictures_hold_labels_too(tmp_path: Path, white: int, object_id: int) -> None:
+    """0 and 255 alone are one object, as in DAVIS 2016; other values are the objects' numbers."""
+    write_folder(tmp_path, "clip", [{1: square(0)}])
+    path = tmp_path / "Annotations/clip/00000.png"
+    Image.fromarray(labels({white: square(0)}), mode="L").save(path)
+    (clip,) = read_davis(tmp_path)
+    assert {key: mask.tolist() for key, mask in clip.true_masks(0).items()} == {
+        object_id: square(0).tolist()
+    }
+
+
+def test_a_folder_for_each_object(tmp_path: Path) -> None:
+    """So lie the validation clips of SA-V, whose objects may overlap."""
+    for index in range(5):
+        save_jpeg(tmp_path / f"JPEGImages_24fps/v/{index:05d}.jpg", photograph(index))
+    for number, row in ((0, 4), (1, 8)):
+        for index in (0, 4):
+            path = tmp_path / f"Annotations_6fps/v/{number:03d}/{index:05d}.png"
+            path.parent.mkdir(parents=True, exist_ok=True)
+            Image.fromarray(square(index, row)).save(path)
+    (clip,) = read_davis(tmp_path, every_frame=False)
+    assert clip.annotated_frames == [0, 4]
+    assert np.array_equal(clip.true_masks(4)[1], square(4, 4))
+    assert np.array_equal(clip.true_masks(4)[2], square(4, 8))
+
+
+# A video in place of its frames
+
+
+@pytest.fixture
+def corrected(tmp_path: Path) -> Path:
+    """A video with gaps between its key frames, and the masks that the app exports for it."""
+    write_clip(tmp_path / "my cat.mp4", 30, size_hw=SIZE_HW, options={"g": "12", "bf": "2"})
+    for index in range(30):
+        path = tmp_path / "Annotations" / "my_cat" / f"{index:05d}.png"
+        save_palette(path, labels({3: square(min(index, 15))}))
     return tmp_path
 
 
-def test_window_has_frames_in_order_and_their_masks(folder):
-    clips = FolderClips(folder, frames=4, stride=3)
-    clip = clips.sample(np.random.default_rng(0))
-    assert len(clips) == 1
-    assert clip.frames.shape == (4, 16, 24, 3)
-    assert np.allclose(clip.frames.mean(axis=(1, 2, 3)), [0, 60, 120, 180], atol=1)
-    assert clip.masks.shape == (4, 2, 16, 24)
-    assert clip.masks.sum(axis=(2, 3)).tolist() == [[24, 0], [24, 0], [24, 96], [24, 96]]
+def test_a_video_lies_beside_its_masks(corrected: Path) -> None:
+    options = ClipOptions(48, frames=3, stride=5, reversed_share=0.0)
+    source = open_clips(f"davis:{corrected}", options)
+    starts = set()
+    for seed in range(20):
+        clip = source.sample(np.random.default_rng(seed))
+        start, *others = (frame_number(frame) for frame in clip.frames)
+        assert others == [start + 5, start + 10]
+        expected = [stretched(square(min(start + offset, 15))) for offset in (0, 5, 10)]
+        assert np.array_equal(clip.masks[:, 0], expected)
+        starts.add(start)
+    assert len(starts) > 5
 
 
-def test_the_same_random_numbers_give_the_same_window(folder):
-    clips = FolderClips(folder, frames=2)
-    windows = [clips.sample(np.random.default_rng(seed)).frames[0, 0, 0, 0] for seed in range(8)]
-    again = [clips.sample(np.random.default_rng(seed)).frames[0, 0, 0, 0] for seed in range(8)]
-    assert windows == again
-    assert len(set(windows)) > 1
+def test_every_frame_of_a_video_can_be_looked_up(corrected: Path) -> None:
+    (clip,) = read_davis(corrected)
+    assert (len(clip), clip.size_hw, clip.fps) == (30, SIZE_HW, 25.0)
+    assert [frame_number(clip[index]) for index in range(30)] == list(range(30))
+    assert np.abs(clip[4].astype(int) - coded_picture(4, SIZE_HW)).mean() < 12
 
 
-def test_clips_shorter_than_the_window_are_refused(folder):
-    with pytest.raises(InputError, match="13 frames") as caught:
-        FolderClips(folder, frames=5, stride=3)
-    assert caught.value.code == "CLIPS_TOO_SHORT"
+def test_masks_for_a_frame_that_the_video_lacks_are_named(corrected: Path) -> None:
+    save_palette(corrected / "Annotations/my_cat/00030.png", labels({}))
+    with pytest.raises(DataError, match=r"00030\.png is .*my cat\.mp4 has 30 frames"):
+        read_davis(corrected)
 
 
-@pytest.mark.parametrize(("frames", "stride"), [(0, 1), (4, 0)])
-def test_settings_out_of_range_are_refused(folder, frames, stride):
-    with pytest.raises(SettingError, match="is 0"):
-        FolderClips(folder, frames=frames, stride=stride)
+def test_a_broken_video_is_named(corrected: Path) -> None:
+    path = corrected / "my cat.mp4"
+    path.write_bytes(path.read_bytes()[:600])
+    with pytest.raises(DataError, match=r"my cat\.mp4 is not a video that can be read"):
+        read_davis(corrected)
+
+
+def test_damage_in_the_middle_of_a_video_is_named_when_read(corrected: Path) -> None:
+    path = corrected / "my cat.mp4"
+    data = bytearray(path.read_bytes())
+    start, end = data.index(b"mdat"), data.index(b"moov")
+    data[(start + end) // 2 : end - 4] = bytes(end - 4 - (start + end) // 2)
+    path.write_bytes(data)
+    (clip,) = read_davis(corrected)
+    with pytest.raises(DataError, match=r"my cat\.mp4, frame \d+, cannot be decoded"):
+        list(clip.pictures(range(30)))
+
+
+def test_masks_alone_are_not_enough(corrected: Path) -> None:
+    (corrected / "my cat.mp4").unlink()
+    with pytest.raises(DataError, match=r"my_cat\.mp4") as caught:
+        read_davis(corrected)
+    assert caught.value.code == "NO_FRAMES"
+
+
+# What does not fit is named
 
 
 @pytest.mark.parametrize(
-    "kept", ["JPEGImages/480p/clip/00003.jpg", "Annotations/480p/clip/00003.png"]
+    "path", ["JPEGImages/480p/clip/00003.jpg", "Annotations/480p/clip/00003.png"]
 )
-def test_a_broken_picture_is_named(folder, kept):
-    (folder / kept).write_bytes(b"no picture")
-    with pytest.raises(InputError, match=kept) as caught:
-        FolderClips(folder, frames=10).sample(np.random.default_rng(0))
-    assert caught.value.code == "BAD_PICTURE"
+def test_a_broken_picture_is_named(davis: Path, path: str) -> None:
+    whole = (davis / path).read_bytes()
+    for broken in (b"no picture", whole[: len(whole) // 2]):
+        (davis / path).write_bytes(broken)
+        with pytest.raises(DataError, match=path) as caught:
+            sample(f"davis:{davis}", WHOLE)
+        assert caught.value.code == "BAD_PICTURE"
 
 
-def test_a_picture_of_another_size_is_named(folder):
-    Image.new("RGB", (8, 8)).save(folder / "JPEGImages/480p/clip/00002.jpg")
-    with pytest.raises(InputError, match=r"00002\.jpg") as caught:
-        FolderClips(folder, frames=10).sample(np.random.default_rng(0))
+def test_a_missing_mask_is_named(davis: Path) -> None:
+    (davis / "Annotations/480p/clip/00003.png").unlink()
+    with pytest.raises(DataError, match=r"480p/clip/00003\.png is missing"):
+        open_clips(f"davis:{davis}", WHOLE)
+
+
+def test_a_mask_without_its_frame_is_named(davis: Path) -> None:
+    (davis / "JPEGImages/480p/clip/00009.jpg").unlink()
+    with pytest.raises(DataError, match=r"480p/clip/00009\.png is the mask of a frame"):
+        open_clips(f"davis:{davis}", WHOLE)
+
+
+def test_a_clip_without_frames_is_named(davis: Path) -> None:
+    for path in (davis / "JPEGImages/480p/clip").iterdir():
+        path.unlink()
+    with pytest.raises(DataError, match="480p/clip holds no"):
+        open_clips(f"davis:{davis}", WHOLE)
+
+
+@pytest.mark.parametrize(
+    "path", ["JPEGImages/480p/clip/00002.jpg", "Annotations/480p/clip/00002.png"]
+)
+def test_a_picture_of_another_size_is_named(davis: Path, path: str) -> None:
+    small = np.zeros((8, 9), np.uint8)
+    small[2:4, 2:4] = 2
+    if path.endswith("png"):
+        save_palette(davis / path, small)
+    else:
+        save_jpeg(davis / path, np.stack([small] * 3, axis=-1))
+    with pytest.raises(DataError, match=f"{path} is 9 x 8 pixels, its clip 48 x 32") as caught:
+        sample(f"davis:{davis}", WHOLE)
     assert caught.value.code == "SIZES_DIFFER"
+
+
+def test_a_mask_in_colours_is_named(davis: Path) -> None:
+    path = davis / "Annotations/480p/clip/00002.png"
+    Image.new("RGB", (48, 32), (128, 0, 0)).save(path)
+    with pytest.raises(DataError, match=r"00002\.png holds colours") as caught:
+        sample(f"davis:{davis}", WHOLE)
+    assert caught.value.code == "NOT_LABELS"
+
+
+def test_a_picture_that_is_too_large_is_named_before_it_is_decoded(davis: Path) -> None:
+    path = davis / "Annotations/480p/clip/00000.png"
+    Image.new("1", (9000, 2000)).save(path)
+    with pytest.raises(DataError, match=r"00000\.png is 9000 x 2000 pixels"):
+        sample(f"davis:{davis}", WHOLE)
+
+
+def test_clips_shorter_than_the_window_are_refused(davis: Path) -> None:
+    with pytest.raises(DataError, match="13 annotated frames") as caught:
+        open_clips(f"davis:{davis}", ClipOptions(frames=5, stride=3))
+    assert caught.value.code == "CLIPS_TOO_SHORT"
+
+
+def test_clips_that_show_nothing_are_named(tmp_path: Path) -> None:
+    write_folder(tmp_path, "clip", [{}] * 3)
+    with pytest.raises(DataError, match=f"{tmp_path}: none of 100 videos") as caught:
+        sample(f"davis:{tmp_path}", ClipOptions(frames=2))
+    assert caught.value.code == "NOTHING_TO_SAMPLE"
+
+
+def test_another_layout_is_named(tmp_path: Path) -> None:
+    with pytest.raises(DataError, match="holds no clips in the DAVIS layout") as caught:
+        open_clips(f"davis:{tmp_path}", WHOLE)
+    assert caught.value.code == "NOT_DAVIS"
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [("size_px", 8), ("frames", 0), ("objects", 0), ("stride", 0), ("reversed_share", 1.5)],
+)
+def test_settings_out_of_range_are_refused(name: str, value: float) -> None:
+    with pytest.raises(SettingError, match=f"{name} is {value}"):
+        ClipOptions(**{name: value})
