@@ -45,7 +45,7 @@ def read_label_masks(path: Path) -> Mapping[int, Bool[np.ndarray, "height width"
         DataError: The file is missing, damaged or too large, or holds colours instead of labels.
     """
     labels, is_grey = _read_labels(path)
-    present = {int(value) for value in np.unique(labels)} - {0}
+    present = set(np.flatnonzero(np.bincount(labels.ravel())).tolist()) - {0}
     if present == {VOID} and is_grey:
         return {1: labels == VOID}
     return {object_id: labels == object_id for object_id in sorted(present - {VOID})}
