@@ -8,7 +8,7 @@ import numpy as np
 from sam2_demo.core.errors import PromptError
 from sam2_demo.core.frames import FrameSource
 from sam2_demo.core.masks import EncodedMask
-from sam2_demo.core.prompts import FramePrompt
+from sam2_demo.core.prompts import FramePrompt, Point
 from sam2_demo.inference.propagation import Direction, planned_steps
 from sam2_demo.inference.session import VideoSession
 from sam2_demo.inference.track import FrameMasks, ObjectMask
@@ -40,7 +40,10 @@ class FakeSession(VideoSession):
         fitted = prompt.fitted_to(self.frames.size_hw)
         self._remember()
         self._prompts[object_id, frame_index] = fitted
-        self._draw(frame_index, object_id, _center(fitted))
+        if fitted.is_mask_alone and fitted.mask is not None:
+            self._show(frame_index, object_id, fitted.mask)
+        else:
+            self._draw(frame_index, object_id, _center(fitted))
         return self.masks(frame_index)
 
     def clear_prompt(self, frame_index: int, object_id: int) -> FrameMasks:
@@ -68,6 +71,21 @@ class FakeSession(VideoSession):
 
     def masks(self, frame_index: int) -> FrameMasks:
         return FrameMasks(frame_index, dict(self._masks.get(frame_index, {})))
+
+    def candidates(self, frame_index: int, object_id: int) -> list[ObjectMask]:
+        """Returns discs of three sizes, the middle one first and the largest twice."""
+        center = _center(self._prompts[object_id, frame_index])
+        radii = (1.0, 0.5, 2.0, 2.01)
+        return [
+            ObjectMask(self._disc(center, radius), 0.9 - index / 10, 5.0)
+            for index, radius in enumerate(radii)
+        ]
+
+    def preview(self, frame_index: int, point: Point) -> ObjectMask | None:
+        prompt = FramePrompt((point,)).fitted_to(self.frames.size_hw)
+        if not self._masks.get(frame_index):
+            return None
+        return ObjectMask(self._disc(_center(prompt)), 0.9, 5.0)
 
     def propagate(
         self,
@@ -97,12 +115,16 @@ class FakeSession(VideoSession):
         self.closed = True
 
     def _draw(self, frame_index: int, object_id: int, center: tuple[float, float]) -> None:
+        self._show(frame_index, object_id, self._disc(center))
+
+    def _show(self, frame_index: int, object_id: int, mask: EncodedMask) -> None:
+        self._masks.setdefault(frame_index, {})[object_id] = ObjectMask(mask, 0.9, 5.0)
+
+    def _disc(self, center: tuple[float, float], share: float = 1.0) -> EncodedMask:
         height, width = self.frames.size_hw
         y, x = np.mgrid[:height, :width]
-        radius_px = RADIUS_SHARE * height
-        disc = (x - center[0]) ** 2 + (y - center[1]) ** 2 < radius_px**2
-        mask = ObjectMask(EncodedMask.encode(disc), 0.9, 5.0)
-        self._masks.setdefault(frame_index, {})[object_id] = mask
+        radius_px = share * RADIUS_SHARE * height
+        return EncodedMask.encode((x - center[0]) ** 2 + (y - center[1]) ** 2 < radius_px**2)
 
     def _remember(self) -> None:
         masks = {index: dict(objects) for index, objects in self._masks.items()}
@@ -113,7 +135,8 @@ def _center(prompt: FramePrompt) -> tuple[float, float]:
     positive = [point for point in prompt.points if point.positive]
     if positive:
         return positive[-1].x, positive[-1].y
-    if prompt.box_xyxy is not None:
-        left, top, right, bottom = prompt.box_xyxy
+    box_xyxy = prompt.mask.box_xyxy if prompt.mask is not None else prompt.box_xyxy
+    if box_xyxy is not None:
+        left, top, right, bottom = box_xyxy
         return (left + right) / 2, (top + bottom) / 2
     return -1e6, -1e6

@@ -2,6 +2,7 @@
 
 import threading
 from collections.abc import Callable
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -11,13 +12,14 @@ from miniature import random_miniature
 from sam2_demo.core.errors import PromptError
 from sam2_demo.core.frames import ArrayFrames
 from sam2_demo.core.masks import EncodedMask
-from sam2_demo.core.prompts import FramePrompt, Point
+from sam2_demo.core.prompts import CANDIDATES, FramePrompt, Point
 from sam2_demo.inference.byte_cache import Budget
 from sam2_demo.inference.propagation import Direction
+from sam2_demo.inference.recall import RecallBudgets
 from sam2_demo.inference.session import SessionOptions, VideoSession
 from sam2_demo.inference.track import FrameMasks
 from sam2_demo.inference.tracker import TrackerOptions
-from sam2_demo.model.sam2 import ImageFeatures, Sam2
+from sam2_demo.model.sam2 import Sam2
 
 SIZE_HW = (48, 64)
 CLICK = FramePrompt((Point(20, 20),))
@@ -27,7 +29,7 @@ BOX = FramePrompt(box_xyxy=(30, 5, 60, 40))
 
 @pytest.fixture(scope="module")
 def model() -> Sam2:
-    return random_miniature()
+    return random_miniature(seed=3)  # it sees an object wherever one clicks
 
 
 def make_session(model: Sam2, frames: int = 6, **options: object) -> VideoSession:
@@ -67,11 +69,101 @@ def test_a_prompt_answers_at_once_with_the_mask_and_its_scores(session: VideoSes
     assert session.prompts == {(1, 3): CLICK}
 
 
-def test_more_clicks_refine_the_mask_that_is_there(session: VideoSession) -> None:
+def test_more_clicks_refine_the_mask_that_is_there(
+    session: VideoSession, model: Sam2, monkeypatch: pytest.MonkeyPatch
+) -> None:
     session.set_prompt(0, 1, CLICK)
-    refined = session.set_prompt(0, 1, CLICK.with_point(Point(40, 30)))
-    fresh = make_session(session._tracker._model).set_prompt(0, 1, CLICK.with_point(Point(40, 30)))
-    assert refined != fresh  # two clicks at once have no earlier mask to refine
+    first = session.mask_logits(0, 1, at_video_size=False)
+    given = []
+    decode = model.decode
+    monkeypatch.setattr(
+        model, "decode", lambda *rest: given.append(rest[2].mask_logits) or decode(*rest)
+    )
+    session.set_prompt(0, 1, CLICK.with_point(Point(40, 30)))
+    np.testing.assert_array_equal(given[0][0, 0].numpy(), first.clip(-32, 32))
+
+
+def test_a_prompt_that_is_replayed_gets_the_answer_that_it_had(
+    session: VideoSession, model: Sam2
+) -> None:
+    prompt = FramePrompt()
+    for x, positive in ((20, True), (40, True), (55, False)):
+        prompt = prompt.with_point(Point(x, 24, positive))
+        answered = session.set_prompt(0, 1, prompt)
+    assert make_session(model).set_prompt(0, 1, prompt) == answered
+
+
+def test_one_of_the_candidates_can_be_chosen_and_is_refined(
+    session: VideoSession, model: Sam2
+) -> None:
+    best = session.set_prompt(0, 1, CLICK).objects[1]
+    offered = session.candidates(0, 1)
+    assert len(offered) == CANDIDATES
+    assert best == max(offered, key=lambda candidate: candidate.iou)
+    pointers = set()
+    for index, candidate in enumerate(offered):
+        chosen = replace(CLICK, candidate=index)
+        assert session.set_prompt(0, 1, chosen).objects[1] == candidate
+        pointers.add(tuple(session.answer(0, 1).pointer.tolist()))
+        assert session.candidates(0, 1) == offered  # one may still choose another
+    assert len(pointers) == CANDIDATES  # what is propagated follows the choice
+    refined = session.set_prompt(0, 1, chosen.with_point(Point(40, 30)))
+    again = make_session(model).set_prompt(0, 1, chosen.with_point(Point(40, 30)))
+    assert again == refined
+
+
+def test_only_a_click_alone_has_candidates(session: VideoSession) -> None:
+    session.set_prompt(0, 1, BOX)
+    assert session.candidates(0, 1) == []
+    assert session.candidates(2, 1) == []
+    for prompt, code in (
+        (replace(BOX, candidate=0), "NO_CANDIDATES"),
+        (replace(CLICK, candidate=CANDIDATES), "BAD_CANDIDATE"),
+        (replace(CLICK, candidate=-1), "BAD_CANDIDATE"),
+    ):
+        with pytest.raises(PromptError) as refusal:
+            session.set_prompt(0, 1, prompt)
+        assert refusal.value.code == code
+
+
+def test_a_preview_says_what_a_click_would_answer_and_changes_nothing(
+    session: VideoSession,
+) -> None:
+    assert session.preview(0, Point(50, 30)) is None  # the frame is not encoded yet
+    session.set_prompt(0, 1, CLICK)
+    before = state(session)
+    seen = session.preview(0, Point(50, 30))
+    assert state(session) == before
+    assert session.set_prompt(0, 2, OTHER_CLICK).objects[2] == seen
+    running = session.propagate()
+    next(running)
+    assert session.preview(0, Point(50, 30)) == seen  # also while masks are propagated
+    with pytest.raises(PromptError, match="outside"):
+        session.preview(0, Point(500, 30))
+
+
+def test_clicks_on_a_tracked_frame_look_at_its_memories_once(
+    session: VideoSession, model: Sam2, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    session.set_prompt(0, 1, CLICK)
+    list(session.propagate())
+    attended: list[int] = []
+    condition = model.condition
+    monkeypatch.setattr(
+        model,
+        "condition",
+        lambda embedding, bank: (
+            attended.extend([] if bank is None else [1]) or condition(embedding, bank)
+        ),
+    )
+    session.set_prompt(3, 1, OTHER_CLICK)
+    session.candidates(3, 1)
+    session.set_prompt(3, 1, OTHER_CLICK.with_point(Point(10, 10)))
+    assert attended == [1]
+    session.clear_prompt(0, 1)
+    session.set_prompt(0, 1, BOX)  # another memory
+    session.set_prompt(3, 1, CLICK)
+    assert attended == [1, 1]
 
 
 def test_taking_a_click_back_gives_the_answer_as_if_it_had_never_been(
@@ -216,7 +308,7 @@ def test_a_mask_is_a_prompt_and_clicks_refine_it(session: VideoSession) -> None:
     mask[10:30, 10:40] = True
     given = EncodedMask.encode(mask)
     answered = session.set_prompt(0, 1, FramePrompt(mask=given))
-    assert answered.objects[1].mask.iou(given) > 0.9
+    assert answered.objects[1].mask == given  # to the pixel
     refined = session.set_prompt(0, 1, FramePrompt((Point(45, 20),), mask=given))
     assert refined != answered
     assert [len(m.objects) for m in session.propagate()] == [1] * 6
@@ -237,16 +329,14 @@ def test_propagating_again_does_not_encode_the_video_again(
 
 def test_caches_stay_within_their_budgets_and_results_stay_the_same(model: Sam2) -> None:
     one = Budget(max_bytes=1, max_entries=1)
-    small = TrackerOptions(feature_budget=one, memory_budget=one, logit_budget=one)
+    small = TrackerOptions(RecallBudgets(one, one, one, one))
     forgetful, ample = make_session(model, tracker=small), make_session(model)
     for session in (forgetful, ample):
         session.set_prompt(0, 1, CLICK)
     for ours, theirs in zip(forgetful.propagate(), ample.propagate(), strict=True):
         # Memories are then made again from masks instead of logits: nearly the same.
         assert ours.objects[1].mask.iou(theirs.objects[1].mask) > 0.8
-    caches = forgetful._tracker
-    assert max(map(len, (caches._features, caches._memories, caches._logits))) == 1
-    assert isinstance(caches._features_of(0), ImageFeatures)
+    assert max(forgetful._tracker._recall.held.values()) == 1
 
 
 def test_memories_that_are_too_distant_to_be_attended_to_are_dropped(model: Sam2) -> None:
@@ -254,7 +344,7 @@ def test_memories_that_are_too_distant_to_be_attended_to_are_dropped(model: Sam2
     session.set_prompt(0, 1, CLICK)
     list(session.propagate())
     reach = 2 * model.config.memory.frames
-    assert len(session._tracker._memories) == reach + 1  # and the prompted frame's
+    assert session._tracker._recall.held["memories"] == reach + 1  # and the prompted frame's
 
 
 def test_a_picture_is_a_video_of_one_frame(model: Sam2) -> None:

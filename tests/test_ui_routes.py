@@ -66,7 +66,7 @@ def test_click_answers_with_the_mask(client: TestClient, video: OpenVideo) -> No
     assert (frame_index, object_id, iou, score) == (0, 1, 0.9, 5.0)
     assert mask[20, 20]
     assert not mask[40, 60]
-    assert answer["prompts"] == [[1, 0, [[20, 20, 1]], None]]
+    assert answer["prompts"] == [[1, 0, [[20, 20, 1]], None, 0, None]]
 
 
 def test_sequence_numbers_rise(client: TestClient, video: OpenVideo) -> None:
@@ -77,7 +77,7 @@ def test_sequence_numbers_rise(client: TestClient, video: OpenVideo) -> None:
 
 def test_box_is_put_in_order_and_cut_to_the_frame(client: TestClient, video: OpenVideo) -> None:
     answer = post(client, video, "prompt", {"frame": 0, "object": 1, "box": [50, 40, -9, -9]})
-    assert answer["prompts"] == [[1, 0, [], [0, 0, 50, 40]]]
+    assert answer["prompts"] == [[1, 0, [], [0, 0, 50, 40], 0, None]]
 
 
 @pytest.mark.parametrize(
@@ -121,7 +121,7 @@ def test_bad_prompts_are_refused_and_change_nothing(
         (b"\xff\xfe", "BAD_JSON"),
         (b"[" * 60000, "BAD_JSON"),
         (b'{"frame": 0, "object": 1, "points": [[NaN, 1, 1]]}', "BAD_NUMBER"),
-        (b'{"x": "' + b"a" * 70000 + b'"}', "TOO_LARGE"),
+        (b'{"x": "' + b"a" * 1_100_000 + b'"}', "TOO_LARGE"),
     ],
 )
 def test_bad_bodies_are_refused(
@@ -266,7 +266,7 @@ def test_model_is_switched_and_prompts_are_answered_again(
     progress, *_, answer = stream(client, f"videos/{video.token}/model", {"model": "other"})
     assert progress == {"stage": "model", "done": 3, "total": 7}
     assert answer["model"] == "other"
-    assert answer["prompts"] == [[1, 0, [[20, 20, 1]], None]]
+    assert answer["prompts"] == [[1, 0, [[20, 20, 1]], None, 0, None]]
     assert client.get(f"videos/{video.token}").json()["model"] == "other"
 
 
@@ -289,7 +289,7 @@ def test_page_of_an_earlier_run_finds_its_video(state: AppState, tmp_path: Path)
     video.set_prompt(1, 1, FramePrompt(points=(Point(20, 20),)))
     with client_of(small_state(tmp_path)) as client:  # the app was killed and started again
         found = client.get(f"videos/{video.token}").json()
-        assert found["prompts"] == [[1, 1, [[20, 20, 1]], None]]
+        assert found["prompts"] == [[1, 1, [[20, 20, 1]], None, 0, None]]
         frames = client.get(f"videos/{video.token}/masks").json()["frames"]
         assert [frame[0] for frame in frames] == [1]
 

@@ -3,10 +3,13 @@
 from dataclasses import dataclass
 
 import numpy as np
-from jaxtyping import Bool
+from jaxtyping import Bool, Int
 from pycocotools import mask as coco
 
 from sam2_demo.core.errors import PromptError
+
+MAX_RUN_CHARACTERS = 7
+"""Characters of one run at most: 34 bits and a sign, more than any picture has pixels."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,6 +29,24 @@ class EncodedMask:
         """Returns the run-length form of a mask of shape (height, width)."""
         rle = coco.encode(np.asfortranarray(mask.view(np.uint8)))
         return cls((mask.shape[0], mask.shape[1]), rle["counts"].decode("ascii"))
+
+    @classmethod
+    def received(cls, size_hw: tuple[int, int], counts: str) -> "EncodedMask":
+        """Returns the mask that a string from outside stands for, in its one canonical form.
+
+        Raises:
+            PromptError: the string is no run-length form, or not of a mask of this size.
+        """
+        runs = _run_lengths(counts)
+        if runs is None:
+            raise PromptError("the mask is not in COCO's run-length form", "BAD_MASK")
+        if (runs < 0).any() or runs.sum() != size_hw[0] * size_hw[1]:
+            raise PromptError(
+                f"the mask's runs do not make up {size_hw[1]} x {size_hw[0]} pixels: "
+                "give a mask of the video's size",
+                "MASK_SIZE",
+            )
+        return cls.encode(cls(size_hw, counts).decode())
 
     @classmethod
     def empty(cls, size_hw: tuple[int, int]) -> "EncodedMask":
@@ -61,3 +82,25 @@ class EncodedMask:
 
     def _coco(self) -> dict[str, object]:
         return {"size": list(self.size_hw), "counts": self.counts.encode("ascii")}
+
+
+def _run_lengths(counts: str) -> Int[np.ndarray, " runs"] | None:
+    """Returns the run lengths that a compressed string holds, None where it is malformed.
+
+    Five bits a character, lowest first; 32 says that more follow, and 16 in a number's last
+    character that it is negative. From the fourth on, numbers are differences to the last but one.
+    """
+    codes = np.frombuffer(counts.encode("utf-8", "replace"), np.uint8).astype(np.int64) - 48
+    if not codes.size or codes.min() < 0 or codes.max() > 63 or codes[-1] & 32:
+        return None
+    ends = np.flatnonzero((codes & 32) == 0)
+    starts = np.concatenate(([0], ends[:-1] + 1))
+    lengths = ends - starts + 1
+    if lengths.max() > MAX_RUN_CHARACTERS:
+        return None
+    shifts = 5 * (np.arange(codes.size) - np.repeat(starts, lengths))
+    values = np.add.reduceat((codes & 31) << shifts, starts)
+    values = np.where(codes[ends] & 16, values - (1 << 5 * lengths), values)
+    values[1::2] = np.cumsum(values[1::2])
+    values[2::2] = np.cumsum(values[2::2])
+    return values

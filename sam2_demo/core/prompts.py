@@ -5,6 +5,7 @@ first pixel. A session keeps them as they are, so undo just puts an old value ba
 """
 
 import math
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
 from sam2_demo.core.errors import PromptError
@@ -12,6 +13,11 @@ from sam2_demo.core.masks import EncodedMask
 
 MAX_POINTS = 256
 """Clicks on one frame for one object; far more than anybody needs, and it bounds the work."""
+CANDIDATES = 3
+"""Masks that the model offers for one click, as long as nothing else is known.
+
+Source: arXiv 2408.00714, §4 (mask decoder).
+"""
 MAX_OBJECT_ID = 10_000
 """Object ids are counted up from 1 and never given twice."""
 
@@ -33,16 +39,43 @@ class FramePrompt:
         points: Clicks in the order in which they were made.
         box_xyxy: Left, top, right, bottom, or None.
         mask: A mask given as the prompt, or None; points then refine it.
+        candidate: Which of the candidates for the first click alone is meant, from 0; None for
+            the one that the model is surest of. Later clicks refine it.
     """
 
     points: tuple[Point, ...] = ()
     box_xyxy: tuple[float, float, float, float] | None = None
     mask: EncodedMask | None = None
+    candidate: int | None = None
 
     @property
     def is_empty(self) -> bool:
         """Whether nothing was given."""
         return not self.points and self.box_xyxy is None and self.mask is None
+
+    @property
+    def is_mask_alone(self) -> bool:
+        """Whether nothing but a mask was given: then it is the answer."""
+        return self.mask is not None and not self.points and self.box_xyxy is None
+
+    @property
+    def begins_with_click(self) -> bool:
+        """Whether a click came before anything else: it has candidates."""
+        return bool(self.points) and self.box_xyxy is None and self.mask is None
+
+    def extends(self, before: "FramePrompt") -> bool:
+        """Returns whether this prompt only adds clicks to an earlier one."""
+        count = len(before.points)
+        return count < len(self.points) and before == replace(self, points=self.points[:count])
+
+    def stages(self) -> Iterator["FramePrompt"]:
+        """Yields this prompt as it grows: the mask, then the box, then click after click."""
+        if self.mask is not None:
+            yield replace(self, points=(), box_xyxy=None)
+        if self.box_xyxy is not None:
+            yield replace(self, points=())
+        for count in range(1, len(self.points) + 1):
+            yield replace(self, points=self.points[:count])
 
     def with_point(self, point: Point) -> "FramePrompt":
         """Returns this prompt with one click more."""
@@ -54,7 +87,7 @@ class FramePrompt:
         Raises:
             PromptError: a coordinate is not a finite number, a click lies outside of the frame, the
                 box has no area inside of it, the mask has another size, there are too many clicks,
-                or nothing was given at all.
+                there is no such candidate, or nothing was given at all.
         """
         if self.is_empty:
             raise PromptError(
@@ -74,6 +107,8 @@ class FramePrompt:
                 f"{size_hw[1]} x {size_hw[0]}: give a mask of the video's size",
                 "MASK_SIZE",
             )
+        if self.candidate is not None:
+            _check_candidate(self)
         if self.box_xyxy is None:
             return self
         return replace(self, box_xyxy=_fit_box(self.box_xyxy, size_hw))
@@ -120,6 +155,19 @@ def _check_point(point: Point, size_hw: tuple[int, int]) -> None:
             f"the click at ({point.x:g}, {point.y:g}) lies outside of the frame of "
             f"{width} x {height} pixels: point inside of the picture",
             "POINT_OUTSIDE",
+        )
+
+
+def _check_candidate(prompt: FramePrompt) -> None:
+    if not prompt.begins_with_click:
+        raise PromptError(
+            "only a click without a box and without a mask has candidates to choose from",
+            "NO_CANDIDATES",
+        )
+    if prompt.candidate not in range(CANDIDATES):
+        raise PromptError(
+            f"there is no candidate {prompt.candidate!r}: choose one from 0 to {CANDIDATES - 1}",
+            "BAD_CANDIDATE",
         )
 
 

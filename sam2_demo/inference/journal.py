@@ -24,7 +24,7 @@ class Journal:
 
     def append(self, object_id: int, frame_index: int, prompt: FramePrompt | None) -> None:
         """Writes one object's prompt on one frame; None says that it was taken back."""
-        line = json.dumps([object_id, frame_index, prompt and _to_json(prompt)])
+        line = json.dumps([object_id, frame_index, prompt and prompt_as_json(prompt)])
         with self.path.open("a", encoding="utf-8") as file:
             file.write(line + "\n")
 
@@ -51,22 +51,26 @@ class Journal:
                 continue
             prompts.pop((object_id, frame_index), None)
             if prompt is not None:
-                prompts[object_id, frame_index] = _from_json(prompt)
+                prompts[object_id, frame_index] = prompt_from_json(prompt)
         return prompts
 
 
-def _to_json(prompt: FramePrompt) -> dict[str, object]:
+def prompt_as_json(prompt: FramePrompt) -> dict[str, object]:
+    """Returns a prompt as it is written down."""
     return {
         "points": [[point.x, point.y, point.positive] for point in prompt.points],
         "box_xyxy": prompt.box_xyxy,
         "mask": prompt.mask and [*prompt.mask.size_hw, prompt.mask.counts],
+        "candidate": prompt.candidate,
     }
 
 
-def _from_json(fields: dict[str, Any]) -> FramePrompt:
+def prompt_from_json(fields: dict[str, Any]) -> FramePrompt:
+    """Returns a prompt that was written down."""
     points, box_xyxy, mask = fields["points"], fields["box_xyxy"], fields["mask"]
     return FramePrompt(
         points=tuple(Point(x, y, positive) for x, y, positive in points),
         box_xyxy=tuple(box_xyxy) if box_xyxy else None,
         mask=EncodedMask((mask[0], mask[1]), mask[2]) if mask else None,
+        candidate=fields.get("candidate"),
     )

@@ -18,9 +18,10 @@ from jaxtyping import Float
 
 from sam2_demo.core.errors import PromptError
 from sam2_demo.core.frames import FrameSource
-from sam2_demo.core.prompts import FramePrompt, check_frame_index, check_object_id
+from sam2_demo.core.prompts import FramePrompt, Point, check_frame_index, check_object_id
+from sam2_demo.inference.prompting import candidates_of, enter_prompt, take_prompt_back
 from sam2_demo.inference.propagation import Direction, Step, planned_steps
-from sam2_demo.inference.track import Answer, FrameMasks, PromptedFrame, Track
+from sam2_demo.inference.track import Answer, FrameMasks, ObjectMask, Track
 from sam2_demo.inference.tracker import Tracker, TrackerOptions
 from sam2_demo.model.sam2 import Sam2
 
@@ -135,7 +136,8 @@ class VideoSession:
             if is_new:
                 self._check_new_object(object_id)
             track = Track() if is_new else self._tracks[object_id].copy()
-            self._answer_prompt(track, frame_index, fitted)
+            conditions = self.options.corrections_condition
+            enter_prompt(self._tracker, track, frame_index, fitted, conditions)
             self._remember()
             self._add(object_id)
             self._tracks[object_id] = track
@@ -150,15 +152,8 @@ class VideoSession:
         with self._change():
             self._check_frame(frame_index)
             track = self._track(object_id).copy()
-            prompted = track.prompts.pop(frame_index, None)
-            if prompted is not None:
+            if take_prompt_back(track, frame_index):
                 self._remember()
-                track.conditioning.discard(frame_index)
-                if prompted.base is None:
-                    track.answers.pop(frame_index, None)
-                    track.steps.pop(frame_index, None)
-                else:
-                    track.answers[frame_index] = prompted.base
                 self._tracks[object_id] = track
             return self.masks(frame_index)
 
@@ -221,6 +216,30 @@ class VideoSession:
         self._check_frame(frame_index)
         with self._lock:
             return self._track(object_id).answers.get(frame_index)
+
+    def candidates(self, frame_index: int, object_id: int) -> list[ObjectMask]:
+        """Returns the masks that an object's first click on a frame may mean, in the model's order.
+
+        There are none where a box or a mask was given, or nothing at all.
+
+        Raises:
+            PromptError: there is no such frame or object.
+        """
+        self._check_frame(frame_index)
+        with self._lock:
+            return candidates_of(self._tracker, self._track(object_id), frame_index)
+
+    def preview(self, frame_index: int, point: Point) -> ObjectMask | None:
+        """Returns what a click would answer for a new object, None on a frame not encoded yet.
+
+        Nothing is changed, and only the accelerator is waited for.
+
+        Raises:
+            PromptError: there is no such frame, or the click lies outside of it.
+        """
+        self._check_frame(frame_index)
+        prompt = FramePrompt((point,)).fitted_to(self.frames.size_hw)
+        return self._tracker.preview(frame_index, prompt)
 
     def propagate(
         self,
@@ -295,21 +314,6 @@ class VideoSession:
             )
         return prompted
 
-    def _answer_prompt(self, track: Track, frame_index: int, prompt: FramePrompt) -> None:
-        """Answers a prompt and enters prompt and answer into the track."""
-        before = track.prompts.get(frame_index)
-        was_tracked = frame_index in track.steps
-        latest = track.answers.get(frame_index)
-        base = latest if before is None else before.base
-        # More clicks refine the latest answer; a prompt that takes something back starts over.
-        refined = latest if before is None or _extends(prompt, before.prompt) else base
-        track.answers[frame_index] = self._tracker.answer_prompt(
-            track, frame_index, prompt, refined
-        )
-        track.prompts[frame_index] = PromptedFrame(prompt, base)
-        if self.options.corrections_condition or not was_tracked:
-            track.conditioning.add(frame_index)
-
     @contextmanager
     def _change(self) -> Iterator[None]:
         """Holds the session's lock for one change; refuses it while masks are propagated."""
@@ -343,12 +347,3 @@ class VideoSession:
 
     def _check_frame(self, frame_index: int) -> None:
         check_frame_index(frame_index, len(self.frames))
-
-
-def _extends(prompt: FramePrompt, before: FramePrompt) -> bool:
-    """Returns whether a prompt only adds clicks to an earlier one."""
-    return (
-        prompt.box_xyxy == before.box_xyxy
-        and prompt.mask == before.mask
-        and prompt.points[: len(before.points)] == before.points
-    )

@@ -167,6 +167,7 @@ class Sam2(nn.Module):
         features: ImageFeatures,
         prompts: PromptTensors,
         multimask: bool,
+        candidate: int | None = None,
     ) -> MaskPrediction:
         """Returns each object's mask, or its candidates if ``multimask``.
 
@@ -175,6 +176,7 @@ class Sam2(nn.Module):
             features: The frame's features; only its skips are read.
             prompts: Points and masks for each object; without any, tracking by memory.
             multimask: Whether to answer with the candidates for an ambiguous prompt.
+            candidate: The one candidate that is meant; the pointer is then that mask's.
         """
         height, width = conditioned.shape[2:]
         decoded = self.sam_mask_decoder(
@@ -185,6 +187,13 @@ class Sam2(nn.Module):
             self.sam_prompt_encoder(prompts),
             multimask,
         )
+        if candidate is not None:
+            meant = slice(candidate, candidate + 1)
+            decoded = decoded._replace(
+                mask_logits=decoded.mask_logits[:, meant],
+                ious=decoded.ious[:, meant],
+                tokens=decoded.tokens[:, meant],
+            )
         rows = torch.arange(decoded.ious.shape[0], device=decoded.ious.device)
         token = decoded.tokens[rows, decoded.ious.argmax(1)]
         return MaskPrediction(

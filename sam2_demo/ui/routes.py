@@ -30,10 +30,12 @@ from sam2_demo.ui.wire import (
     MAX_BODY_BYTES,
     Fields,
     about_json,
+    candidates_json,
     frame_index_in,
     object_id_in,
     object_name_in,
     parse_body,
+    point_in,
     prompt_in,
     reply_json,
     video_json,
@@ -70,6 +72,10 @@ def build_routes(state: AppState) -> Mount:
             "/videos/{token}/thumbnails/{frame_index}.jpg", _answered(partial(_thumbnail, state))
         ),
         Route("/videos/{token}/exports/{kind}", _answered(partial(_download, state))),
+        Route(
+            "/videos/{token}/candidates", _answered(partial(_candidates, state)), methods=["POST"]
+        ),
+        Route("/videos/{token}/preview", _answered(partial(_preview, state)), methods=["POST"]),
         Route("/videos/{token}/rename", _answered(partial(_rename, state)), methods=["POST"]),
         Route("/videos/{token}/stop", _answered(partial(_stop, state)), methods=["POST"]),
         *posts,
@@ -81,7 +87,9 @@ def build_routes(state: AppState) -> Mount:
 
 def _set_prompt(video: OpenVideo, fields: Fields) -> Reply:
     frame_index, object_id = frame_index_in(fields, len(video.video)), object_id_in(fields)
-    return video.set_prompt(frame_index, object_id, prompt_in(fields))
+    standing = video.session.prompts.get((object_id, frame_index))
+    prompt = prompt_in(fields, video.video.size_hw, standing)
+    return video.set_prompt(frame_index, object_id, prompt)
 
 
 def _clear_prompt(video: OpenVideo, fields: Fields) -> Reply:
@@ -186,6 +194,22 @@ async def _masks(state: AppState, request: Request) -> Response:
     reply = await run_in_threadpool(video.masks)
     found = [frame for frame in reply.frames if frame.objects]
     return JSONResponse(reply_json(replace(reply, frames=found)))
+
+
+async def _candidates(state: AppState, request: Request) -> Response:
+    fields = await _fields(request)
+    video = state.store.find(request.path_params["token"])
+    frame_index, object_id = frame_index_in(fields, len(video.video)), object_id_in(fields)
+    found = await run_in_threadpool(video.session.candidates, frame_index, object_id)
+    return JSONResponse({"candidates": candidates_json(found)})
+
+
+async def _preview(state: AppState, request: Request) -> Response:
+    fields = await _fields(request)
+    video = state.store.find(request.path_params["token"])
+    frame_index, point = frame_index_in(fields, len(video.video)), point_in(fields)
+    seen = await run_in_threadpool(video.session.preview, frame_index, point)
+    return JSONResponse({"counts": seen and seen.mask.counts})
 
 
 async def _rename(state: AppState, request: Request) -> Response:

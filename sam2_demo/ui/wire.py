@@ -2,18 +2,23 @@
 
 import json
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from sam2_demo.core.errors import InputError, PromptError
+from sam2_demo.core.masks import EncodedMask
 from sam2_demo.core.prompts import FramePrompt, Point, check_frame_index, check_object_id
 from sam2_demo.inference.journal import PromptMap
 from sam2_demo.inference.open_video import MAX_NAME_LENGTH, OpenVideo, Reply
 from sam2_demo.inference.propagation import Direction
-from sam2_demo.inference.track import FrameMasks
+from sam2_demo.inference.track import FrameMasks, ObjectMask
 from sam2_demo.ui.app_state import AppState
 
-MAX_BODY_BYTES = 64 * 1024
+MAX_BODY_BYTES = 1024 * 1024
+"""Enough for a mask of fine lace; the page says so itself where one is finer still."""
+
+ALIKE_IOU = 0.95
+"""Candidates that overlap by more look alike; nobody could choose between them."""
 
 Fields = Mapping[str, object]
 
@@ -53,8 +58,16 @@ def object_id_in(fields: Fields) -> int:
     return object_id
 
 
-def prompt_in(fields: Fields) -> FramePrompt:
-    """Returns the clicks and the box that the fields hold."""
+def prompt_in(
+    fields: Fields, size_hw: tuple[int, int], standing: FramePrompt | None
+) -> FramePrompt:
+    """Returns the prompt that the fields hold.
+
+    Args:
+        fields: Clicks, a box, a mask and the number of a candidate, or some of them.
+        size_hw: Size of the video.
+        standing: The prompt that is there now; a mask of ``true`` means that prompt's.
+    """
     points = fields.get("points") or []
     box = fields.get("box")
     if not isinstance(points, list) or not all(isinstance(point, list) for point in points):
@@ -62,7 +75,14 @@ def prompt_in(fields: Fields) -> FramePrompt:
     return FramePrompt(
         points=tuple(_point(point) for point in points),
         box_xyxy=None if box is None else _box(box),
+        mask=_mask(fields.get("mask"), size_hw, standing),
+        candidate=_candidate(fields.get("candidate")),
     )
+
+
+def point_in(fields: Fields) -> Point:
+    """Returns the one place that the fields name, as a positive click."""
+    return Point(_number(fields.get("x")), _number(fields.get("y")))
 
 
 def direction_in(fields: Fields) -> Direction:
@@ -119,6 +139,17 @@ def frame_json(masks: FrameMasks) -> list[object]:
     return [masks.frame_index, objects]
 
 
+def candidates_json(candidates: Sequence[ObjectMask]) -> list[object]:
+    """Returns [number, COCO counts, IoU] of each candidate that is unlike all surer ones."""
+    order = sorted(range(len(candidates)), key=lambda index: -candidates[index].iou)
+    unlike: list[int] = []
+    for index in order:
+        mask = candidates[index].mask
+        if mask.area_px and all(mask.iou(candidates[i].mask) < ALIKE_IOU for i in unlike):
+            unlike.append(index)
+    return [[i, candidates[i].mask.counts, round(candidates[i].iou, 3)] for i in unlike]
+
+
 def reply_json(reply: Reply) -> dict[str, object]:
     """Returns what an event changed, in the form in which the page takes it in."""
     fields: dict[str, object] = {
@@ -131,13 +162,18 @@ def reply_json(reply: Reply) -> dict[str, object]:
 
 
 def prompts_json(prompts: PromptMap) -> list[object]:
-    """Returns every prompt as [object_id, frame_index, points, box]."""
+    """Returns every prompt as [object_id, frame_index, points, box, has_mask, candidate].
+
+    The masks themselves stay here: a page that draws them all day would get them all each time.
+    """
     return [
         [
             object_id,
             frame_index,
             [[point.x, point.y, int(point.positive)] for point in prompt.points],
             prompt.box_xyxy,
+            int(prompt.mask is not None),
+            prompt.candidate,
         ]
         for (object_id, frame_index), prompt in prompts.items()
     ]
@@ -179,6 +215,28 @@ def _box(values: object) -> tuple[float, float, float, float]:
         raise PromptError("a box is [left, top, right, bottom]", "BAD_SHAPE")
     left, top, right, bottom = (_number(value) for value in values)
     return left, top, right, bottom
+
+
+def _mask(
+    value: object, size_hw: tuple[int, int], standing: FramePrompt | None
+) -> EncodedMask | None:
+    if value is None:
+        return None
+    if value is True:
+        if standing is None or standing.mask is None:
+            raise PromptError(
+                "the mask that this refines is not there any more: draw it again", "MASK_GONE"
+            )
+        return standing.mask
+    if not isinstance(value, str):
+        raise PromptError("a mask is a text of run lengths", "BAD_MASK")
+    return EncodedMask.received(size_hw, value)
+
+
+def _candidate(value: object) -> int | None:
+    if value is None or type(value) is int:
+        return value
+    raise PromptError(f"{_shown(value)} is no number of a candidate", "BAD_CANDIDATE")
 
 
 def _number(value: Any) -> float:

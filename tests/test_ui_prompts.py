@@ -1,0 +1,142 @@
+"""Masks, candidates and previews as the page sends and gets them."""
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from small_app import SIZE_HW, client_of, open_small, small_state
+from starlette.testclient import TestClient
+
+from sam2_demo.core.errors import PromptError
+from sam2_demo.core.masks import EncodedMask
+from sam2_demo.inference.open_video import OpenVideo
+from sam2_demo.ui.app_state import AppState
+
+AT = {"frame": 0, "object": 1}
+CLICK = AT | {"points": [[20, 20, 1]]}
+
+
+@pytest.fixture
+def state(tmp_path: Path) -> AppState:
+    return small_state(tmp_path)
+
+
+@pytest.fixture
+def client(state: AppState) -> Iterator[TestClient]:
+    with client_of(state) as client:
+        yield client
+
+
+@pytest.fixture
+def video(state: AppState) -> OpenVideo:
+    return open_small(state)
+
+
+def post(client: TestClient, video: OpenVideo, action: str, fields: Any) -> dict[str, Any]:
+    answer = client.post(f"videos/{video.token}/{action}", json=fields)
+    assert answer.status_code == 200, answer.text
+    return answer.json()
+
+
+def code_of(answer: Any) -> str:
+    return answer.json()["error"]["code"]
+
+
+def drawn_mask() -> EncodedMask:
+    mask = np.zeros(SIZE_HW, bool)
+    mask[5:9, 30:50] = True
+    return EncodedMask.encode(mask)
+
+
+def test_a_drawn_mask_is_the_answer_and_is_journalled(client: TestClient, video: OpenVideo) -> None:
+    given = drawn_mask()
+    answer = post(client, video, "prompt", AT | {"mask": given.counts})
+    ((_, ((_, counts, _, _),)),) = answer["frames"]
+    assert counts == given.counts
+    assert answer["prompts"] == [[1, 0, [], None, 1, None]]
+    assert video.journal.read()[1, 0].mask == given
+
+
+def test_clicks_on_a_drawn_mask_need_not_send_it_again(
+    client: TestClient, video: OpenVideo
+) -> None:
+    post(client, video, "prompt", AT | {"mask": drawn_mask().counts})
+    answer = post(client, video, "prompt", CLICK | {"mask": True})
+    assert answer["prompts"] == [[1, 0, [[20, 20, 1]], None, 1, None]]
+    assert video.session.prompts[1, 0].mask == drawn_mask()
+    without = post(client, video, "prompt", CLICK)
+    assert without["prompts"] == [[1, 0, [[20, 20, 1]], None, 0, None]]
+    refused = client.post(f"videos/{video.token}/prompt", json=CLICK | {"mask": True})
+    assert code_of(refused) == "MASK_GONE"
+
+
+@pytest.mark.parametrize(
+    ("counts", "code"),
+    [
+        (7, "BAD_MASK"),
+        (False, "BAD_MASK"),
+        ("", "BAD_MASK"),
+        ("a", "BAD_MASK"),  # says that more follows
+        ("\x00", "BAD_MASK"),
+        ("é1", "BAD_MASK"),
+        ("o" * 20 + "1", "BAD_MASK"),  # one endless number
+        ("1", "MASK_SIZE"),
+        (EncodedMask.empty((47, 64)).counts, "MASK_SIZE"),
+        (EncodedMask.empty(SIZE_HW).counts + "1O", "MASK_SIZE"),  # a run of -1
+    ],
+)
+def test_hostile_masks_are_refused(
+    client: TestClient, video: OpenVideo, counts: Any, code: str
+) -> None:
+    refused = client.post(f"videos/{video.token}/prompt", json=AT | {"mask": counts})
+    assert code_of(refused) == code
+    assert video.session.prompts == {}
+
+
+def test_received_masks_are_those_that_were_sent() -> None:
+    rng = np.random.default_rng(0)
+    for share in (0.0, 0.01, 0.5, 1.0):
+        mask = EncodedMask.encode(rng.random((37, 53)) < share)
+        assert EncodedMask.received((37, 53), mask.counts) == mask
+
+
+def test_a_mask_has_one_form_however_it_was_written() -> None:
+    # 6 pixels as runs of 2, 1, 0, 0, 3: the same as 2, 1, 3
+    detour = EncodedMask.received((2, 3), "210O3")
+    assert detour == EncodedMask.received((2, 3), "213")
+    with pytest.raises(PromptError, match="make up 3 x 2"):
+        EncodedMask.received((2, 3), "214")
+
+
+def test_candidates_that_look_alike_are_offered_once(client: TestClient, video: OpenVideo) -> None:
+    post(client, video, "prompt", CLICK)
+    offered = post(client, video, "candidates", AT)["candidates"]
+    assert [(number, iou) for number, _, iou in offered] == [(0, 0.9), (1, 0.8), (2, 0.7)]
+    areas = [EncodedMask(SIZE_HW, counts).area_px for _, counts, _ in offered]
+    assert areas[1] < areas[0] < areas[2]
+
+
+def test_a_chosen_candidate_is_journalled(client: TestClient, video: OpenVideo) -> None:
+    answer = post(client, video, "prompt", CLICK | {"candidate": 2})
+    assert answer["prompts"] == [[1, 0, [[20, 20, 1]], None, 0, 2]]
+    assert video.journal.read()[1, 0].candidate == 2
+    for wrong in (3, -1, "1", True, 1.0):
+        refused = client.post(f"videos/{video.token}/prompt", json=CLICK | {"candidate": wrong})
+        assert code_of(refused) == "BAD_CANDIDATE"
+    box = AT | {"box": [1, 1, 9, 9], "candidate": 0}
+    assert code_of(client.post(f"videos/{video.token}/prompt", json=box)) == "NO_CANDIDATES"
+
+
+def test_a_preview_changes_nothing(client: TestClient, video: OpenVideo) -> None:
+    at = {"frame": 0, "x": 30, "y": 20}
+    assert post(client, video, "preview", at) == {"counts": None}
+    post(client, video, "prompt", CLICK)
+    before = client.get(f"videos/{video.token}").json()
+    counts = post(client, video, "preview", at)["counts"]
+    assert EncodedMask(SIZE_HW, counts).decode()[20, 30]
+    assert client.get(f"videos/{video.token}").json() == before
+    for wrong, code in (({"x": 99}, "POINT_OUTSIDE"), ({"x": "1"}, "BAD_NUMBER")):
+        refused = client.post(f"videos/{video.token}/preview", json=at | wrong)
+        assert code_of(refused) == code
