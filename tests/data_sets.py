@@ -6,6 +6,8 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
+from sam2_demo.core.masks import EncodedMask
+
 SIZE_HW = (32, 48)
 SIDE = 8
 
@@ -61,3 +63,9 @@ def write_folder(
         if by_object is not None:
             path = folder / "Annotations" / resolution / name / f"{stem}.png"
             save_palette(path, labels(by_object))
+
+
+def run_lengths(mask: np.ndarray) -> dict[str, object]:
+    """Returns a mask as SA-V and SA-1B write it."""
+    encoded = EncodedMask.encode(mask)
+    return {"size": list(encoded.size_hw), "counts": encoded.counts}

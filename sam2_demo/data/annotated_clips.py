@@ -4,8 +4,8 @@ Only annotated frames are read: where a mask is drawn on every fourth or fifth f
 consists of those.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
-from typing import Protocol, runtime_checkable
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import Generic, Protocol, TypeVar, runtime_checkable
 
 import cv2
 import numpy as np
@@ -47,17 +47,28 @@ class AnnotatedVideo(Protocol):
         ...
 
 
-class AnnotatedClips:
+Entry = TypeVar("Entry")
+
+
+class AnnotatedClips(Generic[Entry]):
     """A ``ClipSource`` of windows of annotated videos, squeezed into squares.
 
     Args:
-        videos: The data set; a video is looked up each time that a clip is cut from it.
+        entries: The data set, by what is needed to find each video.
+        video_of: Returns the video of an entry; called each time that a clip is cut from it.
         options: What the clips are to be.
         title: What a message calls the data set.
     """
 
-    def __init__(self, videos: Sequence[AnnotatedVideo], options: ClipOptions, title: str) -> None:
-        self._videos, self._options, self._title = videos, options, title
+    def __init__(
+        self,
+        entries: Sequence[Entry],
+        video_of: Callable[[Entry], AnnotatedVideo],
+        options: ClipOptions,
+        title: str,
+    ) -> None:
+        self._entries, self._video_of = entries, video_of
+        self._options, self._title = options, title
 
     @property
     def frames(self) -> int:
@@ -65,7 +76,7 @@ class AnnotatedClips:
         return self._options.frames
 
     def __len__(self) -> int:
-        return len(self._videos)
+        return len(self._entries)
 
     def sample(self, random: np.random.Generator) -> Clip:
         """Returns a clip of any video, of objects that its first frame shows, in id order.
@@ -74,8 +85,8 @@ class AnnotatedClips:
             DataError: A file cannot be used, or videos are too short or show no object.
         """
         for _ in range(ATTEMPTS):
-            video = self._videos[int(random.integers(len(self._videos)))]
-            clip = self._cut(video, random)
+            entry = self._entries[int(random.integers(len(self._entries)))]
+            clip = self._cut(self._video_of(entry), random)
             if clip is not None:
                 return clip
         raise DataError(

@@ -2,7 +2,7 @@
 
 import difflib
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -11,6 +11,8 @@ from sam2_demo.core.errors import DataError, SettingError
 from sam2_demo.data.annotated_clips import AnnotatedClips
 from sam2_demo.data.clip import Clip, ClipOptions, ClipSource
 from sam2_demo.data.davis import read_davis
+from sam2_demo.data.image_sets import find_sa_1b, read_coco, read_sa_1b
+from sam2_demo.data.sa_v import SavVideo, find_sa_v
 from sam2_demo.data.source_pack import SourcePack
 from sam2_demo.data.synthetic import SyntheticClips, SyntheticOptions
 
@@ -64,11 +66,27 @@ def _open_folder(path: Path, options: ClipOptions, every_frame: bool = True) -> 
             f"frames at a stride of {options.stride} span: take fewer frames or a smaller stride",
             "CLIPS_TOO_SHORT",
         )
-    return AnnotatedClips(long_enough, options, str(path))
+    return AnnotatedClips(long_enough, lambda clip: clip, options, str(path))
 
 
 def _open_sparse_folder(path: Path, options: ClipOptions) -> ClipSource:
     return _open_folder(path, options, every_frame=False)
+
+
+def _open_sa_v(path: Path, options: ClipOptions) -> ClipSource:
+    """Returns clips of SA-V: its training videos, or its validation and test sets."""
+    if (path / "Annotations_6fps").is_dir():
+        return _open_sparse_folder(path, options)
+    return AnnotatedClips(find_sa_v(path), SavVideo.read, options, str(path))
+
+
+def _open_sa_1b(path: Path, options: ClipOptions) -> ClipSource:
+    return AnnotatedClips(find_sa_1b(path), read_sa_1b, replace(options, frames=1), str(path))
+
+
+def _open_coco(path: Path, options: ClipOptions) -> ClipSource:
+    pictures = read_coco(path)
+    return AnnotatedClips(pictures, lambda picture: picture, replace(options, frames=1), str(path))
 
 
 def _open_pack(path: Path, options: ClipOptions) -> ClipSource:
@@ -79,6 +97,9 @@ DATA_SETS = {
     "davis": DataSet("DIR", _open_folder),
     "mose": DataSet("DIR", _open_folder),
     "youtube-vos": DataSet("DIR", _open_sparse_folder),
+    "sa-v": DataSet("DIR", _open_sa_v),
+    "sa-1b": DataSet("DIR", _open_sa_1b),
+    "coco": DataSet("FILE", _open_coco),
     "synthetic": DataSet("PACK", _open_pack),
 }
 """The kinds of data set by the word that a specification starts with."""
