@@ -1,17 +1,22 @@
 """Clips in the layout of DAVIS, MOSE and YouTube-VOS: right frames, right masks, named faults."""
 
+import zipfile
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import numpy as np
 import pytest
 from data_sets import SIZE_HW, labels, photograph, save_jpeg, save_palette, square, write_folder
 from media_clips import coded_picture, frame_number, write_clip
-from PIL import Image
+from PIL import ExifTags, Image
 
 from sam2_demo.core.errors import DataError, SettingError
+from sam2_demo.core.masks import EncodedMask
 from sam2_demo.data.clip import Clip, ClipOptions, ClipSource
 from sam2_demo.data.davis import read_davis
 from sam2_demo.data.open_clips import open_clips
+from sam2_demo.media.ingest import ingest
+from sam2_demo.media.mask_files import write_palette_zip
 
 WHOLE = ClipOptions(size_px=48, frames=10, reversed_share=0.0)
 """All ten frames, in their order."""
@@ -190,6 +195,44 @@ def test_every_frame_of_a_video_can_be_looked_up(corrected: Path) -> None:
     assert (len(clip), clip.size_hw, clip.fps) == (30, SIZE_HW, 25.0)
     assert [frame_number(clip[index]) for index in range(30)] == list(range(30))
     assert np.abs(clip[4].astype(int) - coded_picture(4, SIZE_HW)).mean() < 12
+
+
+def test_what_the_app_exports_fits_its_video(tmp_path: Path) -> None:
+    """Frames shown for uneven times, and stored in another order than shown."""
+    folder = tmp_path / "my data"
+    folder.mkdir()
+    ticks = [0, 40, 60, 160, 200, 280, 300, 310, 400, 480, 520, 600]
+    upload = write_clip(folder / "A cat (1).mp4", size_hw=SIZE_HW, ticks=ticks, options={"bf": "3"})
+    video = ingest(upload, tmp_path / "ingested")
+    masks = [{1: EncodedMask.encode(square(index))} for index in range(len(ticks))]
+    write_palette_zip(video, [1], masks.__getitem__, tmp_path / "masks.zip")
+    zipfile.ZipFile(tmp_path / "masks.zip").extractall(folder)
+    (clip,) = read_davis(folder)
+    assert len(clip) == len(video)
+    for index in range(len(clip)):
+        assert frame_number(clip[index]) == frame_number(video[index]) == index
+        assert np.array_equal(clip.true_masks(index)[1], square(index))
+
+
+def test_a_photograph_may_lie_beside_its_mask(tmp_path: Path) -> None:
+    """It is turned as its camera says, as the app shows it."""
+    upright = photograph(5, square(3))
+    turn = Image.Exif()
+    turn[ExifTags.Base.Orientation] = 6
+    Image.fromarray(np.rot90(upright)).save(tmp_path / "me.jpg", exif=turn, quality=95)
+    save_palette(tmp_path / "Annotations/me/00000.png", labels({1: square(3)}))
+    clip = sample(f"davis:{tmp_path}", ClipOptions(48, frames=1))
+    assert clip.frames.shape == (1, 48, 48, 3)
+    assert clip.frames[0][clip.masks[0, 0]].mean() > 230
+
+
+def test_many_threads_may_read_at_once(corrected: Path) -> None:
+    source = open_clips(f"davis:{corrected}", ClipOptions(48, frames=2))
+    seeds = range(12)
+    with ThreadPoolExecutor(4) as pool:
+        at_once = list(pool.map(lambda seed: source.sample(np.random.default_rng(seed)), seeds))
+    for seed, clip in zip(seeds, at_once, strict=True):
+        assert np.array_equal(clip.frames, source.sample(np.random.default_rng(seed)).frames)
 
 
 def test_masks_for_a_frame_that_the_video_lacks_are_named(corrected: Path) -> None:
