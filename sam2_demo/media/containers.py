@@ -17,7 +17,8 @@ class FileFormat:
     """A recognised format.
 
     Attributes:
-        demuxer: FFmpeg's name of the demuxer, or ``"pillow"`` for animated WebP.
+        demuxer: FFmpeg's name of the demuxer, ``"pillow"`` for animated WebP, or ``"zip"`` for a
+            zip of pictures.
         title: The name that people use.
         has_times: Whether frames carry times; without, they follow each other evenly.
         is_picture: A single picture: only its first frame counts.
@@ -45,6 +46,8 @@ _STARTS = (
     (b"\xff\xd8\xff", FileFormat("jpeg_pipe", "JPEG", is_picture=True)),
     (b"II*\x00", FileFormat("tiff_pipe", "TIFF", is_picture=True)),
     (b"MM\x00*", FileFormat("tiff_pipe", "TIFF", is_picture=True)),
+    (b"PK\x03\x04", FileFormat("zip", "zip", has_times=False)),
+    (b"PK\x05\x06", FileFormat("zip", "zip", has_times=False)),
     (b"ID3", FileFormat("mp3", "MP3")),
     (b"fLaC", FileFormat("flac", "FLAC")),
 )

@@ -18,6 +18,7 @@ from sam2_demo.media.checks import check_claims, check_not_too_large, check_size
 from sam2_demo.media.containers import FileFormat, identify_file
 from sam2_demo.media.decode import DECODER_FAULTS, DecodedFrame, FrameDecoder
 from sam2_demo.media.frame_spooler import FrameSpooler, Order
+from sam2_demo.media.frame_zip import opened_zip
 from sam2_demo.media.opening import opened, video_stream
 from sam2_demo.media.times import FrameTimes, frame_times
 from sam2_demo.media.video import AUDIO_FILE, VideoWarning
@@ -28,6 +29,8 @@ NO_CLAIMS = IndexClaims(
 # The limits bound the size of pictures, from their headers, before any is decoded.
 Image.MAX_IMAGE_PIXELS = None
 
+ZIP_RATE = Fraction(24)
+"""Frames per second of a zip of pictures, which knows of none."""
 PICTURE_SUFFIXES = frozenset({".png", ".jpg", ".jpeg", ".webp", ".bmp", ".tif", ".tiff", ".svg"})
 
 
@@ -67,6 +70,8 @@ def read_upload(order: Order) -> Reading:
         check_size(file_format.size_hw, order.limits)
     if file_format.demuxer == "pillow":
         return _read_webp(order)
+    if file_format.demuxer == "zip":
+        return _read_zip(order)
     return _read_stream(order, file_format)
 
 
@@ -79,7 +84,7 @@ def _refuse_unknown(name: str) -> NoReturn:
         )
     raise VideoError(
         "This file is not a video that can be read here, whatever its name says: upload an MP4, "
-        "MOV, WebM, MKV, AVI or GIF file.",
+        "MOV, WebM, MKV, AVI or GIF file, or a zip of pictures.",
         "NOT_A_VIDEO",
     )
 
@@ -237,3 +242,20 @@ def _webp_frames(image: Image.Image) -> Iterable[DecodedFrame]:
         yield DecodedFrame(ticks, frame)
         # Browsers show frames of no length for a tenth of a second.
         ticks += int(picture.info.get("duration", 0)) or 100
+
+
+def _read_zip(order: Order) -> Reading:
+    """Returns the facts of a zip of pictures."""
+    with opened_zip(order.upload, order.limits, order.first_frames) as pictures:
+        spooler = FrameSpooler(order, len(pictures))
+        spooler.spool(pictures.frames(), order.first_frames)
+    times = frame_times(spooler.stamps, None, ZIP_RATE, expected=False)
+    reading = _reading(spooler, times)
+    if spooler.bad_frames:
+        numbers = ", ".join(map(str, spooler.bad_frames[:8]))
+        reading.warn(
+            "UNREADABLE_FRAME",
+            f"{len(spooler.bad_frames)} of the pictures cannot be read (frame {numbers}); the one "
+            "before is shown in its place.",
+        )
+    return reading

@@ -124,8 +124,8 @@ def about_json(state: AppState) -> dict[str, object]:
         "notice": state.shelf.notice,
         "samples": state.samples.as_json(),
         "accepted": (
-            f"MP4, MOV, WebM, MKV, AVI, GIF or a picture; up to {limits.max_bytes // 2**20} MB "
-            f"and {limits.max_frames} frames"
+            f"MP4, MOV, WebM, MKV, AVI, GIF, a picture or a zip of pictures; "
+            f"up to {limits.max_bytes // 2**20} MB and {limits.max_frames} frames"
         ),
     }
 

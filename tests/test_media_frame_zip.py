@@ -1,0 +1,129 @@
+"""A zip of pictures as a video: the order, the sizes, and every kind of hostile archive."""
+
+import io
+import stat
+import zipfile
+from collections.abc import Mapping
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from sam2_demo.core.errors import VideoError
+from sam2_demo.media.frame_zip import natural_order
+from sam2_demo.media.ingest import ingest
+from sam2_demo.media.limits import Limits
+
+
+def picture(grey: int, size_wh: tuple[int, int] = (32, 24), kind: str = "PNG") -> bytes:
+    data = io.BytesIO()
+    Image.new("RGB", size_wh, (grey, grey, grey)).save(data, kind)
+    return data.getvalue()
+
+
+def write_zip(path: Path, members: Mapping[str, bytes]) -> Path:
+    with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:
+        for name, data in members.items():
+            archive.writestr(name, data)
+    return path
+
+
+def refused(path: Path, limits: Limits | None = None) -> VideoError:
+    with pytest.raises(VideoError) as caught:
+        ingest(path, path.parent / "video", limits or Limits())
+    assert not (path.parent / "video").exists()
+    return caught.value
+
+
+def test_pictures_become_frames_in_the_natural_order_of_their_names(tmp_path: Path) -> None:
+    members = {
+        "shot/frame10.png": picture(200),
+        "shot/frame9.jpg": picture(100, kind="JPEG"),
+        "shot/frame1.webp": picture(20, kind="WEBP"),
+        "shot/notes.txt": b"not a frame",
+        "__MACOSX/shot/._frame1.png": b"rubbish",
+        ".hidden.png": b"rubbish",
+    }
+    video = ingest(write_zip(tmp_path / "frames.zip", members), tmp_path / "video")
+    assert video.size_hw == (24, 32)
+    assert [round(float(video[index].mean()), -1) for index in range(len(video))] == [20, 100, 200]
+    assert np.allclose(video.frame_times_s, (0, 1 / 24, 2 / 24))
+    assert video.warnings == ()
+
+
+def test_numbers_count_as_numbers() -> None:
+    names = ["b2", "a10", "a2", "a1.5", "a"]
+    assert sorted(names, key=natural_order) == ["a", "a1.5", "a2", "a10", "b2"]
+
+
+def test_an_unreadable_picture_keeps_its_place(tmp_path: Path) -> None:
+    members = {f"{index}.png": picture(40 * index) for index in range(5)}
+    members["2.png"] = members["2.png"][:40]
+    video = ingest(write_zip(tmp_path / "frames.zip", members), tmp_path / "video")
+    greys = [round(float(video[index].mean()), -1) for index in range(len(video))]
+    assert greys == [0, 40, 40, 120, 160]
+    assert [notice.code for notice in video.notices] == ["UNREADABLE_FRAME"]
+
+
+def test_only_the_first_part_of_a_long_zip_is_taken_when_asked(tmp_path: Path) -> None:
+    members = {f"{index}.png": picture(index) for index in range(9)}
+    path = write_zip(tmp_path / "frames.zip", members)
+    limits = Limits(max_frames=4)
+    assert refused(path, limits).code == "TOO_MANY_FRAMES"
+    assert len(ingest(path, tmp_path / "video", limits, first_frames=4)) == 4
+
+
+@pytest.mark.parametrize(
+    ("members", "code"),
+    [
+        ({"0.png": picture(0), "1.png": picture(0, (16, 16))}, "MIXED_SIZES"),
+        ({"../../evil.png": picture(0)}, "UNSAFE_PATH"),
+        ({"/abs/evil.png": picture(0)}, "UNSAFE_PATH"),
+        ({"C:\\evil.png": picture(0)}, "UNSAFE_PATH"),
+        ({"readme.txt": b"no pictures"}, "NO_FRAMES"),
+        ({}, "NO_FRAMES"),
+        ({"0.png": b"not a picture"}, "UNREADABLE_FRAME"),
+        ({"0.png": picture(0, (4, 4))}, "TOO_SMALL"),
+    ],
+)
+def test_what_cannot_be_a_video_is_refused(
+    tmp_path: Path, members: dict[str, bytes], code: str
+) -> None:
+    assert refused(write_zip(tmp_path / "frames.zip", members)).code == code
+
+
+def test_a_picture_of_another_size_is_named(tmp_path: Path) -> None:
+    members = {"0.png": picture(0), "odd.png": picture(0, (16, 16))}
+    assert "odd.png" in str(refused(write_zip(tmp_path / "frames.zip", members)))
+
+
+def test_links_are_refused(tmp_path: Path) -> None:
+    path = tmp_path / "frames.zip"
+    with zipfile.ZipFile(path, "w") as archive:
+        link = zipfile.ZipInfo("0.png")
+        link.external_attr = (stat.S_IFLNK | 0o777) << 16
+        archive.writestr(link, "/etc/passwd")
+    assert refused(path).code == "UNSAFE_ENTRY"
+
+
+def test_a_zip_that_lies_about_its_contents_is_refused(tmp_path: Path) -> None:
+    path = write_zip(tmp_path / "frames.zip", {"0.png": picture(0), "1.png": picture(9)})
+    whole = path.read_bytes()
+    encrypted = bytearray(whole)
+    for start in (whole.index(b"PK\x01\x02"), whole.rindex(b"PK\x01\x02")):
+        encrypted[start + 8] |= 1
+    path.write_bytes(encrypted)
+    assert refused(path).code == "ZIP_ENCRYPTED"
+    overlapping = bytearray(whole)
+    place = whole.rindex(b"PK\x01\x02") + 20  # the second body's packed size
+    overlapping[place : place + 4] = len(whole).to_bytes(4, "little")
+    path.write_bytes(overlapping)
+    assert refused(path).code == "ZIP_BOMB"
+    path.write_bytes(whole[: len(whole) // 2])
+    assert refused(path).code == "ZIP_CORRUPT"
+
+
+def test_a_zip_that_claims_too_much_is_refused(tmp_path: Path) -> None:
+    path = write_zip(tmp_path / "frames.zip", {"0.png": picture(0), "big.bin": bytes(1_000_000)})
+    assert refused(path, Limits(max_spool_bytes=500_000)).code == "ZIP_BOMB"
