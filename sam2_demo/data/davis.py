@@ -131,7 +131,9 @@ class DavisClip:
         return self.source.frame_name(frame_index)
 
     def __getitem__(self, frame_index: int) -> UInt8[np.ndarray, "height width 3"]:
-        return next(self.pictures([frame_index]))
+        picture = self.source[frame_index]
+        check_size(self.source.place(frame_index), picture.shape[:2], self.size_hw)
+        return picture
 
     def pictures(
         self, frame_indices: Sequence[int]

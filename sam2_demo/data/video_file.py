@@ -7,6 +7,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from functools import cached_property
 from pathlib import Path
+from threading import Lock
 
 import av.container
 import av.video.stream
@@ -46,6 +47,9 @@ class VideoFile:
                 f"{path} does not say when its frames are shown: convert it to MP4", "NO_TIMES"
             )
         self._ticks = sorted(tick for tick in times if tick is not None)
+        self._lock = Lock()
+        self._next_index = -1
+        self._following: Iterator[UInt8[np.ndarray, "height width 3"]] = iter(())
 
     def __len__(self) -> int:
         return len(self._ticks)
@@ -53,11 +57,20 @@ class VideoFile:
     @cached_property
     def size_hw(self) -> tuple[int, int]:
         """Height and width of the first frame as displayed."""
-        height, width = self[0].shape[:2]
+        height, width = next(self.pictures([0])).shape[:2]
         return height, width
 
     def __getitem__(self, frame_index: int) -> UInt8[np.ndarray, "height width 3"]:
-        return next(self.pictures([frame_index]))
+        if not 0 <= frame_index < len(self):
+            raise IndexError(f"frame {frame_index} of a video of {len(self)} frames")
+        with self._lock:
+            # Whoever asks for one frame after the other has each decoded once.
+            if frame_index != self._next_index:
+                self._following = self.pictures(range(frame_index, len(self)))
+            self._next_index = -1  # a reader that fails is not asked again
+            picture = next(self._following)
+            self._next_index = frame_index + 1
+        return picture
 
     def frame_name(self, frame_index: int) -> str:
         """Returns what an export calls the files of a frame."""
