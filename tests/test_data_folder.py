@@ -260,6 +260,16 @@ def test_damage_in_the_middle_of_a_video_is_named_when_read(corrected: Path) -> 
         list(clip.pictures(range(30)))
 
 
+def test_what_else_lies_beside_a_video_does_not_matter(corrected: Path) -> None:
+    with zipfile.ZipFile(corrected / "my_cat.zip", "w") as archive:
+        archive.writestr("Annotations/my_cat/00000.png", b"")
+    (corrected / "my_cat.json").write_text("{}")
+    assert len(read_davis(corrected)) == 1
+    (corrected / "my_cat.mov").write_bytes((corrected / "my cat.mp4").read_bytes())
+    with pytest.raises(DataError, match="2 videos of that name"):
+        read_davis(corrected)
+
+
 def test_masks_alone_are_not_enough(corrected: Path) -> None:
     (corrected / "my cat.mp4").unlink()
     with pytest.raises(DataError, match=r"my_cat\.mp4") as caught:

@@ -24,7 +24,7 @@ from sam2_demo.data.pictures import (
     read_object_mask,
     read_picture,
 )
-from sam2_demo.data.video_file import USUAL_FPS, VideoFile
+from sam2_demo.data.video_file import USUAL_FPS, VideoFile, is_video_file
 from sam2_demo.media.mask_files import safe_name
 
 _LAYOUTS = (
@@ -234,9 +234,10 @@ def _frame_source(folder: Path, frames: Path) -> PictureFiles | VideoFile:
         # Numbers without leading zeros come in their order, too.
         return PictureFiles(tuple(sorted(paths, key=lambda path: (len(path.stem), path.stem))))
     files = [path for path in _entries(folder) if path.is_file()]
-    beside = [path for path in files if frames.name in (path.stem, safe_name(path.name))]
+    named = [path for path in files if frames.name in (path.stem, safe_name(path.name))]
+    beside = [path for path in named if is_video_file(path)]
     if len(beside) != 1:
-        found = f", which has {len(beside)} files of that name" if beside else ""
+        found = f", which has {len(beside)} videos of that name" if beside else ""
         raise DataError(
             f"the clip {frames.name!r} has no frames: put them into {frames}, or its video, "
             f"{frames.name}.mp4, into {folder}{found}",

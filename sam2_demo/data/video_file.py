@@ -26,6 +26,13 @@ from sam2_demo.media.opening import opened, video_stream
 LIMITS = Limits(max_frames=INDEX_ALLOWANCE)
 """Frames cost nothing until they are read, so that a file may have more of them than an upload."""
 USUAL_FPS = 24.0
+_NOT_SEEKABLE = {"pillow", "zip"}
+
+
+def is_video_file(path: Path) -> bool:
+    """Returns whether a file's first bytes are those of a video or picture read here."""
+    file_format = identify_file(path)
+    return file_format is not None and file_format.demuxer not in _NOT_SEEKABLE
 
 
 class VideoFile:
@@ -39,7 +46,7 @@ class VideoFile:
         self.path = path
         self._format = self._identified()
         with self._opened() as (container, stream):
-            packets = list(container.demux(stream))
+            packets = container.demux(stream)
             times = {packet.pts for packet in packets if packet.size and not packet.is_discard}
             self.fps = float(stream.average_rate or USUAL_FPS)
         if not times or None in times:
@@ -132,7 +139,7 @@ class VideoFile:
             raise DataError(f"{self.path} cannot be opened: restore it", "MISSING_FILE") from error
         except VideoError as error:
             raise self._refusal(error.code) from error
-        if file_format is None or file_format.demuxer == "pillow":
+        if file_format is None or file_format.demuxer in _NOT_SEEKABLE:
             raise self._refusal("NOT_A_VIDEO")
         return file_format
 
