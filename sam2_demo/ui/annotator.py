@@ -21,6 +21,7 @@ SCRIPTS = (
     "net",
     "frames",
     "project",
+    "mask_layer",
     "stage",
     "filmstrip",
     "lanes",

@@ -25,26 +25,27 @@ function areaOf(counts) {
 }
 
 /**
- * Paints a mask into 32-bit pixels.
- * Every `step`-th column and row is kept, so that a huge video costs no more than a large one.
+ * Returns a mask's runs column by column: top and bottom of each in `ends`, those of a column from
+ * `first[column]` on. Of every `step` columns and rows one is kept, so that a huge video costs no
+ * more than a large one.
  */
-function paintMask(counts, height, step, pixels, stride, color) {
-  let position = 0;
+function columnsOf(counts, height, step, columns) {
+  const ends = [], first = new Int32Array(columns + 1);
+  let position = 0, column = 0;
   decodeCounts(counts).forEach((run, index) => {
     const end = position + run;
-    if (index % 2) {
-      let at = position;
-      while (at < end) {
-        const x = Math.floor(at / height), top = at - x * height;
-        const bottom = Math.min(height, top + end - at);
-        if (x % step === 0) {
-          for (let y = Math.ceil(top / step) * step; y < bottom; y += step) {
-            pixels[(y / step) * stride + x / step] = color;
-          }
-        }
-        at += bottom - top;
+    for (let at = position; index % 2 && at < end;) {
+      const x = Math.floor(at / height), top = at - x * height;
+      const bottom = Math.min(height, top + end - at);
+      const from = Math.ceil(top / step), to = Math.ceil(bottom / step);
+      if (x % step === 0 && from < to) {
+        while (column < x / step) first[++column] = ends.length;
+        ends.push(from, to);
       }
+      at += bottom - top;
     }
     position = end;
   });
+  first.fill(ends.length, column + 1);
+  return { ends, first };
 }

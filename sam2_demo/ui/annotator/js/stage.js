@@ -1,60 +1,10 @@
 // The picture: frame, masks and prompts drawn on one canvas, and what the pointer does there.
 
-const FILL_ALPHA = 0.42;
-const MASK_SIDE = 1280;
+const OUTLINE_PX = 1.7;
 const DRAG_PX = 6;
 const POINT_RADIUS = 8;
 const PLUS_COLOR = '#15803d';
 const MINUS_COLOR = '#c81e3a';
-
-/** Draws one object's mask, fill and outline, once; the result is used until the mask changes. */
-class MaskPainter {
-  constructor(video) {
-    this.video = video;
-    this.step = Math.max(1, Math.ceil(Math.max(video.width, video.height) / MASK_SIDE));
-    this.width = Math.ceil(video.width / this.step);
-    this.height = Math.ceil(video.height / this.step);
-    this.plate = this.sheet();
-    this.drawn = new Map();
-  }
-
-  sheet() {
-    const sheet = document.createElement('canvas');
-    sheet.width = this.width;
-    sheet.height = this.height;
-    return sheet;
-  }
-
-  draw(key, counts, [red, green, blue], thickness) {
-    const stamp = `${counts}|${thickness}`;
-    const known = this.drawn.get(key);
-    if (known && known.stamp === stamp) return known.sheet;
-    const sheet = known ? known.sheet : this.sheet();
-    const pixels = new ImageData(this.width, this.height);
-    const color = ((255 << 24) | (blue << 16) | (green << 8) | red) >>> 0;
-    paintMask(counts, this.video.height, this.step, new Uint32Array(pixels.data.buffer),
-      this.width, color);
-    this.plate.getContext('2d').putImageData(pixels, 0, 0);
-    this.compose(sheet.getContext('2d'), thickness);
-    this.drawn.set(key, { stamp, sheet });
-    return sheet;
-  }
-
-  /** Draws the ring around the mask, then the translucent fill. */
-  compose(pen, thickness) {
-    pen.clearRect(0, 0, this.width, this.height);
-    for (let turn = 0; turn < 16; turn++) {
-      const angle = turn * Math.PI / 8;
-      pen.drawImage(this.plate, Math.cos(angle) * thickness, Math.sin(angle) * thickness);
-    }
-    pen.globalCompositeOperation = 'destination-out';
-    pen.drawImage(this.plate, 0, 0);
-    pen.globalCompositeOperation = 'source-over';
-    pen.globalAlpha = FILL_ALPHA;
-    pen.drawImage(this.plate, 0, 0);
-    pen.globalAlpha = 1;
-  }
-}
 
 class Stage {
   /** `act` has click(x, y, other) and box(x0, y0, x1, y1), both in video pixels. */
@@ -69,7 +19,7 @@ class Stage {
 
   open(video) {
     this.video = video;
-    this.painter = new MaskPainter(video);
+    this.masks = new MaskLayer(video);
     this.canvas.style.aspectRatio = `${video.width} / ${video.height}`;
     this.element.style.setProperty('--s2-aspect', video.width / video.height);
   }
@@ -128,11 +78,11 @@ class Stage {
     const pen = this.canvas.getContext('2d');
     pen.setTransform(1, 0, 0, 1, 0, 0);
     pen.drawImage(view.picture, 0, 0, width, height);
-    const thickness = Math.max(1, Math.round(1.4 * this.painter.width / box.width));
-    for (const [id, mask] of [...view.masks].reverse()) { // the first lies on top
-      const ring = thickness * (id === view.active ? 1.8 : 1.2);
-      pen.drawImage(this.painter.draw(id, mask.counts, this.colorOf(id), ring), 0, 0, width, height);
-    }
+    const videoPx = this.video.width / box.width;
+    const shown = [...view.masks].reverse().map(([id, mask]) => ({ // the first lies on top
+      mask, color: this.colorOf(id), thickness: OUTLINE_PX * videoPx * (id === view.active ? 1.6 : 1),
+    }));
+    this.masks.draw(pen, shown, width, height);
     pen.setTransform(ratio, 0, 0, ratio, 0, 0);
     this.scale = box.width / this.video.width;
     for (const prompt of view.prompts) this.drawPrompt(pen, prompt, prompt.object === view.active);
