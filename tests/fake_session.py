@@ -1,134 +1,99 @@
 """A session without a model: an answer is a disc around what was prompted, and it drifts."""
 
 import time
-from collections.abc import Callable, Collection, Iterator
+from collections.abc import Iterable, Mapping
 
 import numpy as np
+import torch
 
-from sam2_demo.core.errors import PromptError
 from sam2_demo.core.frames import FrameSource
 from sam2_demo.core.masks import EncodedMask
-from sam2_demo.core.prompts import FramePrompt, Point
-from sam2_demo.inference.propagation import Direction, planned_steps
-from sam2_demo.inference.session import VideoSession
-from sam2_demo.inference.track import FrameMasks, ObjectMask
+from sam2_demo.core.prompts import FramePrompt
+from sam2_demo.inference.session import SessionOptions, VideoSession
+from sam2_demo.inference.track import Answer, ObjectMask, Track
+from sam2_demo.inference.tracker import Tracker
 
 RADIUS_SHARE = 0.12
 DRIFT_PX = 2
 
 
-class FakeSession(VideoSession):
-    """Answers at once and predictably; ``delay_s`` makes each propagated frame take that long."""
+class DiscTracker(Tracker):
+    """Draws discs instead of computing masks; a mask that is given is the answer."""
 
-    def __init__(self, frames: FrameSource, delay_s: float = 0.0) -> None:
-        self.frames = frames
-        self.delay_s = delay_s
-        self.closed = False
-        self._prompts: dict[tuple[int, int], FramePrompt] = {}
-        self._masks: dict[int, dict[int, ObjectMask]] = {}
-        self._history: list[tuple[dict, dict]] = []
+    def __init__(self, frames: FrameSource, delay_s: float) -> None:
+        self._frames = frames
+        self._delay_s = delay_s
+        self._encoded: set[int] = set()
 
-    @property
-    def object_ids(self) -> tuple[int, ...]:
-        return tuple(sorted({object_id for object_id, _ in self._prompts}))
+    def clear(self) -> None:
+        pass
 
-    @property
-    def prompts(self) -> dict[tuple[int, int], FramePrompt]:
-        return dict(self._prompts)
+    def answer_prompt(
+        self,
+        track: Track,
+        frame_index: int,
+        stages: Iterable[FramePrompt],
+        refined: Answer | None,
+    ) -> Answer:
+        self._encoded.add(frame_index)
+        *_, prompt = stages
+        if prompt.is_mask_alone and prompt.mask is not None:
+            return _answer(prompt.mask, is_prompted=True)
+        return _answer(self._disc(_center(prompt)), is_prompted=True)
 
-    def set_prompt(self, frame_index: int, object_id: int, prompt: FramePrompt) -> FrameMasks:
-        fitted = prompt.fitted_to(self.frames.size_hw)
-        self._remember()
-        self._prompts[object_id, frame_index] = fitted
-        if fitted.is_mask_alone and fitted.mask is not None:
-            self._show(frame_index, object_id, fitted.mask)
-        else:
-            self._draw(frame_index, object_id, _center(fitted))
-        return self.masks(frame_index)
-
-    def clear_prompt(self, frame_index: int, object_id: int) -> FrameMasks:
-        self._remember()
-        self._prompts.pop((object_id, frame_index), None)
-        self._masks.get(frame_index, {}).pop(object_id, None)
-        return self.masks(frame_index)
-
-    def clear_object(self, object_id: int) -> None:
-        if object_id not in self.object_ids:
-            raise PromptError(f"there is no object {object_id}", "BAD_OBJECT")
-        self._remember()
-        self._prompts = {key: value for key, value in self._prompts.items() if key[0] != object_id}
-        for objects in self._masks.values():
-            objects.pop(object_id, None)
-
-    def remove_object(self, object_id: int) -> None:
-        self.clear_object(object_id)
-
-    def undo(self) -> bool:
-        if not self._history:
-            return False
-        self._prompts, self._masks = self._history.pop()
-        return True
-
-    def masks(self, frame_index: int) -> FrameMasks:
-        return FrameMasks(frame_index, dict(self._masks.get(frame_index, {})))
-
-    def candidates(self, frame_index: int, object_id: int) -> list[ObjectMask]:
+    def candidates(
+        self, track: Track, frame_index: int, click: FramePrompt, refined: Answer | None
+    ) -> list[ObjectMask]:
         """Returns discs of three sizes, the middle one first and the largest twice."""
-        center = _center(self._prompts[object_id, frame_index])
         radii = (1.0, 0.5, 2.0, 2.01)
         return [
-            ObjectMask(self._disc(center, radius), 0.9 - index / 10, 5.0)
+            ObjectMask(self._disc(_center(click), radius), 0.9 - index / 10, 5.0)
             for index, radius in enumerate(radii)
         ]
 
-    def preview(self, frame_index: int, point: Point) -> ObjectMask | None:
-        prompt = FramePrompt((point,)).fitted_to(self.frames.size_hw)
-        if not self._masks.get(frame_index):
+    def preview(self, frame_index: int, click: FramePrompt) -> ObjectMask | None:
+        if frame_index not in self._encoded:
             return None
-        return ObjectMask(self._disc(_center(prompt)), 0.9, 5.0)
+        return ObjectMask(self._disc(_center(click)), 0.9, 5.0)
 
-    def propagate(
-        self,
-        start: int | None = None,
-        direction: Direction = Direction.FORWARD,
-        end: int | None = None,
-        stop: Callable[[], bool] | None = None,
-        object_ids: Collection[int] | None = None,
-    ) -> Iterator[FrameMasks]:
-        self._remember()
-        first = start or 0
-        steps = planned_steps(first, direction, end, len(self.frames))
-        for frame_index, _ in steps:
-            if stop is not None and stop():
-                return
-            time.sleep(self.delay_s)
-            for object_id in self.object_ids if object_ids is None else object_ids:
-                near = min(
-                    (index for key, index in self._prompts if key == object_id),
-                    key=lambda index: abs(index - frame_index),
-                )
-                x, y = _center(self._prompts[object_id, near])
-                self._draw(frame_index, object_id, (x + DRIFT_PX * (frame_index - near), y))
-            yield self.masks(frame_index)
-
-    def close(self) -> None:
-        self.closed = True
-
-    def _draw(self, frame_index: int, object_id: int, center: tuple[float, float]) -> None:
-        self._show(frame_index, object_id, self._disc(center))
-
-    def _show(self, frame_index: int, object_id: int, mask: EncodedMask) -> None:
-        self._masks.setdefault(frame_index, {})[object_id] = ObjectMask(mask, 0.9, 5.0)
+    def track_frame(
+        self, tracks: Mapping[int, Track], frame_index: int, step: int
+    ) -> dict[int, Answer]:
+        time.sleep(self._delay_s)
+        found = {}
+        for object_id, track in tracks.items():
+            if frame_index in track.conditioning:
+                found[object_id] = track.answers[frame_index]
+            elif track.conditioning:
+                near = min(track.conditioning, key=lambda index: abs(index - frame_index))
+                x, y = _center(track.prompts[near].prompt)
+                disc = self._disc((x + DRIFT_PX * (frame_index - near), y))
+                found[object_id] = _answer(disc, is_prompted=False)
+        return found
 
     def _disc(self, center: tuple[float, float], share: float = 1.0) -> EncodedMask:
-        height, width = self.frames.size_hw
+        height, width = self._frames.size_hw
         y, x = np.mgrid[:height, :width]
         radius_px = share * RADIUS_SHARE * height
         return EncodedMask.encode((x - center[0]) ** 2 + (y - center[1]) ** 2 < radius_px**2)
 
-    def _remember(self) -> None:
-        masks = {index: dict(objects) for index, objects in self._masks.items()}
-        self._history.append((dict(self._prompts), masks))
+
+class FakeSession(VideoSession):
+    """Answers at once and predictably; ``delay_s`` makes each propagated frame take that long."""
+
+    def __init__(
+        self, frames: FrameSource, delay_s: float = 0.0, options: SessionOptions | None = None
+    ) -> None:
+        self._begin(DiscTracker(frames, delay_s), frames, options or SessionOptions())
+        self.closed = False
+
+    def close(self) -> None:
+        self.closed = True
+        super().close()
+
+
+def _answer(mask: EncodedMask, is_prompted: bool) -> Answer:
+    return Answer(mask, 0.9, 5.0, torch.zeros(4), is_prompted)
 
 
 def _center(prompt: FramePrompt) -> tuple[float, float]:

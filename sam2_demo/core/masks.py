@@ -71,14 +71,23 @@ class EncodedMask:
 
     def iou(self, other: "EncodedMask") -> float:
         """Returns intersection over union with a mask of the same size; 1.0 if both are empty."""
+        self._check_size(other)
+        if self.area_px == 0 and other.area_px == 0:
+            return 1.0
+        return float(coco.iou([self._coco()], [other._coco()], [0])[0, 0])
+
+    def union(self, other: "EncodedMask") -> "EncodedMask":
+        """Returns the mask of the pixels that are set here or in a mask of the same size."""
+        self._check_size(other)
+        rle = coco.merge([self._coco(), other._coco()], intersect=False)
+        return EncodedMask(self.size_hw, rle["counts"].decode("ascii"))
+
+    def _check_size(self, other: "EncodedMask") -> None:
         if self.size_hw != other.size_hw:
             raise PromptError(
                 f"masks of different sizes cannot be compared: {self.size_hw} and {other.size_hw}",
                 "MASK_SIZE",
             )
-        if self.area_px == 0 and other.area_px == 0:
-            return 1.0
-        return float(coco.iou([self._coco()], [other._coco()], [0])[0, 0])
 
     def _coco(self) -> dict[str, object]:
         return {"size": list(self.size_hw), "counts": self.counts.encode("ascii")}

@@ -1,24 +1,27 @@
 """The video session: objects are prompted on any frame, propagated together, and corrected.
 
-The state is prompts and answers, one ``Track`` for each object, so removing an object deletes one
-entry and undo puts old tracks back. Features, mask logits and memories are caches within a budget
-(``Tracker``): whatever was forgotten is made again, so memory stays flat as the video grows.
+The state is prompts and answers, one ``Track`` for each object (``EditableObjects``). Features,
+mask logits and memories are caches within a budget (``Tracker``): whatever was forgotten is made
+again, so memory stays flat as the video grows.
 
 Source: arXiv 2408.00714, §3 (promptable visual segmentation) and §4.
 """
 
 import threading
-from collections import deque
-from collections.abc import Callable, Collection, Generator, Iterator, Sequence
-from contextlib import AbstractContextManager, contextmanager
-from dataclasses import dataclass, field
+from collections.abc import Callable, Collection, Generator, Sequence
+from contextlib import AbstractContextManager
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 from jaxtyping import Float
 
 from sam2_demo.core.errors import PromptError
 from sam2_demo.core.frames import FrameSource
-from sam2_demo.core.prompts import FramePrompt, Point, check_frame_index, check_object_id
+from sam2_demo.core.prompts import FramePrompt, Point, check_frame_index
+from sam2_demo.inference.editable_objects import EditableObjects
+from sam2_demo.inference.history import History
+from sam2_demo.inference.merging import union_of
+from sam2_demo.inference.objects import Objects, ObjectState
 from sam2_demo.inference.prompting import candidates_of, enter_prompt, take_prompt_back
 from sam2_demo.inference.propagation import Direction, Step, planned_steps
 from sam2_demo.inference.track import Answer, FrameMasks, ObjectMask, Track
@@ -36,20 +39,22 @@ class SessionOptions:
             is tracked anew.
         max_objects: Objects at most.
         undo_steps: How many changes can be undone.
+        undo_bytes: What may be kept of masks that undo or redo would bring back.
         tracker: Budgets and batch sizes.
     """
 
     corrections_condition: bool = True
     max_objects: int = 100
-    undo_steps: int = 50
+    undo_steps: int = 500
+    undo_bytes: int = 256 << 20
     tracker: TrackerOptions = field(default_factory=TrackerOptions)
 
 
-class VideoSession:
+class VideoSession(EditableObjects):
     """Prompts, masks and propagation for one video.
 
-    Calls from several threads are taken one after another; the accelerator's lock is held for one
-    frame at a time. While masks are propagated, only the propagation changes the session.
+    The accelerator's lock is held for one frame at a time. While masks are propagated, only the
+    propagation changes prompts and masks. A locked object is changed by neither.
 
     Args:
         model: The model, on its device.
@@ -65,55 +70,32 @@ class VideoSession:
         options: SessionOptions | None = None,
         accelerator_lock: AbstractContextManager[object] | None = None,
     ) -> None:
+        options = options or SessionOptions()
+        tracker = Tracker(model, frames, options.tracker, accelerator_lock or threading.Lock())
+        self._begin(tracker, frames, options)
+
+    def _begin(self, tracker: Tracker, frames: FrameSource, options: SessionOptions) -> None:
+        super().__init__(options.max_objects, History(options.undo_steps, options.undo_bytes))
         self.frames = frames
-        self.options = options or SessionOptions()
-        self._tracker = Tracker(
-            model, frames, self.options.tracker, accelerator_lock or threading.Lock()
-        )
-        self._tracks: dict[int, Track] = {}
-        self._history: deque[dict[int, Track]] = deque(maxlen=self.options.undo_steps)
-        self._lock = threading.RLock()
-        self._next_id = 1
-        self._is_propagating = False
+        self.options = options
+        self._tracker = tracker
 
-    @property
-    def object_ids(self) -> tuple[int, ...]:
-        """The objects in the order in which they were added."""
-        return tuple(self._tracks)
+    def merge_object(self, object_id: int, into_id: int) -> None:
+        """Joins an object to another, which gets the union of both masks on every frame.
 
-    @property
-    def prompts(self) -> dict[tuple[int, int], FramePrompt]:
-        """Every prompt by (object id, frame index)."""
-        with self._lock:
-            return {
-                (object_id, frame_index): prompted.prompt
-                for object_id, track in self._tracks.items()
-                for frame_index, prompted in track.prompts.items()
-            }
-
-    def add_object(self) -> int:
-        """Returns the id of a new object without prompts.
+        On each frame where either was prompted, the union becomes the prompt: further propagation
+        follows both.
 
         Raises:
-            PromptError: there are as many objects as a session may have.
+            PromptError: there is no such object, one is locked, or both are the same.
         """
         with self._change():
-            object_id = self._next_id
-            self._check_new_object(object_id)
-            self._remember()
-            self._add(object_id)
-            return object_id
-
-    def remove_object(self, object_id: int) -> None:
-        """Removes an object with its prompts and masks; the others are untouched.
-
-        Raises:
-            PromptError: there is no such object.
-        """
-        with self._change():
-            self._track(object_id)
-            self._remember()
-            del self._tracks[object_id]
+            if object_id == into_id:
+                raise PromptError("an object cannot be merged into itself", "SAME_OBJECT")
+            track, into = self._unlocked(object_id).track, self._unlocked(into_id)
+            union = self._completed(union_of(into.track, track))
+            rest = {key: state for key, state in self._objects.items() if key != object_id}
+            self._commit("merge objects", rest | {into_id: replace(into, track=union)})
 
     def set_prompt(self, frame_index: int, object_id: int, prompt: FramePrompt) -> FrameMasks:
         """Returns the frame's masks after an object was prompted there.
@@ -132,49 +114,39 @@ class VideoSession:
         with self._change():
             self._check_frame(frame_index)
             fitted = prompt.fitted_to(self.frames.size_hw)
-            is_new = object_id not in self._tracks
-            if is_new:
+            if object_id in self._objects:
+                state = self._unlocked(object_id)
+            else:
                 self._check_new_object(object_id)
-            track = Track() if is_new else self._tracks[object_id].copy()
-            conditions = self.options.corrections_condition
-            enter_prompt(self._tracker, track, frame_index, fitted, conditions)
-            self._remember()
-            self._add(object_id)
-            self._tracks[object_id] = track
+                state = ObjectState()
+            track = state.track.copy()
+            self._enter(track, frame_index, fitted)
+            self._put(f"prompt on frame {frame_index + 1}", object_id, replace(state, track=track))
             return self.masks(frame_index)
 
     def clear_prompt(self, frame_index: int, object_id: int) -> FrameMasks:
         """Returns the frame's masks without an object's prompt there; a tracked mask comes back.
 
         Raises:
-            PromptError: there is no such frame or object.
+            PromptError: there is no such frame or object, or it is locked.
         """
         with self._change():
             self._check_frame(frame_index)
-            track = self._track(object_id).copy()
+            state = self._unlocked(object_id)
+            track = state.track.copy()
             if take_prompt_back(track, frame_index):
-                self._remember()
-                self._tracks[object_id] = track
+                self._put("clear frame", object_id, replace(state, track=track))
             return self.masks(frame_index)
 
     def clear_object(self, object_id: int) -> None:
         """Removes an object's prompts and masks from all frames; the object stays.
 
         Raises:
-            PromptError: there is no such object.
+            PromptError: there is no such object, or it is locked.
         """
         with self._change():
-            self._track(object_id)
-            self._remember()
-            self._tracks[object_id] = Track()
-
-    def undo(self) -> bool:
-        """Returns whether there was a change to undo: a prompt, a removal or a propagation."""
-        with self._change():
-            if not self._history:
-                return False
-            self._tracks = self._history.pop()
-            return True
+            state = self._unlocked(object_id)
+            self._put("clear object", object_id, replace(state, track=Track()))
 
     def masks(self, frame_index: int) -> FrameMasks:
         """Returns the masks that one frame has.
@@ -185,9 +157,9 @@ class VideoSession:
         self._check_frame(frame_index)
         with self._lock:
             found = {
-                object_id: track.answers[frame_index]
-                for object_id, track in self._tracks.items()
-                if frame_index in track.answers
+                object_id: state.track.answers[frame_index]
+                for object_id, state in self._objects.items()
+                if frame_index in state.track.answers
             }
         return FrameMasks.of(frame_index, found)
 
@@ -215,7 +187,7 @@ class VideoSession:
         """
         self._check_frame(frame_index)
         with self._lock:
-            return self._track(object_id).answers.get(frame_index)
+            return self._state(object_id).track.answers.get(frame_index)
 
     def candidates(self, frame_index: int, object_id: int) -> list[ObjectMask]:
         """Returns the masks that an object's first click on a frame may mean, in the model's order.
@@ -227,7 +199,7 @@ class VideoSession:
         """
         self._check_frame(frame_index)
         with self._lock:
-            return candidates_of(self._tracker, self._track(object_id), frame_index)
+            return candidates_of(self._tracker, self._state(object_id).track, frame_index)
 
     def preview(self, frame_index: int, point: Point) -> ObjectMask | None:
         """Returns what a click would answer for a new object, None on a frame not encoded yet.
@@ -259,13 +231,16 @@ class VideoSession:
             direction: Which way; both ways goes forward from the start first, then backward.
             end: Last frame; by default the video's.
             stop: Asked before each frame.
-            object_ids: The objects to be tracked, None for all; the others' masks stay.
+            object_ids: The objects to be tracked, None for all; the others' masks stay, and those
+                of locked objects.
 
         Raises:
-            PromptError: nothing was prompted yet, or there is no such frame or object.
+            PromptError: nothing that is not locked was prompted yet, or there is no such frame or
+                object.
         """
         with self._change():
-            chosen = self.object_ids if object_ids is None else tuple(object_ids)
+            wanted = self.object_ids if object_ids is None else tuple(object_ids)
+            chosen = [key for key in wanted if not self._is_locked(key)]
             prompted = self._prompted_frames(chosen)
             default = max(prompted) if direction is Direction.BACKWARD else min(prompted)
             first = default if start is None else start
@@ -275,75 +250,104 @@ class VideoSession:
             steps = planned_steps(first, direction, end, len(self.frames))
             return self._propagate(steps, stop, chosen)
 
+    def restore(self, objects: Objects) -> None:
+        """Makes these the objects; prompts without an answer are answered; nothing is to undo.
+
+        Raises:
+            PromptError: a prompt does not fit the video; nothing is changed.
+        """
+        with self._change():
+            self._objects = {
+                object_id: replace(state, track=self._completed(state.track))
+                for object_id, state in objects.items()
+            }
+            self._next_id = max(self._objects, default=0) + 1
+            self._history.clear()
+
+    def take_over(self, other: "VideoSession") -> None:
+        """Answers every prompt of another session over the same video again, as one step to undo.
+
+        Masks that it propagated stay until newer ones replace them, and its steps can be undone.
+        """
+        with self._change(), other._change():
+            objects = {
+                object_id: replace(state, track=self._completed(state.track.unanswered()))
+                for object_id, state in other._objects.items()
+            }
+            self._objects, self._history = other._objects, other._history
+            self._next_id = other._next_id
+            self._commit("answers of another model", objects)
+
     def close(self) -> None:
         """Frees all that the session holds; it cannot be used afterwards."""
         with self._lock:
-            self._tracks.clear()
-            self._history.clear()
+            self._objects = {}
+            self._history = History(0, 0)
             self._tracker.clear()
 
     def _propagate(
         self, steps: Sequence[Step], stop: Callable[[], bool] | None, chosen: Collection[int]
     ) -> Generator[FrameMasks, None, None]:
         with self._change():
-            self._remember()
             self._is_propagating = True
-            tracks = {key: track for key, track in self._tracks.items() if key in chosen}
+        tracks: dict[int, Track] = {}
         try:
             for frame_index, step in steps:
                 if stop is not None and stop():
                     return
                 with self._lock:
-                    answers = self._tracker.track_frame(tracks, frame_index, step)
+                    tracks = tracks or self._begin_propagation(chosen)
+                    free = {k: t for k, t in tracks.items() if not self._is_locked(k)}
+                    answers = self._tracker.track_frame(free, frame_index, step)
                     for object_id, answer in answers.items():
-                        track = tracks[object_id]
-                        track.answers[frame_index] = answer
-                        track.steps[frame_index] = step
+                        tracks[object_id].answers[frame_index] = answer
+                        tracks[object_id].steps[frame_index] = step
                 yield FrameMasks.of(frame_index, answers)
         finally:
-            self._is_propagating = False
+            with self._lock:
+                self._is_propagating = False
+                self._history.trim(self._objects)
+
+    def _begin_propagation(self, chosen: Collection[int]) -> dict[int, Track]:
+        """Returns copies of the chosen tracks, which are the present's from now on.
+
+        They grow with the frames, and so do moments remembered meanwhile: to undo a new name that
+        was given while masks were propagated leaves these masks.
+        """
+        copies = {key: self._objects[key].track.copy() for key in chosen}
+        changed = {key: replace(self._objects[key], track=copies[key]) for key in chosen}
+        self._commit("propagate", {**self._objects, **changed})
+        return copies
 
     def _prompted_frames(self, object_ids: Collection[int]) -> set[int]:
         """Returns the frames that condition the tracking of these objects, one at least."""
-        tracks = [self._track(object_id) for object_id in object_ids]
+        tracks = [self._state(object_id).track for object_id in object_ids]
         prompted = {frame for track in tracks for frame in track.conditioning}
         if not prompted:
             raise PromptError(
-                "there is nothing to propagate yet: click on an object or draw a box first",
+                "there is nothing to propagate yet: click on an object that is not locked, or draw "
+                "a box around it",
                 "NO_PROMPT",
             )
         return prompted
 
-    @contextmanager
-    def _change(self) -> Iterator[None]:
-        """Holds the session's lock for one change; refuses it while masks are propagated."""
-        with self._lock:
-            if self._is_propagating:
-                raise PromptError("masks are being propagated: stop that first", "BUSY")
-            yield
+    def _completed(self, track: Track) -> Track:
+        """Returns the track with an answer to every prompt; answers that are there stay."""
+        waiting = {f: each for f, each in track.prompts.items() if f not in track.answers}
+        whole = track.copy()
+        for frame_index, (prompt, base) in waiting.items():
+            self._check_frame(frame_index)
+            del whole.prompts[frame_index]
+            if base is not None:
+                whole.answers[frame_index] = base
+            self._enter(whole, frame_index, prompt.fitted_to(self.frames.size_hw))
+        return whole
 
-    def _remember(self) -> None:
-        """Keeps the tracks as they are, to be put back by ``undo``."""
-        self._history.append({key: track.copy() for key, track in self._tracks.items()})
-
-    def _add(self, object_id: int) -> None:
-        self._tracks.setdefault(object_id, Track())
-        self._next_id = max(self._next_id, object_id + 1)
-
-    def _track(self, object_id: int) -> Track:
-        if object_id not in self._tracks:
-            raise PromptError(
-                f"there is no object {object_id!r}: it was removed, or never added", "BAD_OBJECT"
-            )
-        return self._tracks[object_id]
-
-    def _check_new_object(self, object_id: int) -> None:
-        check_object_id(object_id)
-        if len(self._tracks) >= self.options.max_objects:
-            raise PromptError(
-                f"a session holds at most {self.options.max_objects} objects: remove one first",
-                "TOO_MANY_OBJECTS",
-            )
+    def _enter(self, track: Track, frame_index: int, prompt: FramePrompt) -> None:
+        """Answers a prompt and enters prompt and answer into the track."""
+        conditions = self.options.corrections_condition
+        enter_prompt(self._tracker, track, frame_index, prompt, conditions)
 
     def _check_frame(self, frame_index: int) -> None:
         check_frame_index(frame_index, len(self.frames))
+

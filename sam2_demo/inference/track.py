@@ -95,6 +95,11 @@ class Track:
     conditioning: set[int] = field(default_factory=set)
     steps: dict[int, int] = field(default_factory=dict)
 
+    def unanswered(self) -> "Track":
+        """Returns a track with the same prompts, of which none is answered, and what was tracked."""
+        tracked = {f: each for f, each in self.answers.items() if f not in self.prompts}
+        return Track(dict(self.prompts), tracked, set(), dict(self.steps))
+
     def copy(self) -> "Track":
         """Returns a track of its own with the same immutable values."""
         return Track(
