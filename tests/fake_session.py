@@ -4,7 +4,6 @@ import time
 from collections.abc import Iterable, Mapping
 
 import numpy as np
-import torch
 
 from sam2_demo.core.frames import FrameSource
 from sam2_demo.core.masks import EncodedMask
@@ -93,7 +92,7 @@ class FakeSession(VideoSession):
 
 
 def _answer(mask: EncodedMask, is_prompted: bool) -> Answer:
-    return Answer(mask, 0.9, 5.0, torch.zeros(4), is_prompted)
+    return Answer(mask, 0.9, 5.0, is_prompted)
 
 
 def _center(prompt: FramePrompt) -> tuple[float, float]:

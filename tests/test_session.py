@@ -104,7 +104,7 @@ def test_one_of_the_candidates_can_be_chosen_and_is_refined(
     for index, candidate in enumerate(offered):
         chosen = replace(CLICK, candidate=index)
         assert session.set_prompt(0, 1, chosen).objects[1] == candidate
-        pointers.add(tuple(session.answer(0, 1).pointer.tolist()))
+        pointers.add(tuple(session._tracker.pointer(session.answer(0, 1), 0).tolist()))
         assert session.candidates(0, 1) == offered  # one may still choose another
     assert len(pointers) == CANDIDATES  # what is propagated follows the choice
     refined = session.set_prompt(0, 1, chosen.with_point(Point(40, 30)))

@@ -12,7 +12,7 @@ from sam2_demo.inference.objects import Objects
 from sam2_demo.inference.track import Answer, Track
 
 ANSWER_BYTES = 1500
-"""An answer without its run lengths: the objects themselves, and the pointer kept for it."""
+"""An answer without its run lengths, with the pointer that is kept for it."""
 ENTRY_BYTES = 100
 """A place in a dictionary."""
 

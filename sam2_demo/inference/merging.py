@@ -38,6 +38,5 @@ def _union(one: Answer | None, other: Answer | None) -> Answer:
         mask=one.mask.union(other.mask),
         iou=min(one.iou, other.iou),
         object_score_logits=max(one.object_score_logits, other.object_score_logits),
-        pointer=max(one, other, key=lambda answer: answer.mask.area_px).pointer,
         is_prompted=False,
     )

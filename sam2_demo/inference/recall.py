@@ -1,6 +1,6 @@
 """What the model makes of frames and answers, kept within budgets; what was forgotten is remade.
 
-Features of frames, mask logits and spatial memories of answers, and the memory bank of objects.
+Features of frames; mask logits, spatial memories and pointers of answers; memory banks of objects.
 
 Source: arXiv 2408.00714, §4 (memory encoder and memory bank).
 """
@@ -8,6 +8,7 @@ Source: arXiv 2408.00714, §4 (memory encoder and memory bank).
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import NamedTuple
+from weakref import WeakKeyDictionary
 
 import torch
 from jaxtyping import Float
@@ -65,6 +66,7 @@ class Recall:
         self._memories: ByteCache[Answer, Tensor] = ByteCache(budgets.memories)
         self._logits: ByteCache[Answer, Tensor] = ByteCache(budgets.logits)
         self._embeddings: ByteCache[_Remembered, Tensor] = ByteCache(budgets.embeddings)
+        self._pointers: WeakKeyDictionary[Answer, Tensor] = WeakKeyDictionary()
 
     @property
     def held(self) -> dict[str, int]:
@@ -80,6 +82,7 @@ class Recall:
         """Forgets everything."""
         for cache in (self._features, self._memories, self._logits, self._embeddings):
             cache.clear()
+        self._pointers.clear()
 
     def is_encoded(self, frame_index: int) -> bool:
         """Returns whether a frame's features are at hand."""
@@ -126,6 +129,21 @@ class Recall:
             logits = logits_of_mask(mask)
         return logits
 
+    def keep_pointer(self, answer: Answer, pointer: Float[Tensor, " channels"]) -> None:
+        """Keeps an answer's object pointer for as long as there is the answer."""
+        self._pointers[answer] = pointer.float().clone()
+
+    def pointer(self, answer: Answer, frame_index: int) -> Float[Tensor, " channels"]:
+        """Returns an answer's object pointer; made of its mask where another model answered."""
+        pointer = self._pointers.get(answer)
+        if pointer is None:
+            size, device = self._model.config.image_size, self._model.device
+            mask = mask_to_model(answer.mask.decode(), size, device)
+            decoded = self._model.decode_mask(self.features(frame_index), mask)
+            self.keep_pointer(answer, decoded.pointer[0])
+            pointer = self._pointers[answer]
+        return pointer
+
     def attended(self, track: Track, frame_index: int, step: int) -> Attended:
         """Returns the frames that an object attends to when it is tracked to a frame."""
         memory = self._model.config.memory
@@ -148,7 +166,7 @@ class Recall:
                 torch.stack([self._memory(track.answers[f], f) for f, _ in attended.memories])
             )
             ages.append([age for _, age in attended.memories])
-            pointers += [track.answers[f].pointer for f, _ in attended.pointers]
+            pointers += [self.pointer(track.answers[f], f) for f, _ in attended.pointers]
             pointer_ages.append([age for _, age in attended.pointers])
         device = self._model.device
         width = self._model.config.width

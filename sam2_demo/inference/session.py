@@ -180,7 +180,7 @@ class VideoSession(EditableObjects):
         return None if answer is None else self._tracker.mask_logits(answer, at_video_size)
 
     def answer(self, frame_index: int, object_id: int) -> Answer | None:
-        """Returns what the model said of an object on a frame, its pointer included.
+        """Returns what was said of an object on a frame, None where there is no mask.
 
         Raises:
             PromptError: there is no such frame or object.

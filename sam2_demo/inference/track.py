@@ -7,29 +7,26 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
-from jaxtyping import Float
-from torch import Tensor
-
 from sam2_demo.core.masks import EncodedMask
 from sam2_demo.core.prompts import FramePrompt
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@dataclass(frozen=True, slots=True, eq=False, weakref_slot=True)
 class Answer:
-    """What the model said of one object on one frame. Compared and hashed by identity.
+    """What was said of one object on one frame. Compared and hashed by identity.
+
+    Nothing in it belongs to one model: another model can go on from here.
 
     Attributes:
         mask: The mask at the size of the video.
         iou: Predicted IoU with what was meant, in [0, 1].
         object_score_logits: Positive where the object is in the picture.
-        pointer: The object pointer.
         is_prompted: Whether a person prompted it; its memory is then made of a binary mask.
     """
 
     mask: EncodedMask
     iou: float
     object_score_logits: float
-    pointer: Float[Tensor, " channels"]
     is_prompted: bool
 
 

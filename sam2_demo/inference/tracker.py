@@ -109,7 +109,7 @@ class Tracker:
                 mask_logits = self._filled(predicted.visible_logits())
             answer = self._keep(predicted, is_prompted=True)[0]
             if stage.is_mask_alone and stage.mask is not None:
-                answer = self._as_given(answer, stage.mask)
+                answer = self._as_given(answer, stage.mask, frame_index)
             return answer
 
     def candidates(
@@ -170,6 +170,11 @@ class Tracker:
                 logits = logits_to_video(logits, self._frames.size_hw)
             return logits[0, 0].cpu().numpy()
 
+    def pointer(self, answer: Answer, frame_index: int) -> Float[Tensor, " channels"]:
+        """Returns the object pointer of an answer on a frame."""
+        with self._computing():
+            return self._recall.pointer(answer, frame_index)
+
     @contextmanager
     def _computing(self) -> Iterator[None]:
         """Holds the accelerator's lock, without gradients; in bfloat16 where the device is CUDA."""
@@ -221,23 +226,24 @@ class Tracker:
         """Returns the answers of one frame's objects; their logits are kept for refinement."""
         logits = self._filled(predicted.visible_logits())
         answers = [
-            Answer(mask, iou, score, pointer.float().clone(), is_prompted)
-            for mask, iou, score, pointer in zip(
+            Answer(mask, iou, score, is_prompted)
+            for mask, iou, score in zip(
                 self._masks(logits),
                 predicted.ious[:, 0].tolist(),
                 predicted.object_score_logits[:, 0].tolist(),
-                predicted.pointer,
                 strict=True,
             )
         ]
         for index, answer in enumerate(answers):
             self._recall.keep_logits(answer, logits[index : index + 1])
+            self._recall.keep_pointer(answer, predicted.pointer[index])
         return answers
 
-    def _as_given(self, answer: Answer, mask: EncodedMask) -> Answer:
+    def _as_given(self, answer: Answer, mask: EncodedMask, frame_index: int) -> Answer:
         """Returns the answer to a mask with that very mask, not as the model's grid holds it."""
         exact = replace(answer, mask=mask)
         self._recall.keep_logits(exact, self._recall.logits(answer))
+        self._recall.keep_pointer(exact, self._recall.pointer(answer, frame_index))
         return exact
 
     def _object_masks(self, predicted: MaskPrediction) -> list[ObjectMask]:
