@@ -1,4 +1,4 @@
-"""The store of open videos and their journals."""
+"""The store of open videos, and the order of their events."""
 
 import os
 import threading
@@ -8,12 +8,10 @@ from pathlib import Path
 
 import pytest
 from fake_session import FakeSession
-from small_app import FAKE, SIZE_HW, small_video
+from small_app import FAKE, small_video
 
 from sam2_demo.core.errors import PromptError, ResourceError, SessionExpired
-from sam2_demo.core.masks import EncodedMask
 from sam2_demo.core.prompts import FramePrompt, Point
-from sam2_demo.inference.journal import Journal
 from sam2_demo.inference.open_video import ModelLabel, OpenVideo
 from sam2_demo.inference.propagation import Direction
 from sam2_demo.inference.session_store import SessionStore, StoreLimits
@@ -190,70 +188,26 @@ def test_another_model_answers_every_prompt_again(store: SessionStore) -> None:
         pass
     old, new = video.session, FakeSession(video.video)
     changed = video.use_model(ModelLabel("other", ""), new).frames
-    assert [masks.frame_index for masks in changed] == [1, 2, 3, 4, 5]
+    assert [masks.frame_index for masks in changed] == [0]
+    assert [set(masks.objects) for masks in video.masks().frames] == [{1}] * 6  # none is lost
     assert video.session is new
     assert new.prompts == {(1, 0): CLICK}
     assert old.closed
 
 
-def test_a_model_that_fails_on_a_prompt_changes_nothing(store: SessionStore) -> None:
-    class Broken(FakeSession):
-        def set_prompt(self, *_: object) -> None:
-            raise RuntimeError("broken")
-
+def test_a_model_that_fails_on_a_prompt_changes_nothing(
+    store: SessionStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
     video = store.open(filled)
     video.set_prompt(0, 1, CLICK)
-    old = video.session
-    with pytest.raises(RuntimeError):
-        video.use_model(ModelLabel("broken", ""), Broken(video.video))
+    old, new = video.session, FakeSession(video.video)
+    monkeypatch.setattr(new._tracker, "answer_prompt", None)
+    with pytest.raises(TypeError):
+        video.use_model(ModelLabel("broken", ""), new)
     assert video.session is old
+    assert video.undo().moment is not None
     assert video.model == FAKE
     assert not old.closed
-
-
-def test_journal_reads_back_what_stands(tmp_path: Path) -> None:
-    journal = Journal(tmp_path / "journal.jsonl")
-    assert journal.read() == {}
-    box = FramePrompt(points=(Point(1.5, 2, False),), box_xyxy=(1, 2, 3, 4))
-    mask = FramePrompt(mask=EncodedMask.empty(SIZE_HW))
-    journal.append(1, 0, CLICK)
-    journal.append(2, 3, mask)
-    journal.append(1, 0, box)
-    journal.append(3, 5, CLICK)
-    journal.append(3, 5, None)
-    assert journal.read() == {(2, 3): mask, (1, 0): box}
-    assert list(journal.read()) == [(2, 3), (1, 0)]
-
-
-def test_journal_survives_a_cut_off_line(tmp_path: Path) -> None:
-    journal = Journal(tmp_path / "journal.jsonl")
-    journal.append(1, 0, CLICK)
-    with journal.path.open("a", encoding="utf-8") as file:
-        file.write('[2, 0, {"poi')
-    assert journal.read() == {(1, 0): CLICK}
-
-
-def test_journal_follows_prompts_refusals_and_undo(store: SessionStore) -> None:
-    video = store.open(filled)
-    video.set_prompt(0, 1, CLICK)
-    video.set_prompt(2, 1, CLICK)
-    with pytest.raises(PromptError):
-        video.set_prompt(2, 1, FramePrompt(points=(Point(-5, 0),)))
-    assert video.journal.read() == {(1, 0): CLICK, (1, 2): CLICK}
-    video.change(lambda session: session.undo())
-    assert video.journal.read() == video.session.prompts == {(1, 0): CLICK}
-
-
-def test_journal_takes_back_a_prompt_that_failed(store: SessionStore) -> None:
-    class Broken(FakeSession):
-        def set_prompt(self, *_: object) -> None:
-            raise RuntimeError("broken")
-
-    video = store.open(filled)
-    video.session = Broken(video.video)
-    with pytest.raises(RuntimeError):
-        video.set_prompt(0, 1, CLICK)
-    assert video.journal.read() == {}
 
 
 def test_a_new_run_finds_what_an_earlier_one_left(store: SessionStore) -> None:
@@ -268,7 +222,7 @@ def test_a_new_run_finds_what_an_earlier_one_left(store: SessionStore) -> None:
     with pytest.raises(SessionExpired):
         later.find(left.token)
     found = later.reopen(left.token, refill)
-    assert found.journal.read() == {(1, 2): CLICK}
+    assert found.journal.read()[1].prompts == {2: CLICK}
     assert later.reopen(left.token, refill) is found
     for name in ("../videos", "a" * 32):
         with pytest.raises(SessionExpired):

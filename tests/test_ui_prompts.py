@@ -56,7 +56,7 @@ def test_a_drawn_mask_is_the_answer_and_is_journalled(client: TestClient, video:
     ((_, ((_, counts, _, _),)),) = answer["frames"]
     assert counts == given.counts
     assert answer["prompts"] == [[1, 0, [], None, 1, None]]
-    assert video.journal.read()[1, 0].mask == given
+    assert video.journal.read()[1].prompts[0].mask == given
 
 
 def test_clicks_on_a_drawn_mask_need_not_send_it_again(
@@ -121,7 +121,7 @@ def test_candidates_that_look_alike_are_offered_once(client: TestClient, video: 
 def test_a_chosen_candidate_is_journalled(client: TestClient, video: OpenVideo) -> None:
     answer = post(client, video, "prompt", CLICK | {"candidate": 2})
     assert answer["prompts"] == [[1, 0, [[20, 20, 1]], None, 0, 2]]
-    assert video.journal.read()[1, 0].candidate == 2
+    assert video.journal.read()[1].prompts[0].candidate == 2
     for wrong in (3, -1, "1", True, 1.0):
         refused = client.post(f"videos/{video.token}/prompt", json=CLICK | {"candidate": wrong})
         assert code_of(refused) == "BAD_CANDIDATE"

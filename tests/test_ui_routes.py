@@ -208,10 +208,10 @@ def test_clear_and_remove(client: TestClient, video: OpenVideo) -> None:
 def test_names_are_kept_as_text(client: TestClient, video: OpenVideo) -> None:
     post(client, video, "prompt", CLICK)
     hostile = '<img onerror=alert(1) src=x> {{value}} ${value}"\n\x00'
-    post(client, video, "rename", {"object": 1, "name": hostile})
-    (_, name), *_ = client.get(f"videos/{video.token}").json()["objects"]
+    post(client, video, "settings", {"object": 1, "name": hostile})
+    (_, name, *_), *_ = client.get(f"videos/{video.token}").json()["objects"]
     assert name == hostile[:-2]
-    answer = client.post(f"videos/{video.token}/rename", json={"object": 1, "name": "A" * 81})
+    answer = client.post(f"videos/{video.token}/settings", json={"object": 1, "name": "A" * 81})
     assert refusal(answer) == (422, "LABEL_TOO_LONG")
 
 
@@ -378,7 +378,7 @@ def export(client: TestClient, video: OpenVideo, kind: str) -> Any:
 def test_downloads(client: TestClient, video: OpenVideo) -> None:
     post(client, video, "prompt", CLICK)
     post(client, video, "prompt", {"frame": 0, "object": 2, "box": [40, 20, 60, 40]})
-    post(client, video, "rename", {"object": 2, "name": "cup"})
+    post(client, video, "settings", {"object": 2, "name": "cup"})
     stream(client, f"videos/{video.token}/propagate", {"frame": 0})
 
     with av.open(io.BytesIO(export(client, video, "overlay").content)) as overlay:

@@ -43,7 +43,8 @@ class Moment:
             object_id: replace(state, track=_prompted_only(state.track))
             for object_id, state in self.objects.items()
         }
-        return replace(self, objects=objects, is_whole=False, bytes_held=0)
+        lost = any(_is_propagated(state.track) for state in self.objects.values())
+        return replace(self, objects=objects, is_whole=self.is_whole and not lost, bytes_held=0)
 
 
 class History:
@@ -77,10 +78,11 @@ class History:
 
     def remember(self, step: str, present: Objects) -> None:
         """Keeps the present, which a step is about to change; what was undone is dropped."""
-        self.trim(present)
+        self._weigh(present)
         self._past.append(Moment(step, present))
         self._future.clear()
         del self._past[: -self._max_steps]
+        self._thin()
 
     def undo(self, present: Objects) -> Moment | None:
         """Returns the moment before the last step, None if there is none; the present is kept."""
@@ -91,20 +93,32 @@ class History:
         return self._go(self._future, self._past, present)
 
     def trim(self, present: Objects) -> None:
-        """Thins the moments farthest from the present until all are within the budget."""
-        for moments in (self._past, self._future):
-            if moments:
-                moments[-1] = moments[-1].weighed(present)
-        for moments in (self._past, self._future):
-            for place, moment in enumerate(moments):
-                if self.bytes_held <= self._max_bytes:
-                    return
-                moments[place] = moment.thinned()
+        """Thins the moments farthest from the present until all are within the budget.
+
+        The nearest one on either side is never thinned: the last step can always be undone whole.
+        """
+        self._weigh(present)
+        self._thin()
 
     def clear(self) -> None:
         """Forgets all moments."""
         self._past.clear()
         self._future.clear()
+
+    def _weigh(self, present: Objects) -> None:
+        for moments in (self._past, self._future):
+            if moments:
+                moments[-1] = moments[-1].weighed(present)
+
+    def _thin(self) -> None:
+        excess = self.bytes_held - self._max_bytes
+        for moments in (self._past, self._future):
+            for place, moment in enumerate(moments[:-1]):
+                if excess <= 0:
+                    return
+                if moment.bytes_held:
+                    excess -= moment.bytes_held
+                    moments[place] = moment.thinned()
 
     def _go(self, source: list[Moment], target: list[Moment], present: Objects) -> Moment | None:
         if not source:
@@ -135,6 +149,10 @@ def _track_bytes(track: Track, other: Track) -> int:
     return own + ENTRY_BYTES * (len(track.answers) + len(track.steps))
 
 
+def _is_propagated(track: Track) -> bool:
+    return bool(track.steps or track.answers.keys() - track.prompts.keys())
+
+
 def _prompted_only(track: Track) -> Track:
     """Returns the track as if nothing had been propagated; prompted frames keep their masks."""
     return Track(
@@ -142,5 +160,3 @@ def _prompted_only(track: Track) -> Track:
         {frame: answer for frame, answer in track.answers.items() if frame in track.prompts},
         set(track.conditioning) or set(track.prompts),
     )
-
-

@@ -1,58 +1,81 @@
-"""The journal of one open video: every accepted prompt on disk before it is computed.
+"""The journal of one open video: what a person made of it, on disk with every event.
 
-One JSON line for each change of one object's prompt on one frame; the last line for
-a pair counts. A program that is killed loses at most the prompt that it was writing.
+One JSON line for each event says what it changed of the objects' settings, order and prompts, so
+a program that is killed leaves each event whole or not at all. Prompts go to disk before they are
+answered: at most the one that was being written is lost.
 """
 
 import json
+import threading
 from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
+from sam2_demo.core.errors import PromptError
 from sam2_demo.core.masks import EncodedMask
 from sam2_demo.core.prompts import FramePrompt, Point
+from sam2_demo.inference.objects import ObjectRecord, ObjectSettings, Records
 
 PromptMap = Mapping[tuple[int, int], FramePrompt]
 """Prompts by (object_id, frame_index)."""
 
 
+@dataclass(frozen=True, slots=True)
+class _Changes:
+    """What one event changed; None for what is gone.
+
+    Attributes:
+        objects: Settings of objects that are new or changed.
+        prompts: Prompts that are new or changed, by object and frame.
+        order: All objects in their order, where it is not that of before with new ones last.
+    """
+
+    objects: Mapping[int, ObjectSettings | None] = field(default_factory=dict)
+    prompts: Mapping[tuple[int, int], FramePrompt | None] = field(default_factory=dict)
+    order: tuple[int, ...] | None = None
+
+    @property
+    def is_empty(self) -> bool:
+        return not (self.objects or self.prompts or self.order)
+
+
 class Journal:
-    """Writes prompts to one file and reads them back."""
+    """Writes the records of a video's objects to one file and reads them back.
+
+    Safe to use from several threads.
+    """
 
     def __init__(self, path: Path) -> None:
         self.path = path
+        self._lock = threading.Lock()
+        self._written = self.read()
 
-    def append(self, object_id: int, frame_index: int, prompt: FramePrompt | None) -> None:
-        """Writes one object's prompt on one frame; None says that it was taken back."""
-        line = json.dumps([object_id, frame_index, prompt and prompt_as_json(prompt)])
-        with self.path.open("a", encoding="utf-8") as file:
-            file.write(line + "\n")
+    def write(self, records: Records) -> None:
+        """Writes what changed since the last time, if anything did."""
+        with self._lock:
+            changes = _changes(self._written, records)
+            if changes.is_empty:
+                return
+            with self.path.open("ab+") as file:
+                if file.tell():
+                    file.seek(-1, 2)
+                    if file.read(1) != b"\n":  # a line that was cut off must not spoil this one
+                        file.write(b"\n")
+                file.write(json.dumps(_changes_as_json(changes)).encode() + b"\n")
+            self._written = dict(records)
 
-    def append_changes(self, before: PromptMap, after: PromptMap) -> None:
-        """Writes what is new in ``after`` and what is gone since ``before``."""
-        for (object_id, frame_index), prompt in after.items():
-            if before.get((object_id, frame_index)) != prompt:
-                self.append(object_id, frame_index, prompt)
-        for object_id, frame_index in before.keys() - after.keys():
-            self.append(object_id, frame_index, None)
-
-    def read(self) -> dict[tuple[int, int], FramePrompt]:
-        """Returns the prompts that stand, in the order in which they were last changed.
-
-        A last line that was cut off is left out.
-        """
-        prompts: dict[tuple[int, int], FramePrompt] = {}
+    def read(self) -> Records:
+        """Returns the records that stand; a line that was cut off or is not ours is skipped."""
+        records: Records = {}
         if not self.path.exists():
-            return prompts
-        for line in self.path.read_text(encoding="utf-8").splitlines():
+            return records
+        for line in self.path.read_bytes().splitlines():
             try:
-                object_id, frame_index, prompt = json.loads(line)
-            except ValueError:
+                records = _applied(records, _changes_from_json(json.loads(line)))
+            except (ValueError, TypeError, LookupError, AttributeError, PromptError):
                 continue
-            prompts.pop((object_id, frame_index), None)
-            if prompt is not None:
-                prompts[object_id, frame_index] = prompt_from_json(prompt)
-        return prompts
+        return records
 
 
 def prompt_as_json(prompt: FramePrompt) -> dict[str, object]:
@@ -73,4 +96,80 @@ def prompt_from_json(fields: dict[str, Any]) -> FramePrompt:
         box_xyxy=tuple(box_xyxy) if box_xyxy else None,
         mask=EncodedMask((mask[0], mask[1]), mask[2]) if mask else None,
         candidate=fields.get("candidate"),
+    )
+
+
+def settings_as_json(settings: ObjectSettings) -> dict[str, object]:
+    """Returns an object's settings as they are written down."""
+    return asdict(settings)
+
+
+def settings_from_json(fields: dict[str, Any]) -> ObjectSettings:
+    """Returns settings that were written down.
+
+    Raises:
+        PromptError: the name or the colour cannot be.
+    """
+    color = fields["color"]
+    return ObjectSettings(**(fields | {"color": color and tuple(color)}))
+
+
+def _changes(before: Records, after: Records) -> _Changes:
+    objects: dict[int, ObjectSettings | None] = dict.fromkeys(before.keys() - after.keys())
+    prompts: dict[tuple[int, int], FramePrompt | None] = {}
+    for object_id, record in after.items():
+        old = before.get(object_id)
+        if old is None or old.settings != record.settings:
+            objects[object_id] = record.settings
+        old_prompts = {} if old is None else old.prompts
+        for frame_index in old_prompts.keys() - record.prompts.keys():
+            prompts[object_id, frame_index] = None
+        for frame_index, prompt in record.prompts.items():
+            if old_prompts.get(frame_index) != prompt:
+                prompts[object_id, frame_index] = prompt
+    expected = [key for key in before if key in after] + [key for key in after if key not in before]
+    return _Changes(objects, prompts, None if expected == list(after) else tuple(after))
+
+
+def _applied(records: Records, changes: _Changes) -> Records:
+    result = dict(records)
+    for object_id, settings in changes.objects.items():
+        if settings is None:
+            del result[object_id]
+        else:
+            result[object_id] = replace(result.get(object_id, ObjectRecord()), settings=settings)
+    for (object_id, frame_index), prompt in changes.prompts.items():
+        prompts = dict(result[object_id].prompts)
+        if prompt is None:
+            del prompts[frame_index]
+        else:
+            prompts[frame_index] = prompt
+        result[object_id] = replace(result[object_id], prompts=prompts)
+    return result if changes.order is None else {key: result[key] for key in changes.order}
+
+
+def _changes_as_json(changes: _Changes) -> dict[str, object]:
+    return {
+        "objects": [
+            [id_, each and settings_as_json(each)] for id_, each in changes.objects.items()
+        ],
+        "prompts": [
+            [object_id, frame_index, prompt and prompt_as_json(prompt)]
+            for (object_id, frame_index), prompt in changes.prompts.items()
+        ],
+        "order": changes.order,
+    }
+
+
+def _changes_from_json(fields: dict[str, Any]) -> _Changes:
+    return _Changes(
+        {
+            object_id: settings and settings_from_json(settings)
+            for object_id, settings in fields["objects"]
+        },
+        {
+            (object_id, frame_index): prompt and prompt_from_json(prompt)
+            for object_id, frame_index, prompt in fields["prompts"]
+        },
+        fields["order"] and tuple(fields["order"]),
     )

@@ -7,21 +7,27 @@ click never waits for the end of the video.
 
 import threading
 import time
-from collections.abc import Callable, Collection, Generator, Iterator, Sequence
+from collections.abc import Callable, Collection, Generator, Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
-from sam2_demo.core.errors import PromptError, SessionExpired
+from sam2_demo.core.errors import SessionExpired
 from sam2_demo.core.prompts import FramePrompt
+from sam2_demo.inference.history import Moment
 from sam2_demo.inference.journal import Journal, PromptMap
+from sam2_demo.inference.objects import (
+    ObjectRecord,
+    Objects,
+    ObjectSettings,
+    ObjectState,
+    changed_frames,
+)
 from sam2_demo.inference.propagation import Direction
 from sam2_demo.inference.session import VideoSession
 from sam2_demo.inference.track import FrameMasks
 from sam2_demo.media.video import Video
-
-MAX_NAME_LENGTH = 80
-MAX_NAMES = 1000
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,12 +50,20 @@ class Reply:
     Attributes:
         number: Greater than that of every event before, so that a late reply is known as such.
         frames: The frames whose masks changed, as they are now.
+        undoable: The step that could be undone now.
+        redoable: The step that could be done again now.
         prompts: Every prompt as it is now; None where the event cannot have changed any.
+        objects: The settings of every object, in order; None where none can have changed.
+        moment: Where undo or redo led; None where there was nothing to undo, and in other replies.
     """
 
     number: int
     frames: Sequence[FrameMasks]
+    undoable: str | None
+    redoable: str | None
     prompts: PromptMap | None = None
+    objects: Mapping[int, ObjectSettings] | None = None
+    moment: Moment | None = None
 
 
 class OpenVideo:
@@ -60,7 +74,6 @@ class OpenVideo:
         folder: Where its frames, journal and exports are.
         session: What computes the masks; replaced when another model is chosen.
         model: The model that answers, and where it came from.
-        names: What the person calls each object.
     """
 
     def __init__(
@@ -71,16 +84,21 @@ class OpenVideo:
         self.video = video
         self.session = session
         self.model = model
-        self.names: dict[int, str] = {}
         self.journal = Journal(folder / "journal.jsonl")
         self.last_used_s = time.monotonic()
         self.bytes_on_disk = 0
         self._lock = threading.Lock()
         self._counting = threading.Lock()
+        self._settling = threading.RLock()
         self._waiting = 0
         self._events = 0
         self._run = threading.Event()
         self._closed = False
+
+    @property
+    def names(self) -> dict[int, str]:
+        """What the person calls each object; empty where it has no name."""
+        return {key: state.settings.name for key, state in self.session.objects.items()}
 
     @property
     def busy(self) -> bool:
@@ -102,8 +120,7 @@ class OpenVideo:
             with self._counting:
                 self._waiting -= 1
         try:
-            if self._closed:
-                raise SessionExpired("This video was closed: open it again.", "SESSION_CLOSED")
+            self._check_open()
             yield
         finally:
             self.last_used_s = time.monotonic()
@@ -117,44 +134,65 @@ class OpenVideo:
         """
         with self.turn():
             fitted = prompt.fitted_to(self.video.size_hw)
-            before = self.session.prompts.get((object_id, frame_index))
-            self.journal.append(object_id, frame_index, fitted)
+            self._write_ahead(frame_index, object_id, fitted)
             try:
                 masks = self.session.set_prompt(frame_index, object_id, fitted)
-            except BaseException:
-                self.journal.append(object_id, frame_index, before)
-                raise
+            finally:
+                self._write()  # takes the prompt out again where it was refused
             return self._reply([masks])
 
-    def rename(self, object_id: int, name: str) -> None:
-        """Sets what the person calls an object; it may be removed, or not be prompted yet.
+    def arrange(self, action: Callable[[VideoSession], object]) -> Reply:
+        """Returns all settings after an action that changes settings or order, but no mask.
+
+        It waits for no turn, so it does not stop a propagation.
+        """
+        with self._settling:
+            self._check_open()
+            action(self.session)
+            self._write()
+            return replace(self._reply([]), prompts=None)
+
+    def change_settings(self, object_id: int, changes: Mapping[str, Any]) -> Reply:
+        """Returns all settings after some of one object's were changed.
+
+        Args:
+            object_id: The object; a new one is made where the id is not known.
+            changes: New values of fields of ``ObjectSettings``.
 
         Raises:
-            PromptError: there are too many names.
+            PromptError: the settings or the object cannot be.
         """
-        if object_id not in self.names and len(self.names) >= MAX_NAMES:
-            raise PromptError(f"there are {MAX_NAMES} names already", "TOO_MANY_OBJECTS")
-        self.names[object_id] = name
+
+        def action(session: VideoSession) -> None:
+            state = session.objects.get(object_id, ObjectState())
+            session.change_settings(object_id, replace(state.settings, **changes))
+
+        return self.arrange(action)
 
     def change(self, action: Callable[[VideoSession], object]) -> Reply:
         """Returns the frames whose masks an action on the session changed."""
         with self.turn():
-            masks, prompts = self._all_masks(), self.session.prompts
+            before = self.session.objects
             action(self.session)
-            self.journal.append_changes(prompts, self.session.prompts)
-            pairs = zip(masks, self._all_masks(), strict=True)
-            return self._reply([after for before, after in pairs if before != after])
+            self._write()
+            return self._reply(self._changed_since(before))
+
+    def undo(self) -> Reply:
+        """Returns what changed as the last step was taken back."""
+        return self._go(lambda session: session.undo())
+
+    def redo(self) -> Reply:
+        """Returns what changed as the step that was taken back last was done again."""
+        return self._go(lambda session: session.redo())
 
     def use_model(self, model: ModelLabel, session: VideoSession) -> Reply:
         """Returns the frames whose masks changed: the new model answers every prompt again."""
-
-        def replay(old: VideoSession) -> None:
-            for (object_id, frame_index), prompt in old.prompts.items():
-                session.set_prompt(frame_index, object_id, prompt)
+        with self.turn(), self._settling:
+            old, before = self.session, self.session.objects
+            session.take_over(old)
             self.session, self.model = session, model
             old.close()
-
-        return self.change(replay)
+            return self._reply(self._changed_since(before))
 
     def propagate(
         self,
@@ -182,7 +220,8 @@ class OpenVideo:
             with closing(tracked):
                 for masks in tracked:
                     self.last_used_s = time.monotonic()
-                    yield Reply(self._next_number(), [self.session.masks(masks.frame_index)])
+                    frame = self.session.masks(masks.frame_index)
+                    yield replace(self._reply([frame]), prompts=None, objects=None)
 
     def new_run(self) -> threading.Event:
         """Returns the flag that ``stop`` will set, for a propagation that is about to begin."""
@@ -196,7 +235,8 @@ class OpenVideo:
     def masks(self) -> Reply:
         """Returns the masks of every frame, as they stand now."""
         with self.turn():
-            return self._reply(self._all_masks())
+            frames = range(len(self.video))
+            return self._reply([self.session.masks(frame_index) for frame_index in frames])
 
     def close(self) -> None:
         """Stops what is running, frees the session, and refuses everything after it."""
@@ -204,13 +244,41 @@ class OpenVideo:
         with self._lock:
             self.session.close()
 
-    def _all_masks(self) -> list[FrameMasks]:
-        return [self.session.masks(frame_index) for frame_index in range(len(self.video))]
+    def _go(self, go: Callable[[VideoSession], Moment | None]) -> Reply:
+        moments: list[Moment | None] = []
+        reply = self.change(lambda session: moments.append(go(session)))
+        return replace(reply, moment=moments[0])
+
+    def _changed_since(self, before: Objects) -> list[FrameMasks]:
+        return [self.session.masks(f) for f in changed_frames(before, self.session.objects)]
+
+    def _write_ahead(self, frame_index: int, object_id: int, prompt: FramePrompt) -> None:
+        """Writes a prompt down that is about to be answered."""
+        with self._settling:
+            records = self.session.records
+            record = records.get(object_id, ObjectRecord())
+            prompts = {**record.prompts, frame_index: prompt}
+            self.journal.write({**records, object_id: replace(record, prompts=prompts)})
+
+    def _write(self) -> None:
+        with self._settling:
+            self.journal.write(self.session.records)
 
     def _reply(self, frames: Sequence[FrameMasks]) -> Reply:
-        return Reply(self._next_number(), frames, self.session.prompts)
+        """Returns what is so now; of two replies the one with the greater number is later."""
+        with self._counting:
+            self._events += 1
+            session = self.session
+            settings = {key: state.settings for key, state in session.objects.items()}
+            return Reply(
+                number=self._events,
+                frames=frames,
+                undoable=session.undoable,
+                redoable=session.redoable,
+                prompts=session.prompts,
+                objects=settings,
+            )
 
-    def _next_number(self) -> int:
-        """Returns the number of an event; called by the one whose turn it is."""
-        self._events += 1
-        return self._events
+    def _check_open(self) -> None:
+        if self._closed:
+            raise SessionExpired("This video was closed: open it again.", "SESSION_CLOSED")

@@ -168,10 +168,7 @@ class VideoSession(EditableObjects):
     ) -> Float[np.ndarray, "height width"] | None:
         """Returns an object's mask logits, None on a frame without mask.
 
-        Args:
-            frame_index: The frame.
-            object_id: The object.
-            at_video_size: Whether at the size of the video, or as the model drew them.
+        They are at the size of the video, or as the model drew them.
 
         Raises:
             PromptError: there is no such frame or object.
@@ -251,7 +248,7 @@ class VideoSession(EditableObjects):
             return self._propagate(steps, stop, chosen)
 
     def restore(self, objects: Objects) -> None:
-        """Makes these the objects; prompts without an answer are answered; nothing is to undo.
+        """Makes these the objects, whose open prompts are answered; there is nothing to undo.
 
         Raises:
             PromptError: a prompt does not fit the video; nothing is changed.
@@ -350,4 +347,3 @@ class VideoSession(EditableObjects):
 
     def _check_frame(self, frame_index: int) -> None:
         check_frame_index(frame_index, len(self.frames))
-

@@ -93,7 +93,7 @@ class Track:
     steps: dict[int, int] = field(default_factory=dict)
 
     def unanswered(self) -> "Track":
-        """Returns a track with the same prompts, of which none is answered, and what was tracked."""
+        """Returns the track as it was tracked, with the same prompts, none of them answered."""
         tracked = {f: each for f, each in self.answers.items() if f not in self.prompts}
         return Track(dict(self.prompts), tracked, set(), dict(self.steps))
 

@@ -99,7 +99,7 @@ def choosing(state: AppState, fields: Fields) -> Work:
 
 
 def reopen(state: AppState, token: str) -> OpenVideo:
-    """Returns a video that an earlier run of the app left open, its prompts answered again.
+    """Returns a video that an earlier run of the app left open, every prompt answered again.
 
     The operator's model answers; masks that were propagated have to be propagated again.
 
@@ -112,8 +112,8 @@ def reopen(state: AppState, token: str) -> OpenVideo:
         frames = Video.open(folder / VIDEO_FOLDER)
         session = state.shelf.session(model, frames)
         video = OpenVideo(token, folder, frames, session, state.shelf.label(model))
-        for (object_id, frame_index), prompt in video.journal.read().items():
-            session.set_prompt(frame_index, object_id, prompt)
+        records = video.journal.read()
+        session.restore({object_id: record.state() for object_id, record in records.items()})
         return video
 
     return state.store.reopen(token, fill)

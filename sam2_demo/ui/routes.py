@@ -33,11 +33,12 @@ from sam2_demo.ui.wire import (
     candidates_json,
     frame_index_in,
     object_id_in,
-    object_name_in,
     parse_body,
+    place_in,
     point_in,
     prompt_in,
     reply_json,
+    settings_in,
     video_json,
 )
 
@@ -76,7 +77,6 @@ def build_routes(state: AppState) -> Mount:
             "/videos/{token}/candidates", _answered(partial(_candidates, state)), methods=["POST"]
         ),
         Route("/videos/{token}/preview", _answered(partial(_preview, state)), methods=["POST"]),
-        Route("/videos/{token}/rename", _answered(partial(_rename, state)), methods=["POST"]),
         Route("/videos/{token}/stop", _answered(partial(_stop, state)), methods=["POST"]),
         *posts,
         *streams,
@@ -107,8 +107,23 @@ def _remove_object(video: OpenVideo, fields: Fields) -> Reply:
     return video.change(lambda session: session.remove_object(object_id))
 
 
-def _undo(video: OpenVideo, fields: Fields) -> Reply:
-    return video.change(lambda session: session.undo())
+def _duplicate_object(video: OpenVideo, fields: Fields) -> Reply:
+    object_id, new_id = object_id_in(fields), object_id_in(fields, "as")
+    return video.change(lambda session: session.duplicate_object(object_id, new_id))
+
+
+def _merge_object(video: OpenVideo, fields: Fields) -> Reply:
+    object_id, into_id = object_id_in(fields), object_id_in(fields, "into")
+    return video.change(lambda session: session.merge_object(object_id, into_id))
+
+
+def _move_object(video: OpenVideo, fields: Fields) -> Reply:
+    object_id, place = object_id_in(fields), place_in(fields)
+    return video.arrange(lambda session: session.move_object(object_id, place))
+
+
+def _settings(video: OpenVideo, fields: Fields) -> Reply:
+    return video.change_settings(object_id_in(fields), settings_in(fields))
 
 
 ACTIONS: dict[str, Action] = {
@@ -116,7 +131,12 @@ ACTIONS: dict[str, Action] = {
     "clear_prompt": _clear_prompt,
     "clear_object": _clear_object,
     "remove_object": _remove_object,
-    "undo": _undo,
+    "duplicate_object": _duplicate_object,
+    "merge_object": _merge_object,
+    "move_object": _move_object,
+    "settings": _settings,
+    "undo": lambda video, fields: video.undo(),
+    "redo": lambda video, fields: video.redo(),
 }
 
 STREAMS: dict[str, Callable[[AppState, OpenVideo, Fields], Work]] = {
@@ -210,13 +230,6 @@ async def _preview(state: AppState, request: Request) -> Response:
     frame_index, point = frame_index_in(fields, len(video.video)), point_in(fields)
     seen = await run_in_threadpool(video.session.preview, frame_index, point)
     return JSONResponse({"counts": seen and seen.mask.counts})
-
-
-async def _rename(state: AppState, request: Request) -> Response:
-    fields = await _fields(request)
-    video = state.store.find(request.path_params["token"])
-    video.rename(object_id_in(fields), object_name_in(fields))
-    return JSONResponse({})
 
 
 async def _stop(state: AppState, request: Request) -> Response:

@@ -9,7 +9,8 @@ from sam2_demo.core.errors import InputError, PromptError
 from sam2_demo.core.masks import EncodedMask
 from sam2_demo.core.prompts import FramePrompt, Point, check_frame_index, check_object_id
 from sam2_demo.inference.journal import PromptMap
-from sam2_demo.inference.open_video import MAX_NAME_LENGTH, OpenVideo, Reply
+from sam2_demo.inference.objects import MAX_NAME_LENGTH, Color, ObjectSettings
+from sam2_demo.inference.open_video import OpenVideo, Reply
 from sam2_demo.inference.propagation import Direction
 from sam2_demo.inference.track import FrameMasks, ObjectMask
 from sam2_demo.ui.app_state import AppState
@@ -49,9 +50,9 @@ def frame_index_in(fields: Fields, frame_count: int) -> int:
     return frame_index
 
 
-def object_id_in(fields: Fields) -> int:
+def object_id_in(fields: Fields, name: str = "object") -> int:
     """Returns the object that the fields name, from 1."""
-    object_id = fields.get("object")
+    object_id = fields.get(name)
     if type(object_id) is not int:
         raise PromptError(f"{_shown(object_id)} is no number of an object", "BAD_OBJECT")
     check_object_id(object_id)
@@ -109,9 +110,27 @@ def text_in(fields: Fields, name: str, max_length: int = 1024) -> str:
     return "".join(character for character in text if character.isprintable()).strip()
 
 
-def object_name_in(fields: Fields) -> str:
-    """Returns the name that a person gave an object."""
-    return text_in(fields, "name", MAX_NAME_LENGTH)
+def place_in(fields: Fields) -> int:
+    """Returns the place in the order of objects that the fields name, from 0."""
+    place = fields.get("place")
+    if type(place) is not int or place < 0:
+        raise InputError(f"{_shown(place)} is no place in a list: use 0 or more", "BAD_PLACE")
+    return place
+
+
+def settings_in(fields: Fields) -> dict[str, object]:
+    """Returns the settings of an object that the fields change: name, color, visible, locked."""
+    changes: dict[str, object] = {}
+    if "name" in fields:
+        changes["name"] = text_in(fields, "name", MAX_NAME_LENGTH)
+    if "color" in fields:
+        changes["color"] = _color(fields["color"])
+    for name in ("visible", "locked"):
+        if name in fields:
+            if type(fields[name]) is not bool:
+                raise InputError(f"{name} is true or false, not {_shown(fields[name])}", "BAD_FLAG")
+            changes[f"is_{name}"] = fields[name]
+    return changes
 
 
 def about_json(state: AppState) -> dict[str, object]:
@@ -155,10 +174,24 @@ def reply_json(reply: Reply) -> dict[str, object]:
     fields: dict[str, object] = {
         "sequence": reply.number,
         "frames": [frame_json(frame) for frame in reply.frames],
+        "undo": reply.undoable,
+        "redo": reply.redoable,
     }
     if reply.prompts is not None:
         fields["prompts"] = prompts_json(reply.prompts)
+    if reply.objects is not None:
+        fields["objects"] = objects_json(reply.objects)
+    if reply.moment is not None:
+        fields["moment"] = {"step": reply.moment.step, "whole": reply.moment.is_whole}
     return fields
+
+
+def objects_json(objects: Mapping[int, ObjectSettings]) -> list[object]:
+    """Returns [object_id, name, color, is_visible, is_locked] of every object, in order."""
+    return [
+        [object_id, each.name, each.color, each.is_visible, each.is_locked]
+        for object_id, each in objects.items()
+    ]
 
 
 def prompts_json(prompts: PromptMap) -> list[object]:
@@ -182,7 +215,7 @@ def prompts_json(prompts: PromptMap) -> list[object]:
 def video_json(video: OpenVideo) -> dict[str, object]:
     """Returns what the page has to know about an open video."""
     height, width = video.video.size_hw
-    object_ids = sorted(video.session.object_ids)
+    settings = {key: state.settings for key, state in video.session.objects.items()}
     return {
         "token": video.token,
         "name": video.video.name,
@@ -193,7 +226,9 @@ def video_json(video: OpenVideo) -> dict[str, object]:
         "warnings": list(video.video.warnings),
         "model": video.model.name,
         "source": video.model.source,
-        "objects": [[object_id, video.names.get(object_id, "")] for object_id in object_ids],
+        "objects": objects_json(settings),
+        "undo": video.session.undoable,
+        "redo": video.session.redoable,
         "prompts": prompts_json(video.session.prompts),
     }
 
@@ -231,6 +266,17 @@ def _mask(
     if not isinstance(value, str):
         raise PromptError("a mask is a text of run lengths", "BAD_MASK")
     return EncodedMask.received(size_hw, value)
+
+
+def _color(value: object) -> Color | None:
+    if value is None:
+        return None
+    if isinstance(value, list) and len(value) == 3 and all(type(part) is int for part in value):
+        red, green, blue = value
+        return red, green, blue
+    raise PromptError(
+        f"{_shown(value)} is no colour: use [red, green, blue] from 0 to 255", "BAD_COLOR"
+    )
 
 
 def _candidate(value: object) -> int | None:

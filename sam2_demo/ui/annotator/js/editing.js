@@ -66,11 +66,9 @@ class Editing {
   }
 
   async undo() {
-    const before = JSON.stringify(this.app.project.confirmed);
     const answer = await this.send('undo', () => ({}));
-    if (!answer || !answer.prompts) return;
-    const same = JSON.stringify(answer.prompts) === before && !answer.frames.length;
-    if (same) this.app.status.say('There is nothing to undo.');
+    if (!answer) return;
+    if (!answer.moment) this.app.status.say('There is nothing to undo.');
     else this.app.status.clear();
   }
 
@@ -87,6 +85,6 @@ class Editing {
   }
 
   rename(object, name) {
-    return this.send('rename', () => ({ object, name }));
+    return this.send('settings', () => ({ object, name }));
   }
 }

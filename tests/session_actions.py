@@ -1,0 +1,63 @@
+"""What a person might do next, at random, and what a session holds after it."""
+
+import itertools
+import random
+from dataclasses import replace
+from typing import Any
+
+from sam2_demo.core.errors import PromptError
+from sam2_demo.core.masks import EncodedMask
+from sam2_demo.core.prompts import FramePrompt, Point
+from sam2_demo.inference.objects import ObjectState
+from sam2_demo.inference.propagation import Direction
+from sam2_demo.inference.session import VideoSession
+
+PROMPTS = (
+    FramePrompt((Point(20, 20),)),
+    FramePrompt((Point(20, 20), Point(50, 30, positive=False))),
+    FramePrompt(box_xyxy=(30, 5, 60, 40)),
+)
+
+
+def act(session: VideoSession, rng: random.Random) -> str:
+    """Returns what was done; what the session refuses is done by nobody."""
+    object_id, other_id = rng.randint(1, 4), rng.randint(1, 4)
+    frame = rng.randrange(len(session.frames))
+    settings = session.objects.get(object_id, ObjectState()).settings
+    changed = rng.choice(
+        [
+            replace(settings, name=f"name {frame}"),
+            replace(settings, color=(frame, 0, 255)),
+            replace(settings, is_visible=not settings.is_visible),
+            replace(settings, is_locked=rng.random() < 0.2),
+        ]
+    )
+    direction, length = rng.choice(list(Direction)), rng.randint(1, len(session.frames))
+    mask = EncodedMask.empty(session.frames.size_hw)
+    prompt = rng.choice([*PROMPTS, FramePrompt(mask=mask)])
+    actions: dict[str, Any] = {
+        "prompt": lambda: session.set_prompt(frame, object_id, prompt),
+        "propagate": lambda: list(itertools.islice(session.propagate(direction=direction), length)),
+        "settings": lambda: session.change_settings(object_id, changed),
+        "clear frame": lambda: session.clear_prompt(frame, object_id),
+        "clear object": lambda: session.clear_object(object_id),
+        "remove": lambda: session.remove_object(object_id),
+        "duplicate": lambda: session.duplicate_object(object_id, other_id),
+        "merge": lambda: session.merge_object(object_id, other_id),
+        "move": lambda: session.move_object(object_id, frame),
+        "undo": session.undo,
+        "redo": session.redo,
+    }
+    weights = [4, 2] + [1] * (len(actions) - 2)
+    (name,) = rng.choices(list(actions), weights)
+    try:
+        actions[name]()
+    except PromptError as refusal:
+        return f"{name}: {refusal.code}"
+    return name
+
+
+def state_of(session: VideoSession) -> tuple[Any, ...]:
+    """Returns what a person can see of a session, order included."""
+    frames = range(len(session.frames))
+    return session.object_ids, session.records, [session.masks(frame) for frame in frames]
