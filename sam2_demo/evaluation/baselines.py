@@ -10,7 +10,7 @@ import numpy as np
 from jaxtyping import Float32, UInt8
 
 from sam2_demo.core.frames import FrameSource
-from sam2_demo.evaluation.semi_supervised import Masks
+from sam2_demo.evaluation.scores import Masks
 
 
 class RepeatFirstMask:

@@ -1,81 +1,157 @@
 """Measures a model, or a baseline, on clips with true masks in the DAVIS layout.
 
     python -m sam2_demo evaluate semi-supervised --data DIR --model embedded --prompt 1-click
-    python -m sam2_demo evaluate repeat-first-mask --data DIR
+    python -m sam2_demo evaluate interactive-offline --data DIR --out scores
     python -m sam2_demo evaluate flow-warp --data DIR
 
-Prints J, F and J&F in percent for each object and their mean, first and last frame left out as
-the DAVIS benchmark does; --out also writes scores.csv and scores.json.
+Prints a table of each object, each clip of several, and the mean of all objects, in percent. With
+--out, scores.csv and scores.json are written there, too, and each clip's scores as soon as it is
+finished: the same command again goes on where it was stopped.
 """
 
 import argparse
+import hashlib
+from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 from tqdm import tqdm
 
 from sam2_demo.core.device import choose_device, prepare_cpu
-from sam2_demo.data.davis import read_davis
-from sam2_demo.evaluation.baselines import RepeatFirstMask, WarpAlongFlow
-from sam2_demo.evaluation.prompted import FirstPrompt, PromptedSession
+from sam2_demo.core.errors import SettingError
+from sam2_demo.evaluation.clips import Place
+from sam2_demo.evaluation.finished_clips import FinishedClips
+from sam2_demo.evaluation.palette_folder import PaletteFolder
+from sam2_demo.evaluation.prompted import FirstPrompt
+from sam2_demo.evaluation.protocols import Choices, Clip, Entry, Scorer, find_protocol, listing
 from sam2_demo.evaluation.report import as_table, write_report
-from sam2_demo.evaluation.semi_supervised import ObjectScore, Segmenter, score_clip
+from sam2_demo.evaluation.scores import CountedFrames, ObjectScore
 from sam2_demo.model.checkpoints import load_model
-
-MODEL_PROTOCOL = "semi-supervised"
-BASELINES: dict[str, type[RepeatFirstMask | WarpAlongFlow]] = {
-    "repeat-first-mask": RepeatFirstMask,
-    "flow-warp": WarpAlongFlow,
-}
+from sam2_demo.model.sam2 import Sam2
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Adds this command's arguments."""
-    parser.add_argument("protocol", choices=[MODEL_PROTOCOL, *BASELINES])
+    parser.epilog = listing()
+    parser.add_argument("protocol", help="one of those below")
     parser.add_argument(
-        "--data", type=Path, required=True, help="folder with JPEGImages and Annotations"
+        "--data",
+        required=True,
+        help="folder with JPEGImages and Annotations, as DAVIS has it; or youtube-vos:DIR, "
+        "sa-v:DIR and, for images, sa-1b:DIR, coco:FILE",
     )
     parser.add_argument("--clips", nargs="+", default=[], help="only these clips; all by default")
-    parser.add_argument("--model", default="auto", help="a model's name or a checkpoint's path")
+    parser.add_argument("--out", type=Path, help="folder for the scores, to go on from, too")
+    # Of these a protocol takes some; None or False tells that one was not given.
+    parser.add_argument("--model", help="a model's name or a checkpoint's path; auto by default")
+    parser.add_argument("--device", help="auto (the default), cpu, cuda, …")
     parser.add_argument(
         "--prompt",
         type=FirstPrompt,
         choices=list(FirstPrompt),
-        default=FirstPrompt.MASK,
         help="what each object gets on the first frame; mask by default",
     )
-    parser.add_argument("--device", default="auto", help="auto, cpu, cuda, …")
-    parser.add_argument("--out", type=Path, help="folder to write scores.csv and scores.json to")
+    parser.add_argument(
+        "--all-frames",
+        action="store_true",
+        help="count the first and the last frame, too, which DAVIS leaves out",
+    )
+    parser.add_argument(
+        "--every", type=int, help="of a clip take every so many frames, as pictures; 1 by default"
+    )
+    parser.add_argument(
+        "--save-masks", action="store_true", help="write palette PNGs to OUT/Annotations"
+    )
 
 
 def run(arguments: argparse.Namespace) -> None:
     """Measures and prints; writes the report if there is a folder for it.
 
     Raises:
-        Sam2DemoError: the clips, the model or the folder cannot be used.
+        Sam2DemoError: the clips, the model, an option or the folder cannot be used.
     """
-    clips = read_davis(arguments.data, arguments.clips)
-    settings = {"protocol": arguments.protocol, "data": arguments.data.name}
-    segmenter = _segmenter(arguments, settings)
-    scores: list[ObjectScore] = []
-    with tqdm(total=sum(map(len, clips)), unit="frame", leave=False) as bar:
-        for clip in clips:
-            bar.set_description(clip.name)
-            scores += score_clip(clip, segmenter, bar.update)
+    protocol = find_protocol(arguments.protocol)
+    _check_options(arguments, protocol)
+    place = Place.parse(arguments.data)
+    settings = {"protocol": arguments.protocol, "data": place.path.resolve().name}
+    scorer = _build(arguments, protocol, settings)
+    clips = scorer.clips(place, arguments.clips)
+    everything = {**settings, "kind": place.kind, "folder": str(place.path.resolve())}
+    scores = _score(scorer, clips, FinishedClips(arguments.out, everything))
     print(", ".join(f"{name}: {value}" for name, value in settings.items()))
     print(as_table(scores))
     if arguments.out is not None:
         write_report(arguments.out, scores, settings)
 
 
-def _segmenter(arguments: argparse.Namespace, settings: dict[str, str]) -> Segmenter:
-    """Returns what is to be measured, and notes in the settings what it is."""
-    if arguments.protocol in BASELINES:
-        return BASELINES[arguments.protocol]()
-    device = choose_device(arguments.device)
+def _check_options(arguments: argparse.Namespace, protocol: Entry) -> None:
+    for name in ("model", "device", "prompt", "all_frames", "every", "save_masks"):
+        is_given = getattr(arguments, name) not in (None, False)
+        if is_given and name not in protocol.options:
+            option = f"--{name.replace('_', '-')}"
+            raise SettingError(
+                f"{option} means nothing to {arguments.protocol}: leave it away", "BAD_SETTING"
+            )
+    if arguments.save_masks and arguments.out is None:
+        raise SettingError("--save-masks needs a folder: give --out, too", "BAD_SETTING")
+    if arguments.every is not None and arguments.every < 1:
+        raise SettingError(f"--every is {arguments.every}: give 1 or more", "BAD_SETTING")
+
+
+def _build(arguments: argparse.Namespace, protocol: Entry, settings: dict[str, str]) -> Scorer[Any]:
+    """Returns the protocol, and notes in the settings what was chosen for it."""
+    counted = CountedFrames.ALL if arguments.all_frames else CountedFrames.INNER
+    choices = Choices(
+        load_model=lambda: _load(arguments, settings),
+        prompt=arguments.prompt or FirstPrompt.MASK,
+        counted=counted,
+        saved=PaletteFolder(arguments.out) if arguments.save_masks else None,
+        every=arguments.every or 1,
+    )
+    if "prompt" in protocol.options:
+        settings["prompt"] = choices.prompt
+    if "all_frames" in protocol.options:
+        settings["frames"] = counted
+    if "every" in protocol.options:
+        settings["every"] = str(choices.every)
+    if choices.saved is not None:
+        settings["masks"] = "saved"
+    return protocol.build(choices)
+
+
+def _load(arguments: argparse.Namespace, settings: dict[str, str]) -> Sam2:
+    """Returns the model, and notes in the settings which one it is."""
+    device = choose_device(arguments.device or "auto")
     if device.type == "cpu":
         prepare_cpu()
-    loaded = load_model(arguments.model, device)
-    settings.update(
-        model=loaded.name, source=loaded.source, prompt=arguments.prompt, device=str(device)
-    )
-    return PromptedSession(loaded.model, arguments.prompt)
+    loaded = load_model(arguments.model or "auto", device)
+    settings.update(model=loaded.name, weights=_digest(loaded.model), device=str(device))
+    return loaded.model
+
+
+def _digest(model: Sam2) -> str:
+    """Returns what tells these weights from others: the start of a digest over all of them."""
+    digest = hashlib.sha256()
+    for name, weights in sorted(model.state_dict().items()):
+        digest.update(name.encode())
+        digest.update(weights.cpu().numpy().tobytes())
+    return digest.hexdigest()[:12]
+
+
+def _score(
+    scorer: Scorer[Clip], clips: Sequence[Clip], finished: FinishedClips
+) -> list[ObjectScore]:
+    """Returns the scores of all clips, of which those finished earlier are not computed again."""
+    scores: list[ObjectScore] = []
+    work = {clip.name: scorer.work(clip) for clip in clips}
+    with tqdm(total=sum(work.values()), unit="frame", leave=False) as bar:
+        for number, clip in enumerate(clips, 1):
+            bar.set_description(f"{clip.name} ({number} of {len(clips)})")
+            done = bar.n + work[clip.name]
+            found = finished.get(clip.name)
+            if found is None:
+                found = scorer.score(clip, bar.update)
+                finished.add(clip.name, found)
+            bar.update(done - bar.n)
+            scores += found
+    return scores

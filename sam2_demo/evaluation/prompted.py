@@ -4,17 +4,18 @@ Source: arXiv 2408.00714, section 6.2: the first frame gets the true mask, its b
 or five clicks, of which every further one falls into the largest error left.
 """
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from enum import StrEnum
+from functools import partial
 
-import cv2
 import numpy as np
-from jaxtyping import Bool
+from jaxtyping import Bool, Float
 
 from sam2_demo.core.frames import FrameSource
 from sam2_demo.core.masks import EncodedMask
-from sam2_demo.core.prompts import FramePrompt, Point
-from sam2_demo.evaluation.semi_supervised import Masks
+from sam2_demo.core.prompts import FramePrompt
+from sam2_demo.evaluation.scores import Masks
+from sam2_demo.evaluation.simulated_user import click_object
 from sam2_demo.inference.session import VideoSession
 from sam2_demo.model.sam2 import Sam2
 
@@ -47,14 +48,15 @@ class PromptedSession:
         self._prompt = prompt
 
     def segment(self, frames: FrameSource, first_masks: Masks) -> Iterator[Masks]:
-        """Yields the masks of each frame in turn, from the first."""
+        """Yields the masks of each frame in turn, from the first; no two of them overlap."""
         session = VideoSession(self._model, frames)
         try:
             for object_id, truth in first_masks.items():
                 self._prompt_object(session, object_id, truth)
             for answer in session.propagate(0):
                 found = answer.objects.items()
-                yield {object_id: each.mask.decode() for object_id, each in found}
+                masks = {object_id: each.mask.decode() for object_id, each in found}
+                yield apart(masks, partial(session.mask_logits, answer.frame_index))
         finally:
             session.close()
 
@@ -64,43 +66,31 @@ class PromptedSession:
         encoded = EncodedMask.encode(truth)
         if self._prompt is FirstPrompt.MASK:
             session.set_prompt(0, object_id, FramePrompt(mask=encoded))
-            return
-        if self._prompt is FirstPrompt.BOX:
+        elif self._prompt is FirstPrompt.BOX:
             session.set_prompt(0, object_id, FramePrompt(box_xyxy=encoded.box_xyxy))
-            return
-        prompt, predicted = FramePrompt(), np.zeros_like(truth)
-        for _ in range(self._prompt.clicks):
-            click = next_click(predicted, truth)
-            if click is None:
-                return
-            prompt = prompt.with_point(click)
-            answer = session.set_prompt(0, object_id, prompt)
-            predicted = answer.objects[object_id].mask.decode()
+        else:
+            click_object(session, 0, object_id, truth, self._prompt.clicks)
 
 
-def next_click(
-    predicted: Bool[np.ndarray, "height width"], truth: Bool[np.ndarray, "height width"]
-) -> Point | None:
-    """Returns a click in the middle of the largest error region, None where there is no error.
+def apart(
+    masks: dict[int, Bool[np.ndarray, "height width"]],
+    mask_logits: Callable[[int], Float[np.ndarray, "height width"] | None],
+) -> Masks:
+    """Returns the masks without overlaps: a pixel is the object's whose logit is highest there.
 
-    The middle is the place farthest from the region's edge; the click is positive where something
-    is missing, negative where there is too much.
+    The benchmarks' palette pictures hold one object a pixel, so this is what they would score.
+
+    Args:
+        masks: By object_id.
+        mask_logits: Gives an object's logits; asked only if masks overlap.
     """
-    errors = [_largest_region(truth & ~predicted), _largest_region(predicted & ~truth)]
-    region = max(errors, key=np.count_nonzero)
-    if not region.any():
-        return None
-    # The picture's frame counts as an edge.
-    inside = np.pad(region, 1).astype(np.uint8)
-    distance = cv2.distanceTransform(inside, cv2.DIST_L2, cv2.DIST_MASK_PRECISE)[1:-1, 1:-1]
-    y, x = np.unravel_index(int(distance.argmax()), distance.shape)
-    return Point(float(x), float(y), bool(truth[y, x]))
-
-
-def _largest_region(mask: Bool[np.ndarray, "height width"]) -> Bool[np.ndarray, "height width"]:
-    """Returns the largest patch of pixels that touch each other, corners included."""
-    _, labels, facts, _ = cv2.connectedComponentsWithStats(mask.astype(np.uint8), connectivity=8)
-    sizes = facts[1:, cv2.CC_STAT_AREA]
-    if sizes.size == 0:
-        return mask
-    return np.asarray(labels == 1 + int(sizes.argmax()))
+    covered = np.sum(list(masks.values()), axis=0, dtype=np.uint16)
+    if not (covered > 1).any():
+        return masks
+    found = [mask_logits(object_id) for object_id in masks]
+    logits = np.stack([each for each in found if each is not None])
+    strongest = logits.argmax(axis=0)
+    return {
+        object_id: mask & ((covered < 2) | (strongest == place))
+        for place, (object_id, mask) in enumerate(masks.items())
+    }

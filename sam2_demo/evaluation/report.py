@@ -3,75 +3,78 @@
 import csv
 import io
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from itertools import groupby
 from pathlib import Path
 from statistics import fmean
 from typing import NamedTuple
 
 from sam2_demo.core.errors import ExportError
-from sam2_demo.evaluation.semi_supervised import ObjectScore
+from sam2_demo.evaluation.scores import ObjectScore
 
-COLUMNS = ("clip", "object", "J", "F", "J&F", "frames/s")
+MAX_LINES = 100
+"""A table of more lines is one of clips, or the mean alone; CSV and JSON hold every object."""
+
+FRAMES_PER_S = "frames/s"
 
 
 class Row(NamedTuple):
-    """One line of a report; J and F in percent."""
+    """One line of a report.
+
+    Attributes:
+        clip: The clip; ``"mean"`` in the last line.
+        object_id: The object; ``"all"`` where the line is a mean over objects.
+        figures: Percentages and, last, frames/s, by name.
+    """
 
     clip: str
     object_id: str
-    j: float
-    f: float
-    j_and_f: float
-    frames_per_s: float
+    figures: dict[str, float]
 
 
 def rows(scores: Sequence[ObjectScore]) -> list[Row]:
-    """Returns one row for each object, then their mean."""
-    found = [
-        Row(each.clip, str(each.object_id), each.j, each.f, each.j_and_f, each.frames_per_s)
-        for each in scores
-    ]
-    columns = zip(*(row[2:] for row in found), strict=True)
-    return [*found, Row("mean", "", *map(fmean, columns))]
+    """Returns a row for each object, for each clip of several their mean, and the mean of all.
+
+    The last is over all objects, whatever clip they are of, as the DAVIS benchmark has it.
+    """
+    return [*_object_and_clip_rows(scores), Row("mean", "all", _mean(scores))]
 
 
 def as_table(scores: Sequence[ObjectScore]) -> str:
     """Returns aligned columns to be printed."""
     table = rows(scores)
-    width = max(len(row[0]) for row in table)
-    lines = [f"{'clip':<{width}}  object      J      F    J&F  frames/s"]
-    for clip, object_id, *numbers, frames_per_s in table:
-        figures = " ".join(f"{number:6.1f}" for number in numbers)
-        lines.append(f"{clip:<{width}}  {object_id:>6} {figures} {frames_per_s:9.1f}")
+    if len(table) > MAX_LINES:
+        table = [*_clip_rows(scores), table[-1]]
+    if len(table) > MAX_LINES:
+        table = table[-1:]
+    names = list(table[-1].figures)
+    width = max(len(row.clip) for row in [*table, Row("clip", "", {})])
+    lines = [f"{'clip':<{width}}  object" + "".join(f"  {name:>6}" for name in names)]
+    for row in table:
+        figures = (f"  {row.figures[name]:>{max(6, len(name))}.1f}" for name in names)
+        lines.append(f"{row.clip:<{width}}  {row.object_id:>6}" + "".join(figures))
     return "\n".join(lines)
 
 
 def write_report(folder: Path, scores: Sequence[ObjectScore], settings: Mapping[str, str]) -> None:
-    """Writes ``scores.csv`` and, with the settings and every frame's J and F, ``scores.json``.
+    """Writes ``scores.csv`` and, with settings and details, ``scores.json``.
 
     Raises:
         ExportError: the folder cannot be written to.
     """
+    table = rows(scores)
     text = io.StringIO()
     writer = csv.writer(text)
-    writer.writerow(COLUMNS)
-    for clip, object_id, *numbers in rows(scores):
-        writer.writerow([clip, object_id, *(round(number, 2) for number in numbers)])
-    *_, mean = rows(scores)
+    writer.writerow(["clip", "object", *table[-1].figures])
+    for row in table:
+        figures = (round(figure, 2) for figure in row.figures.values())
+        writer.writerow([row.clip, row.object_id, *figures])
     contents = {
         "settings": dict(settings),
-        "mean": dict(zip(COLUMNS[2:], mean[2:], strict=True)),
+        "mean": table[-1].figures,
+        "clips": [{"clip": row.clip, **row.figures} for row in _clip_rows(scores)],
         "objects": [
-            {
-                "clip": score.clip,
-                "object": score.object_id,
-                "J": score.j,
-                "F": score.f,
-                "J&F": score.j_and_f,
-                "frames/s": score.frames_per_s,
-                "J of each frame": score.region,
-                "F of each frame": score.contour,
-            }
+            {"clip": score.clip, "object": score.object_id, **_figures(score), **score.details}
             for score in scores
         ],
     }
@@ -84,3 +87,28 @@ def write_report(folder: Path, scores: Sequence[ObjectScore], settings: Mapping[
             f"the scores could not be written to {folder}: {error.strerror}; choose another --out",
             "NOT_WRITTEN",
         ) from error
+
+
+def _object_and_clip_rows(scores: Sequence[ObjectScore]) -> Iterator[Row]:
+    for clip, objects in _by_clip(scores):
+        yield from (Row(clip, str(score.object_id), _figures(score)) for score in objects)
+        if len(objects) > 1:
+            yield Row(clip, "all", _mean(objects))
+
+
+def _clip_rows(scores: Sequence[ObjectScore]) -> list[Row]:
+    return [Row(clip, "all", _mean(objects)) for clip, objects in _by_clip(scores)]
+
+
+def _by_clip(scores: Sequence[ObjectScore]) -> Iterator[tuple[str, list[ObjectScore]]]:
+    for clip, objects in groupby(scores, key=lambda score: score.clip):
+        yield clip, list(objects)
+
+
+def _figures(score: ObjectScore) -> dict[str, float]:
+    return {**score.percent, FRAMES_PER_S: score.frames_per_s}
+
+
+def _mean(scores: Sequence[ObjectScore]) -> dict[str, float]:
+    figures = [_figures(score) for score in scores]
+    return {name: fmean(each[name] for each in figures) for name in figures[0]}

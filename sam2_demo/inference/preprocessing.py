@@ -42,7 +42,7 @@ def picture_to_pixels(
 
     Resized bilinearly after normalising, as the released models saw pictures.
     """
-    pixels = _normalised(torch.from_numpy(picture).to(device))
+    pixels = _normalised(torch.from_numpy(picture.copy()).to(device))  # files are read-only
     size = (image_size, image_size)
     return functional.interpolate(pixels, size=size, mode="bilinear", antialias=True)
 

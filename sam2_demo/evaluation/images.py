@@ -1,0 +1,129 @@
+"""Segment anything on pictures: how well one click, and five, say which object is meant.
+
+Clicks are those of a simulated user: the first in the middle of the object, each further one in
+the middle of the largest error of the answer so far. An ambiguous click has three candidate masks;
+the answer is the one that the model itself rates best, and besides the best of the three by the
+truth is reported, for a click does not say whether a part or the whole is meant.
+
+Source: arXiv 2408.00714, section 6.3 (mean IoU after one click and after five).
+"""
+
+from collections.abc import Collection, Sequence
+from statistics import fmean
+from typing import NamedTuple
+
+import numpy as np
+from jaxtyping import Bool, Float
+from torch import Tensor
+
+from sam2_demo.core.prompts import FramePrompt
+from sam2_demo.evaluation.clips import PictureSet, Place, open_pictures
+from sam2_demo.evaluation.measures import region_similarity
+from sam2_demo.evaluation.scores import ObjectScore, Progress, Stopwatch
+from sam2_demo.evaluation.simulated_user import next_click
+from sam2_demo.inference.image_predictor import Candidates, ImagePredictor
+from sam2_demo.inference.tracker import MASK_PROMPT_LIMIT
+from sam2_demo.model.sam2 import Sam2
+
+REPORTED_CLICKS = (1, 5)
+
+
+class Clicked(NamedTuple):
+    """The IoU that a number of clicks reaches, 0 to 1.
+
+    Attributes:
+        answer: Of the model's answer.
+        best: Of the best of its three candidates.
+    """
+
+    answer: float
+    best: float
+
+
+class SegmentAnything:
+    """The protocol.
+
+    Args:
+        model: The model, on its device.
+        every: Takes every so many of a clip's frames, from the first.
+    """
+
+    def __init__(self, model: Sam2, every: int = 1) -> None:
+        self._model = model
+        self._every = every
+
+    def clips(self, place: Place, names: Collection[str]) -> Sequence[PictureSet]:
+        """Returns the pictures of these names, all of them if there are none."""
+        return open_pictures(place, names, self._every)
+
+    def work(self, clip: PictureSet) -> int:
+        """Returns how many pictures there are to do."""
+        return len(clip)
+
+    def score(self, clip: PictureSet, progress: Progress) -> list[ObjectScore]:
+        """Returns the score of each object: the means over the pictures on which it is visible.
+
+        Raises:
+            DataError: a picture or its masks cannot be used.
+        """
+        stopwatch = Stopwatch()
+        found: dict[int, list[dict[int, Clicked]]] = {}
+        video = clip.read()
+        pictures = stopwatch.timed(video.pictures(clip.frames))
+        for frame, picture in zip(clip.frames, pictures, strict=True):
+            truth = video.true_masks(frame)
+            with stopwatch.running():
+                predictor = ImagePredictor(self._model, picture)
+            for object_id, mask in truth.items():
+                reached = clicked(predictor, mask, stopwatch)
+                found.setdefault(object_id, []).append(reached)
+            progress(1)
+        return [
+            _object_score(clip.name, object_id, found[object_id], stopwatch.frames_per_s)
+            for object_id in sorted(found)
+        ]
+
+
+def clicked(
+    predictor: ImagePredictor, truth: Bool[np.ndarray, "height width"], stopwatch: Stopwatch
+) -> dict[int, Clicked]:
+    """Returns what the reported numbers of clicks reach on one object; answering them is timed."""
+    prompt, predicted = FramePrompt(), np.zeros_like(truth)
+    logits: Float[Tensor, "_ _"] | None = None
+    reached: dict[int, Clicked] = {}
+    scores = Clicked(0.0, 0.0)
+    for count in range(1, max(REPORTED_CLICKS) + 1):
+        click = next_click(predicted, truth)
+        if click is not None:
+            prompt = prompt.with_point(click)
+            with stopwatch.running():
+                candidates = predictor.predict(prompt, multimask=True, mask_logits=logits)
+                # As in a session, only a single click is ambiguous.
+                single = candidates if count == 1 else predictor.predict(prompt, False, logits)
+                chosen = int(single.ious.argmax())
+                predicted = _masks(single)[chosen]
+            logits = single.low_res_logits[chosen].clamp(-MASK_PROMPT_LIMIT, MASK_PROMPT_LIMIT)
+            best = max(region_similarity(mask, truth) for mask in _masks(candidates))
+            scores = Clicked(region_similarity(predicted, truth), best)
+        if count in REPORTED_CLICKS:
+            reached[count] = scores
+    return reached
+
+
+def _masks(candidates: Candidates) -> Bool[np.ndarray, "masks height width"]:
+    return (candidates.mask_logits > 0).cpu().numpy()
+
+
+def _object_score(
+    clip: str, object_id: int, frames: Sequence[dict[int, Clicked]], frames_per_s: float
+) -> ObjectScore:
+    percent: dict[str, float] = {}
+    details: dict[str, list[float]] = {}
+    for count in REPORTED_CLICKS:
+        for name, values in (
+            (f"IoU@{count}", [frame[count].answer for frame in frames]),
+            (f"best@{count}", [frame[count].best for frame in frames]),
+        ):
+            percent[name] = 100 * fmean(values)
+            details[f"{name} of each frame"] = values
+    return ObjectScore(clip, object_id, percent, frames_per_s, details)
