@@ -156,10 +156,16 @@ class Visit:
     def download(self, kind: str, folder: Path) -> Path:
         """Returns the path of a download."""
         with self.page.expect_download() as event:
-            self.page.locator(f'[data-kind="{kind}"]').click()
+            self.choose_download(kind).click()
         path = folder / event.value.suggested_filename
         event.value.save_as(path)
         return path
+
+    def choose_download(self, kind: str) -> Any:
+        """Returns the button of a download, after its group of the menu was opened."""
+        button = self.page.locator(f'[data-kind="{kind}"]')
+        self.page.locator(f'[data-tab="{button.get_attribute("data-group")}"]').click()
+        return button
 
     def overflow_px(self) -> int:
         """Returns by how much the page is wider than its window."""

@@ -177,7 +177,7 @@ def test_bad_input_is_answered_by_one_sentence(browser: Browser, app: str, tmp_p
     visit.open_file(good)
     page.keyboard.press("p")
     visit.wait_for_status("Point at an object first")
-    page.locator('[data-kind="coco"]').click()
+    visit.choose_download("coco").click()
     visit.wait_for_status("no masks to download yet")
     page.keyboard.press("z")
     visit.wait_for_status("nothing to undo")

@@ -4,12 +4,10 @@ import io
 import json
 import threading
 import time
-import zipfile
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-import av
 import numpy as np
 import pytest
 from media_clips import write_clip
@@ -363,45 +361,6 @@ def test_about_names_models_and_samples(client: TestClient) -> None:
 def test_samples_may_be_missing(tmp_path: Path) -> None:
     with client_of(small_state(tmp_path, samples_dir=tmp_path / "none")) as client:
         assert client.get("about").json()["samples"] == []
-
-
-def export(client: TestClient, video: OpenVideo, kind: str) -> Any:
-    *progress, last = stream(client, f"videos/{video.token}/export", {"kind": kind})
-    assert progress[-1] == {"stage": "writing", "done": 6, "total": 6}
-    assert last["download"] == f"exports/{kind}"
-    answer = client.get(f"videos/{video.token}/{last['download']}")
-    assert len(answer.content) == last["bytes"]
-    assert answer.headers["content-disposition"].startswith('attachment; filename="small_')
-    return answer
-
-
-def test_downloads(client: TestClient, video: OpenVideo) -> None:
-    post(client, video, "prompt", CLICK)
-    post(client, video, "prompt", {"frame": 0, "object": 2, "box": [40, 20, 60, 40]})
-    post(client, video, "settings", {"object": 2, "name": "cup"})
-    stream(client, f"videos/{video.token}/propagate", {"frame": 0})
-
-    with av.open(io.BytesIO(export(client, video, "overlay").content)) as overlay:
-        assert len(list(overlay.decode(video=0))) == 6
-
-    with zipfile.ZipFile(io.BytesIO(export(client, video, "palette").content)) as palette:
-        pictures = [name for name in palette.namelist() if name.endswith(".png")]
-        assert len(pictures) == 6
-        first = np.asarray(Image.open(io.BytesIO(palette.read(sorted(pictures)[0]))))
-        assert first[20, 20] == 1
-        assert first[30, 50] == 2
-
-    coco = export(client, video, "coco").json()
-    assert [category["name"] for category in coco["categories"]] == ["Object 1", "cup"]
-    assert len(coco["images"]) == 6
-
-
-def test_nothing_to_download_is_said(client: TestClient, video: OpenVideo) -> None:
-    (answer,) = stream(client, f"videos/{video.token}/export", {"kind": "coco"})
-    assert answer["error"]["code"] == "NO_MASKS"
-    assert refusal(client.get(f"videos/{video.token}/exports/coco")) == (422, "NOT_MADE")
-    answer = client.post(f"videos/{video.token}/export", json={"kind": "exe"})
-    assert refusal(answer) == (422, "UNKNOWN_EXPORT")
 
 
 def test_an_unexpected_error_is_logged_and_told_neutrally(

@@ -1,16 +1,15 @@
-"""Writes masks for other programs: palette pictures as DAVIS has them, and COCO run lengths.
+"""Writes zips of pictures: masks with palette, masks by object, soft masks, cut-outs.
 
-Both are written frame by frame, so that memory stays flat however long the video is.
+All are written frame by frame, so that memory stays flat however long the video is. A picture has
+the number of its frame in the video, and ``frame_times.csv`` says when each one is shown.
 """
 
 import io
-import json
 import re
 import zipfile
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
-from typing import IO
 
 import numpy as np
 from jaxtyping import UInt8
@@ -18,84 +17,144 @@ from PIL import Image
 
 from sam2_demo.core.errors import ExportError
 from sam2_demo.core.masks import EncodedMask
-from sam2_demo.media.video import Video
-from sam2_demo.media.whole_files import ExportProgress, FrameCounter, whole_file
-
-FrameMaskSource = Callable[[int], Mapping[int, EncodedMask]]
-"""Gives the masks of a frame by object id; an object that is not there is hidden."""
+from sam2_demo.media.effect_choice import EffectChoice
+from sam2_demo.media.effects import cut_out
+from sam2_demo.media.masklets import Masklets
+from sam2_demo.media.whole_files import Watch, whole_file
 
 MAX_PALETTE_OBJECTS = 255
+TIMES_FILE = "frame_times.csv"
 _EARLIEST_ZIP_DATE = (1980, 1, 1, 0, 0, 0)
 
 
-@dataclass(frozen=True, slots=True)
-class MaskScore:
-    """How sure the model is of one mask.
-
-    Attributes:
-        iou: Predicted intersection over union, 0 to 1.
-        object_score_logits: Above 0 where the object is taken to be visible.
-    """
-
-    iou: float
-    object_score_logits: float
-
-
-def write_palette_zip(
-    video: Video,
-    object_ids: Sequence[int],
-    masks: FrameMaskSource,
-    path: Path,
-    progress: ExportProgress | None = None,
-    cancelled: Callable[[], bool] | None = None,
-) -> None:
-    """Writes a zip of ``Annotations/<name>/00000.png`` …, one palette picture a frame.
+def write_palette_zip(masklets: Masklets, path: Path, watch: Watch | None = None) -> None:
+    """Writes ``Annotations/<video>/00000.png`` …, one palette picture a frame, as DAVIS has them.
 
     The value of a pixel is the id of its object, 0 for the background, and the palette is that of
-    DAVIS. Where objects overlap, the one that comes first in ``object_ids`` is kept.
+    DAVIS. Where objects overlap, the first is kept.
 
     Args:
-        video: The video that the masks are of.
-        object_ids: The objects to write, each 1 to 255.
-        masks: Gives the masks of a frame.
-        path: The file to write; an older one is replaced at the end.
-        progress: Called after each frame.
-        cancelled: Asked before each frame.
+        masklets: The video and its objects, whose ids are 1 to 255.
+        path: The file to write, whole or not at all; an older one is replaced at the end.
+        watch: Who looks on.
 
     Raises:
         ExportError: an id does not fit a palette, a mask is of another size than the video, the
             disk is full, or the export was cancelled.
     """
-    for object_id in object_ids:
+    for object_id in masklets.objects:
         if not 1 <= object_id <= MAX_PALETTE_OBJECTS:
             raise ExportError(
                 f"object {object_id} does not fit into palette pictures, whose objects are 1 to "
                 f"{MAX_PALETTE_OBJECTS}: export run lengths (COCO) instead",
                 "TOO_MANY_OBJECTS",
             )
-    folder = f"Annotations/{safe_name(video.name)}"
+    folder = f"Annotations/{safe_name(masklets.video.name)}"
     palette = davis_palette().tobytes()
+    with picture_zip(masklets, path) as archive:
+        for frame_index in (watch or Watch()).each(masklets.frames):
+            labels = label_picture(masklets.video.size_hw, masklets.masks_on(frame_index))
+            picture = Image.fromarray(labels)
+            picture.putpalette(palette)
+            archive.add(f"{folder}/{frame_index:05d}.png", png_bytes(picture))
+
+
+def write_object_zip(masklets: Masklets, path: Path, watch: Watch | None = None) -> None:
+    """Writes ``<object>/00000.png`` …: for each object a folder with a mask, 0 or 255, a frame.
+
+    Raises:
+        ExportError: a mask is of another size than the video, the disk is full, or the export was
+            cancelled.
+    """
+    folders = object_folders(masklets)
+    with picture_zip(masklets, path) as archive:
+        for frame_index in (watch or Watch()).each(masklets.frames):
+            masks = masklets.masks_on(frame_index)
+            for object_id, folder in folders.items():
+                pixels = _binary_picture(masklets.video.size_hw, masks.get(object_id))
+                archive.add(f"{folder}/{frame_index:05d}.png", png_bytes(Image.fromarray(pixels)))
+
+
+def write_soft_zip(masklets: Masklets, path: Path, watch: Watch | None = None) -> None:
+    """Writes ``<object>/00000.png`` …: how likely each pixel is the object's, 0 to 255.
+
+    A value above 127 stands wherever the mask is, and nowhere else. Where no probability is known
+    that says so (a mask was drawn, edited or locked, or the model's answer is kept no longer), the
+    mask itself is written, 0 or 255.
+
+    Raises:
+        ExportError: a mask is of another size than the video, the disk is full, or the export was
+            cancelled.
+    """
+    folders = object_folders(masklets)
+    with picture_zip(masklets, path) as archive:
+        for frame_index in (watch or Watch()).each(masklets.frames):
+            masks = masklets.masks_on(frame_index)
+            for object_id, folder in folders.items():
+                pixels = _binary_picture(masklets.video.size_hw, masks.get(object_id))
+                soft = masklets.probabilities(frame_index, object_id)
+                if soft is not None and np.array_equal(soft > 127, pixels > 127):
+                    pixels = soft
+                archive.add(f"{folder}/{frame_index:05d}.png", png_bytes(Image.fromarray(pixels)))
+
+
+def write_cutout_zip(
+    masklets: Masklets, choice: EffectChoice, path: Path, watch: Watch | None = None
+) -> None:
+    """Writes ``<video>/00000.png`` …: the objects as RGBA pictures, transparent around them.
+
+    Args:
+        masklets: The video and its objects.
+        choice: The effects; see ``cut_out`` for which of them a cut-out can have.
+        path: The file to write, whole or not at all; an older one is replaced at the end.
+        watch: Who looks on.
+
+    Raises:
+        ExportError: a mask is of another size than the video, the disk is full, or the export was
+            cancelled.
+    """
+    folder = safe_name(masklets.video.name)
+    with picture_zip(masklets, path) as archive:
+        for frame_index in (watch or Watch()).each(masklets.frames):
+            objects = masklets.colored_on(frame_index)
+            cut = cut_out(masklets.video[frame_index], objects, choice, frame_index)
+            cut[cut[..., 3] == 0] = 0
+            archive.add(f"{folder}/{frame_index:05d}.png", png_bytes(Image.fromarray(cut)))
+
+
+class PictureZip:
+    """A zip to which files that are compressed already are added one after the other."""
+
+    def __init__(self, archive: zipfile.ZipFile) -> None:
+        self._archive = archive
+
+    def add(self, name: str, content: bytes | str) -> None:
+        """Adds one file."""
+        self._archive.writestr(zipfile.ZipInfo(name, _EARLIEST_ZIP_DATE), content)
+
+
+@contextmanager
+def picture_zip(masklets: Masklets, path: Path) -> Iterator[PictureZip]:
+    """Returns a context with a zip that says when each frame is shown; whole or not at all."""
     with whole_file(path) as partial, zipfile.ZipFile(partial, "w") as archive:
-        for frame_index in FrameCounter(len(video), progress, cancelled):
-            pixels = label_picture(video.size_hw, object_ids, masks(frame_index))
-            entry = zipfile.ZipInfo(f"{folder}/{frame_index:05d}.png", _EARLIEST_ZIP_DATE)
-            archive.writestr(entry, _palette_png(pixels, palette))
+        zipped = PictureZip(archive)
+        rows = (f"{frame},{masklets.time_s(frame):.6f}\r\n" for frame in masklets.frames)
+        zipped.add(TIMES_FILE, "frame,time_s\r\n" + "".join(rows))
+        yield zipped
 
 
 def label_picture(
-    size_hw: tuple[int, int], object_ids: Sequence[int], masks: Mapping[int, EncodedMask]
+    size_hw: tuple[int, int], masks: Mapping[int, EncodedMask]
 ) -> UInt8[np.ndarray, "height width"]:
     """Returns the id of the object at each pixel, 0 for none; the first of overlapping ones wins.
 
-    Raises:
-        ExportError: a mask is of another size.
+    Args:
+        size_hw: Height and width, which are those of the masks, too.
+        masks: By the id of the object, 1 to 255.
     """
     labels = np.zeros(size_hw, np.uint8)
-    for object_id in reversed(object_ids):
-        mask = masks.get(object_id)
-        if mask is not None:
-            _check_size(mask, size_hw)
-            labels[mask.decode()] = object_id
+    for object_id, mask in reversed(list(masks.items())):
+        labels[mask.decode()] = object_id
     return labels
 
 
@@ -113,135 +172,32 @@ def davis_palette() -> UInt8[np.ndarray, "256 3"]:
 
 def safe_name(name: str) -> str:
     """Returns a name that is safe as a folder's on any system, made from an upload's name."""
-    stem = Path(name.replace("\\", "/")).stem
-    plain = re.sub(r"[^A-Za-z0-9_.-]+", "_", stem).strip("._-")
-    return plain[:64] or "video"
+    return plain_name(Path(name.replace("\\", "/")).stem) or "video"
 
 
-def write_coco_json(
-    video: Video,
-    object_names: Mapping[int, str],
-    masks: FrameMaskSource,
-    path: Path,
-    progress: ExportProgress | None = None,
-    cancelled: Callable[[], bool] | None = None,
-    scores: Callable[[int], Mapping[int, MaskScore]] | None = None,
-) -> None:
-    """Writes masks as COCO run lengths: one image a frame, one category an object.
-
-    Image ``i + 1`` is frame ``i``. A frame on which an object is hidden has no annotation of it.
-
-    Args:
-        video: The video that the masks are of.
-        object_names: The objects to write: id, which becomes the category's, and name.
-        masks: Gives the masks of a frame.
-        path: The file to write; an older one is replaced at the end.
-        progress: Called after each frame.
-        cancelled: Asked before each frame.
-        scores: Gives the model's scores of a frame by object id, to be written with each mask.
-
-    Raises:
-        ExportError: a mask is of another size than the video, the disk is full, or the export was
-            cancelled.
-    """
-    with whole_file(path) as partial, partial.open("w", encoding="utf-8") as file:
-        file.write('{"info": ' + json.dumps(_info(video)) + ', "licenses": [], "categories": ')
-        file.write(json.dumps(_categories(object_names)))
-        _write_list(file, "images", _images(video))
-        frames = FrameCounter(len(video), progress, cancelled)
-        _write_list(file, "annotations", _annotations(video, object_names, masks, scores, frames))
-        file.write("}\n")
+def plain_name(text: str) -> str:
+    """Returns what of a text can be part of a path anywhere: letters, digits, dots and dashes."""
+    return re.sub(r"[^A-Za-z0-9_.-]+", "_", text).strip("._-")[:64].strip("._-")
 
 
-def _info(video: Video) -> dict[str, object]:
+def object_folders(masklets: Masklets) -> dict[int, str]:
+    """Returns a folder's name for each object: its id, so that no two are equal, and its name."""
     return {
-        "description": f"Masks of {video.name}",
-        "video_sha256": video.digest,
-        "frames": len(video),
-        "fps": video.fps,
+        object_id: "_".join(filter(None, [f"{object_id:03d}", plain_name(label.name)]))
+        for object_id, label in masklets.objects.items()
     }
 
 
-def _categories(object_names: Mapping[int, str]) -> list[dict[str, object]]:
-    return [
-        {"id": object_id, "name": name, "supercategory": "object"}
-        for object_id, name in object_names.items()
-    ]
-
-
-def _images(video: Video) -> Iterator[dict[str, object]]:
-    height, width = video.size_hw
-    folder = safe_name(video.name)
-    for frame_index, time_s in enumerate(video.frame_times_s):
-        yield {
-            "id": frame_index + 1,
-            "file_name": f"{folder}/{frame_index:05d}.jpg",
-            "width": width,
-            "height": height,
-            "frame_index": frame_index,
-            "time_s": time_s,
-        }
-
-
-def _annotations(
-    video: Video,
-    object_names: Mapping[int, str],
-    masks: FrameMaskSource,
-    scores: Callable[[int], Mapping[int, MaskScore]] | None,
-    frames: FrameCounter,
-) -> Iterator[dict[str, object]]:
-    annotation_id = 0
-    for frame_index in frames:
-        frame_masks = masks(frame_index)
-        frame_scores = scores(frame_index) if scores is not None else {}
-        for object_id in object_names:
-            mask = frame_masks.get(object_id)
-            if mask is None or mask.area_px == 0:
-                continue
-            _check_size(mask, video.size_hw)
-            annotation_id += 1
-            annotation = _annotation(mask) | {
-                "id": annotation_id,
-                "image_id": frame_index + 1,
-                "category_id": object_id,
-            }
-            score = frame_scores.get(object_id)
-            if score is not None:
-                annotation["predicted_iou"] = score.iou
-                annotation["object_score_logits"] = score.object_score_logits
-            yield annotation
-
-
-def _annotation(mask: EncodedMask) -> dict[str, object]:
-    left, top, right, bottom = mask.box_xyxy
-    return {
-        "segmentation": {"size": list(mask.size_hw), "counts": mask.counts},
-        "bbox": [left, top, right - left, bottom - top],
-        "area": mask.area_px,
-        "iscrowd": 0,
-    }
-
-
-def _write_list(file: IO[str], key: str, rows: Iterator[dict[str, object]]) -> None:
-    """Writes one more key of an object whose value is a list, a row at a time."""
-    file.write(f', "{key}": [')
-    for number, row in enumerate(rows):
-        file.write((",\n" if number else "\n") + json.dumps(row))
-    file.write("]")
-
-
-def _palette_png(pixels: UInt8[np.ndarray, "height width"], palette: bytes) -> bytes:
-    picture = Image.fromarray(pixels)
-    picture.putpalette(palette)
+def png_bytes(picture: Image.Image) -> bytes:
+    """Returns a picture as a PNG file."""
     buffer = io.BytesIO()
     picture.save(buffer, "PNG")
     return buffer.getvalue()
 
 
-def _check_size(mask: EncodedMask, size_hw: tuple[int, int]) -> None:
-    if mask.size_hw != size_hw:
-        raise ExportError(
-            f"a mask of {mask.size_hw[1]} x {mask.size_hw[0]} pixels does not fit a video of "
-            f"{size_hw[1]} x {size_hw[0]}",
-            "MASK_SIZE",
-        )
+def _binary_picture(
+    size_hw: Sequence[int], mask: EncodedMask | None
+) -> UInt8[np.ndarray, "height width"]:
+    if mask is None:
+        return np.zeros((size_hw[0], size_hw[1]), np.uint8)
+    return np.where(mask.decode(), np.uint8(255), np.uint8(0))

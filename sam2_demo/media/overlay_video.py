@@ -1,183 +1,157 @@
-"""Writes the video with the objects drawn over it: H.264, the source's times, size and sound.
+"""Writes videos with effects: H.264 to look at, VP9 and ProRes with transparency to edit with.
 
 H.264 with halved colour planes has even sizes only. A video of odd size is padded by its last
 column or row, and the file says by a clean aperture how much of the picture to show.
 """
 
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import ExitStack
-from fractions import Fraction
+from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING
 
-import av
-import av.audio.stream
-import av.container
-import av.video.stream
 import cv2
 import numpy as np
-from av.video.reformatter import ColorRange, Colorspace, VideoReformatter
 from jaxtyping import UInt8
 
-from sam2_demo.core.masks import EncodedMask
 from sam2_demo.media.clean_aperture import add_clean_aperture
-from sam2_demo.media.overlay import Color, draw_objects
-from sam2_demo.media.times import FrameTimes
-from sam2_demo.media.video import Video
-from sam2_demo.media.whole_files import ExportProgress, FrameCounter, whole_file
+from sam2_demo.media.effect_choice import EffectChoice
+from sam2_demo.media.effects import cut_out, draw_effects
+from sam2_demo.media.masklets import Masklets
+from sam2_demo.media.video_track import Sound, VideoFormat, video_file
+from sam2_demo.media.whole_files import Watch, whole_file
 
-if TYPE_CHECKING:
-    AudioPacket = av.Packet[av.audio.stream.AudioStream]
-else:
-    AudioPacket = av.Packet  # generic in the library's stubs only
+COLOR_MARGIN_PX = 8
+"""Colours that a transparent video keeps around its objects, so that none bleed in from beyond."""
 
-MAX_TIMESCALE = 1_000_000
-FALLBACK_TIMESCALE = 90_000
-SETTINGS = {"preset": "veryfast", "crf": "18"}
-BT709 = 1
+MP4 = VideoFormat(
+    container="mp4",
+    codec="libx264",
+    pixel_format="yuv420p",
+    options={"preset": "veryfast", "crf": "18"},
+    # An index at the start lets browsers play at once; one at the end can be amended.
+    container_options={"movflags": "faststart"},
+    even=True,
+    sound=frozenset({"aac", "mp3", "mp3float", "opus", "libopus"}),
+)
+WEBM = VideoFormat(
+    container="webm",
+    codec="libvpx-vp9",
+    pixel_format="yuva420p",
+    # The encoder's hidden reference frames do not go together with transparency.
+    options={"crf": "24", "b": "0", "deadline": "realtime", "cpu-used": "6", "auto-alt-ref": "0"},
+    metadata={"alpha_mode": "1"},
+    timescale=1000,
+    sound=frozenset({"opus", "libopus"}),
+)
+PRORES = VideoFormat(
+    container="mov",
+    codec="prores_ks",
+    pixel_format="yuva444p10le",
+    options={"profile": "4444", "alpha_bits": "16", "vendor": "apl0"},
+    sound=frozenset({"aac", "mp3", "mp3float"}),
+)
+
+Painter = Callable[[UInt8[np.ndarray, "height width 3"], int], UInt8[np.ndarray, "height width _"]]
+"""Draws a frame from its picture and its number."""
 
 
 def write_overlay(
-    video: Video,
-    masks: Callable[[int], Sequence[tuple[Color, EncodedMask]]],
-    path: Path,
-    progress: ExportProgress | None = None,
-    cancelled: Callable[[], bool] | None = None,
+    masklets: Masklets, choice: EffectChoice, path: Path, watch: Watch | None = None
 ) -> None:
-    """Writes an MP4 file of the video with objects drawn over it; whole or not at all.
+    """Writes an MP4 file of the video with effects, by default the objects drawn over it.
 
     Args:
-        video: The video.
-        masks: Gives the objects of a frame, each with its colour; the first lies on top.
-        path: The file to write; an older one is replaced at the end.
-        progress: Called after each frame.
-        cancelled: Asked before each frame.
+        masklets: The video and its objects.
+        choice: The effects.
+        path: The file to write, whole or not at all; an older one is replaced at the end.
+        watch: Who looks on.
 
     Raises:
         ExportError: cancelled, disk full, or a mask of another size than the video.
     """
-    height, width = video.size_hw
-    is_odd = bool(height % 2 or width % 2)
-    times = _in_whole_ticks(video.times)
+
+    def paint(
+        picture: UInt8[np.ndarray, "height width 3"], frame_index: int
+    ) -> UInt8[np.ndarray, "height width 3"]:
+        return draw_effects(picture, masklets.colored_on(frame_index), choice, frame_index)
+
+    _write_mp4(masklets, paint, path, watch)
+
+
+def write_matte(masklets: Masklets, path: Path, watch: Watch | None = None) -> None:
+    """Writes an MP4 file that is white where an object is and black elsewhere.
+
+    Raises:
+        ExportError: cancelled, disk full, or a mask of another size than the video.
+    """
+
+    def paint(
+        picture: UInt8[np.ndarray, "height width 3"], frame_index: int
+    ) -> UInt8[np.ndarray, "height width 3"]:
+        matte = np.zeros_like(picture)
+        for mask in masklets.masks_on(frame_index).values():
+            matte[mask.decode()] = 255
+        return matte
+
+    _write_mp4(masklets, paint, path, watch)
+
+
+def write_transparent(
+    masklets: Masklets,
+    choice: EffectChoice,
+    path: Path,
+    watch: Watch | None = None,
+    form: VideoFormat = WEBM,
+) -> None:
+    """Writes a video of the objects alone, transparent around them (straight alpha).
+
+    Args:
+        masklets: The video and its objects.
+        choice: The effects; see ``cut_out`` for which of them a cut-out can have.
+        path: The file to write, whole or not at all; an older one is replaced at the end.
+        watch: Who looks on.
+        form: ``WEBM`` or ``PRORES``.
+
+    Raises:
+        ExportError: cancelled, disk full, or a mask of another size than the video.
+    """
+
+    def paint(
+        picture: UInt8[np.ndarray, "height width 3"], frame_index: int
+    ) -> UInt8[np.ndarray, "height width 4"]:
+        objects = masklets.colored_on(frame_index)
+        cut = cut_out(picture, objects, choice, frame_index)
+        kernel = np.ones((2 * COLOR_MARGIN_PX + 1, 2 * COLOR_MARGIN_PX + 1), np.uint8)
+        cut[cv2.dilate(np.ascontiguousarray(cut[..., 3]), kernel) == 0] = 0
+        return cut
+
     with whole_file(path) as partial:
-        # An index at the start lets browsers play at once; one at the end can be amended.
-        flags = {} if is_odd else {"movflags": "faststart"}
-        with ExitStack() as stack:
-            output = stack.enter_context(av.open(str(partial), "w", format="mp4", options=flags))
-            track = _video_track(output, (height + height % 2, width + width % 2), times)
-            audio = _AudioTrack(output, video.audio_path, stack)
-            writer = _TrackWriter(output, track, times, audio)
-            for frame_index in FrameCounter(len(video), progress, cancelled):
-                writer.add(draw_objects(video[frame_index], masks(frame_index)))
-            writer.finish()
+        _write(masklets, paint, partial, watch, form)
+
+
+def _write_mp4(masklets: Masklets, paint: Painter, path: Path, watch: Watch | None) -> None:
+    height, width = masklets.video.size_hw
+    is_odd = bool(height % 2 or width % 2)
+    with whole_file(path) as partial:
+        form = replace(MP4, container_options={}) if is_odd else MP4
+        _write(masklets, paint, partial, watch, form)
         if is_odd:
-            add_clean_aperture(partial, video.size_hw)
+            add_clean_aperture(partial, masklets.video.size_hw)
 
 
-def _in_whole_ticks(times: FrameTimes) -> FrameTimes:
-    """Returns the same times in a time base of one over a whole number, as MP4 needs it."""
-    base = times.time_base
-    if base.denominator <= MAX_TIMESCALE:
-        ticks = tuple(tick * base.numerator for tick in times.ticks)
-        return FrameTimes(ticks, Fraction(1, base.denominator))
-    ticks_90k: list[int] = []
-    for tick in times.ticks:
-        rounded = round(tick * base * FALLBACK_TIMESCALE)
-        ticks_90k.append(max(rounded, ticks_90k[-1] + 1) if ticks_90k else rounded)
-    return FrameTimes(tuple(ticks_90k), Fraction(1, FALLBACK_TIMESCALE))
+def _write(
+    masklets: Masklets, paint: Painter, path: Path, watch: Watch | None, form: VideoFormat
+) -> None:
+    video = masklets.video
+    with video_file(path, form, video.size_hw, masklets.times, _sound_of(masklets)) as writer:
+        for frame_index in (watch or Watch()).each(masklets.frames):
+            writer.add(paint(video[frame_index], frame_index))
 
 
-def _video_track(
-    output: av.container.OutputContainer, size_hw: tuple[int, int], times: FrameTimes
-) -> av.video.stream.VideoStream:
-    rate = Fraction(times.fps).limit_denominator(1001) or Fraction(1)
-    track = output.add_stream("libx264", rate=rate, options=SETTINGS)
-    track.height, track.width = size_hw
-    track.pix_fmt = "yuv420p"
-    # Without reordered frames the first one starts at 0 with no correction for players to honour.
-    track.codec_context.max_b_frames = 0
-    track.codec_context.time_base = times.time_base
-    track.time_base = times.time_base
-    track.colorspace = track.color_primaries = track.color_trc = BT709
-    track.color_range = ColorRange.MPEG
-    return track
-
-
-class _TrackWriter:
-    """Encodes pictures at their times and keeps the sound alongside."""
-
-    def __init__(
-        self,
-        output: av.container.OutputContainer,
-        track: av.video.stream.VideoStream,
-        times: FrameTimes,
-        audio: "_AudioTrack",
-    ) -> None:
-        self._output = output
-        self._track = track
-        self._audio = audio
-        self._time_base = times.time_base
-        self._ticks = iter(times.ticks)
-        self._reformatter = VideoReformatter()
-        mean = max(1, round(1 / (times.fps * times.time_base)))
-        ends = (*times.ticks[1:], times.ticks[-1] + mean)
-        self._lengths = {tick: end - tick for tick, end in zip(times.ticks, ends, strict=True)}
-
-    def add(self, picture: UInt8[np.ndarray, "height width 3"]) -> None:
-        """Adds the next picture, RGB."""
-        height, width = picture.shape[:2]
-        even = cv2.copyMakeBorder(picture, 0, height % 2, 0, width % 2, cv2.BORDER_REPLICATE)
-        frame = self._reformatter.reformat(
-            av.VideoFrame.from_ndarray(np.asarray(even, dtype=np.uint8), "rgb24"),
-            format="yuv420p",
-            dst_colorspace=Colorspace.ITU709,
-            dst_color_range=ColorRange.MPEG,
-            threads=1,
-        )
-        frame.pts = next(self._ticks)
-        frame.time_base = self._time_base
-        self._mux(frame)
-
-    def finish(self) -> None:
-        """Writes what the encoder and the sound still hold."""
-        self._mux(None)
-        self._audio.write_all()
-
-    def _mux(self, frame: av.VideoFrame | None) -> None:
-        for packet in self._track.encode(frame):
-            if packet.pts is not None:
-                packet.duration = self._lengths[packet.pts]
-                self._audio.write_until(packet.pts * self._time_base)
-            self._output.mux(packet)
-
-
-class _AudioTrack:
-    """Copies the packets of a sound file, as far as the pictures have come."""
-
-    def __init__(
-        self, output: av.container.OutputContainer, path: Path | None, stack: ExitStack
-    ) -> None:
-        self._output = output
-        self._packets: Iterator[AudioPacket] = iter(())
-        self._next: AudioPacket | None = None
-        if path is not None:
-            source = stack.enter_context(av.open(str(path)))
-            stream = source.streams.audio[0]
-            self._track = output.add_stream_from_template(stream)
-            self._packets = source.demux(stream)
-            self._advance()
-
-    def write_until(self, time_s: Fraction) -> None:
-        """Writes every packet that starts up to this time."""
-        while self._next is not None and (self._next.dts or 0) * self._next.time_base <= time_s:
-            self._next.stream = self._track
-            self._output.mux(self._next)
-            self._advance()
-
-    def write_all(self) -> None:
-        """Writes the rest."""
-        self.write_until(Fraction(2**62))
-
-    def _advance(self) -> None:
-        packet = next(self._packets, None)
-        self._next = packet if packet is not None and packet.size else None
+def _sound_of(masklets: Masklets) -> Sound | None:
+    """Returns the sound of the frames to write; all that there is where they go to the end."""
+    path, frames = masklets.video.audio_path, masklets.frames
+    if path is None:
+        return None
+    start_s = masklets.time_s(frames.start)
+    is_last = frames.stop == len(masklets.video)
+    return Sound(path, start_s, float("inf") if is_last else start_s + masklets.duration_s)

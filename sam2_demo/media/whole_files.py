@@ -1,9 +1,10 @@
-"""Files that appear whole or not at all."""
+"""Files that appear whole or not at all, and frames written one after the other."""
 
 import errno
 import secrets
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 
 import av
@@ -41,28 +42,34 @@ def whole_file(path: Path) -> Iterator[Path]:
         partial.unlink(missing_ok=True)
 
 
-class FrameCounter:
-    """Tells how far an export is, and stops it when it is no longer wanted."""
+def _silent(done: int, total: int) -> None:
+    pass
 
-    def __init__(
-        self,
-        total: int,
-        progress: ExportProgress | None,
-        cancelled: Callable[[], bool] | None,
-    ) -> None:
-        self._total = total
-        self._progress = progress
-        self._cancelled = cancelled
 
-    def __iter__(self) -> Iterator[int]:
-        """Yields the number of each frame.
+def _never() -> bool:
+    return False
+
+
+@dataclass(frozen=True, slots=True)
+class Watch:
+    """Who looks on while a file is written.
+
+    Attributes:
+        progress: Called after each frame.
+        cancelled: Asked before each frame whether the file is no longer wanted.
+    """
+
+    progress: ExportProgress = _silent
+    cancelled: Callable[[], bool] = _never
+
+    def each(self, steps: Sequence[int]) -> Iterator[int]:
+        """Yields each step, which usually is the number of a frame.
 
         Raises:
             ExportError: the export was cancelled.
         """
-        for frame_index in range(self._total):
-            if self._cancelled is not None and self._cancelled():
+        for done, step in enumerate(steps, start=1):
+            if self.cancelled():
                 raise ExportError("The export was cancelled.", "CANCELLED")
-            yield frame_index
-            if self._progress is not None:
-                self._progress(frame_index + 1, self._total)
+            yield step
+            self.progress(done, len(steps))

@@ -12,6 +12,7 @@ from pathlib import Path
 
 import gradio as gr
 
+from sam2_demo.ui.export_kinds import exports_json
 from sam2_demo.ui.palette import OBJECT_COLORS
 
 FOLDER = Path(__file__).parent / "annotator"
@@ -61,6 +62,8 @@ class VideoAnnotator(gr.HTML):
 
 def annotator_script() -> str:
     """Returns the annotator's JavaScript as one text."""
-    colors = f"const COLORS = {json.dumps(OBJECT_COLORS)};"
+    constants = (
+        f"const COLORS = {json.dumps(OBJECT_COLORS)}, EXPORTS = {json.dumps(exports_json())};"
+    )
     parts = [(FOLDER / "js" / f"{name}.js").read_text(encoding="utf-8") for name in SCRIPTS]
-    return "\n".join([colors, *parts])
+    return "\n".join([constants, *parts])

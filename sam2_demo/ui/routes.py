@@ -20,7 +20,8 @@ from sam2_demo.core.errors import InputError, SessionExpired
 from sam2_demo.inference.open_video import OpenVideo, Reply
 from sam2_demo.media.small_frames import thumbnail_jpeg
 from sam2_demo.ui.app_state import AppState
-from sam2_demo.ui.exporting import export_kind, exporting
+from sam2_demo.ui.export_kinds import export_kind
+from sam2_demo.ui.exporting import exported_file, exporting
 from sam2_demo.ui.messages import explain
 from sam2_demo.ui.opening import choosing, opening, reopen, switching
 from sam2_demo.ui.origin import SameOrigin
@@ -258,10 +259,8 @@ def _frame_named(state: AppState, request: Request) -> tuple[OpenVideo, Path]:
 
 async def _download(state: AppState, request: Request) -> Response:
     video = state.store.find(request.path_params["token"])
-    kind = export_kind(request.path_params["kind"])
-    path = kind.path(video)
-    if not path.is_file():
-        raise InputError("this download was not made yet", "NOT_MADE")
+    name = request.path_params["kind"]
+    kind, path = export_kind(name), exported_file(video, name)
     return FileResponse(path, media_type=kind.media_type, filename=kind.file_name(video))
 
 

@@ -1,19 +1,66 @@
-// Downloads: each file is made when asked for, then handed to the browser.
+// Downloads: a menu of three groups; each file is made when asked for, then handed to the browser.
 
 class Downloads {
-  constructor(app, root, text) {
+  constructor(app, find) {
     this.app = app;
-    this.text = text;
+    this.find = find;
     this.running = null;
-    this.buttons = [...root.querySelectorAll('.s2-download')];
-    for (const button of this.buttons) {
-      button.onclick = () => this.make(button);
-    }
+    this.groups = [...new Set(EXPORTS.map(([, group]) => group))];
+    this.buttons = EXPORTS.map((row) => this.makeButton(...row));
+    this.tabs = this.groups.map((group) => this.makeTab(group));
+    find('export-tabs').append(...this.tabs);
+    find('exports').append(...this.buttons);
+    find('export-cancel').onclick = () => this.running && this.running.abort();
+    this.choose(this.groups[0]);
+  }
+
+  makeTab(group) {
+    const tab = makeButton('', group, `${group} to download`, () => this.choose(group));
+    tab.setAttribute('role', 'radio');
+    tab.dataset.tab = group;
+    return tab;
+  }
+
+  makeButton(kind, group, label, note) {
+    const button = makeButton('s2-download', '', `Download: ${label}, ${note}`,
+      () => this.make(button));
+    const name = document.createElement('b'), what = document.createElement('span');
+    name.textContent = label;
+    what.textContent = note;
+    button.append(name, what);
+    Object.assign(button.dataset, { kind, group });
+    return button;
+  }
+
+  choose(group) {
+    for (const tab of this.tabs) tab.setAttribute('aria-checked', tab.dataset.tab === group);
+    for (const button of this.buttons) button.hidden = button.dataset.group !== group;
   }
 
   clear() {
     if (this.running) this.running.abort();
-    this.text.textContent = '';
+    this.find('download-text').textContent = '';
+    this.listed = null;
+  }
+
+  /** Offers the objects to choose from, where there are several. */
+  render(project) {
+    const names = project.objects.map((object) => [object.id, project.nameOf(object)]);
+    const listed = JSON.stringify(names);
+    if (listed === this.listed) return;
+    this.listed = listed;
+    const select = this.find('export-objects'), before = select.value;
+    select.replaceChildren(new Option('All objects', ''),
+      ...names.map(([id, name]) => new Option(`Only ${name}`, id)));
+    select.value = names.some(([id]) => String(id) === before) ? before : '';
+    select.hidden = names.length < 2;
+  }
+
+  fields(kind) {
+    const only = this.find('export-objects').value;
+    const fields = { kind };
+    if (only) fields.objects = [Number(only)];
+    return fields;
   }
 
   async make(button) {
@@ -24,31 +71,35 @@ class Downloads {
       return;
     }
     const running = this.running = new AbortController();
-    const bar = button.querySelector('i');
     status.clear();
-    button.classList.add('s2-making');
-    for (const other of this.buttons) other.disabled = true;
+    this.showMaking(button, true);
+    this.say('Starting', 0, 0);
     const base = `videos/${project.video.token}/`;
     try {
-      await postStream(`${base}export`, { kind: button.dataset.kind }, (report) => {
-        if (report.download) {
-          this.offer(ROOT + base + report.download, report.bytes);
-        } else {
-          const writing = report.stage === 'writing';
-          this.text.textContent = !writing ? stageText(report)
-            : `Writing frame ${report.done}${report.total ? ` of ${report.total}` : ''}`;
-          bar.style.width = report.total ? `${100 * report.done / report.total}%` : '0';
-        }
+      await postStream(`${base}export`, this.fields(button.dataset.kind), (report) => {
+        if (report.download) this.offer(ROOT + base + report.download, report.bytes);
+        else if (report.stage === 'writing') {
+          this.say(`Writing ${report.done} of ${report.total}`, report.done, report.total);
+        } else this.say(stageText(report), 0, 0);
       }, running.signal);
     } catch (error) {
-      this.text.textContent = '';
+      this.find('download-text').textContent = error.name === 'AbortError' ? 'Cancelled' : '';
       status.fail(error);
     } finally {
       this.running = null;
-      bar.style.width = '0';
-      button.classList.remove('s2-making');
-      for (const other of this.buttons) other.disabled = false;
+      this.showMaking(button, false);
     }
+  }
+
+  showMaking(button, making) {
+    button.classList.toggle('s2-making', making);
+    for (const other of this.buttons) other.disabled = making;
+    this.find('export-progress').hidden = !making;
+  }
+
+  say(text, done, total) {
+    showMeter(this.find('export-meter'), done, total);
+    this.find('download-text').textContent = text;
   }
 
   /** Starts the download, and leaves a link in case the browser did not let it. */
@@ -57,7 +108,7 @@ class Downloads {
     link.href = address;
     link.download = '';
     link.textContent = `Save the file (${formatBytes(bytes)})`;
-    this.text.replaceChildren('Ready. ', link);
+    this.find('download-text').replaceChildren('Ready. ', link);
     link.click();
   }
 }

@@ -22,7 +22,7 @@ class App {
     this.editing = new Editing(this);
     this.objects = new ObjectList(this, find('objects'));
     this.tracking = new Tracking(this, find);
-    this.downloads = new Downloads(this, element, find('download-text'));
+    this.downloads = new Downloads(this, find);
     this.timeline = new Timeline(find, colorOf, (object) => this.project.nameOf(object), {
       seek: (frame) => this.seek(frame),
       goTo: (frame, object) => this.goTo(frame, object),
@@ -280,6 +280,7 @@ class App {
     this.timeline.draw(project, frame, label);
     this.objects.render();
     this.tracking.render();
+    this.downloads.render(project);
     find('clock').textContent =
       `${formatTime(times[frame])} / ${formatTime(times[frames - 1])}`;
     find('frame-note').textContent = label;

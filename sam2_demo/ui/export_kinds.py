@@ -1,0 +1,171 @@
+"""Which downloads there are: what each is called, its type, and what writes it."""
+
+import re
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+from sam2_demo.core.errors import InputError
+from sam2_demo.inference.open_video import OpenVideo
+from sam2_demo.media.effect_choice import EffectChoice
+from sam2_demo.media.gif_file import write_gif
+from sam2_demo.media.mask_files import (
+    write_cutout_zip,
+    write_object_zip,
+    write_palette_zip,
+    write_soft_zip,
+)
+from sam2_demo.media.masklets import Masklets
+from sam2_demo.media.overlay_video import (
+    PRORES,
+    WEBM,
+    write_matte,
+    write_overlay,
+    write_transparent,
+)
+from sam2_demo.media.run_length_files import write_coco_json, write_sa_v_json, write_ytvis_json
+from sam2_demo.media.score_files import write_boxes_csv, write_scores_json
+from sam2_demo.media.video_track import VideoFormat
+from sam2_demo.media.whole_files import Watch
+from sam2_demo.media.yolo_segments import write_yolo_zip
+
+Write = Callable[[Masklets, EffectChoice, Path, Watch], None]
+
+
+@dataclass(frozen=True, slots=True)
+class ExportKind:
+    """One kind of file.
+
+    Attributes:
+        group: Under which heading it stands.
+        label: What it is called.
+        note: What is in it, in a few words.
+        suffix: The end of its name.
+        media_type: Its type, as browsers know it.
+        write: What writes it.
+        shown_only: Whether it shows what the page shows, without the objects that are hidden there.
+    """
+
+    group: str
+    label: str
+    note: str
+    suffix: str
+    media_type: str
+    write: Write
+    shown_only: bool = False
+
+    def path(self, video: OpenVideo) -> Path:
+        """Returns where the file is, once it was made."""
+        return video.folder / "exports" / self.suffix
+
+    def file_name(self, video: OpenVideo) -> str:
+        """Returns what a browser shall call the file."""
+        stem = re.sub(r"[^\w.-]+", "_", Path(video.video.name).stem).strip("._-")[:80]
+        return f"{stem or 'video'}_{self.suffix}"
+
+
+def _plain(write: Callable[[Masklets, Path, Watch], None]) -> Write:
+    """Returns what writes a file that shows no effects."""
+
+    def written(masklets: Masklets, choice: EffectChoice, path: Path, watch: Watch) -> None:
+        write(masklets, path, watch)
+
+    return written
+
+
+def _transparent(form: VideoFormat) -> Write:
+    def written(masklets: Masklets, choice: EffectChoice, path: Path, watch: Watch) -> None:
+        write_transparent(masklets, choice, path, watch, form)
+
+    return written
+
+
+_ZIP, _JSON = "application/zip", "application/json"
+
+EXPORT_KINDS = {
+    "overlay": ExportKind(
+        "Video", "With effects", "MP4, sound", "overlay.mp4", "video/mp4", write_overlay, True
+    ),
+    "webm": ExportKind(
+        "Video",
+        "Transparent",
+        "WebM, VP9",
+        "transparent.webm",
+        "video/webm",
+        _transparent(WEBM),
+        True,
+    ),
+    "prores": ExportKind(
+        "Video",
+        "For editors",
+        "MOV, ProRes 4444",
+        "prores.mov",
+        "video/quicktime",
+        _transparent(PRORES),
+        True,
+    ),
+    "matte": ExportKind(
+        "Video",
+        "Matte",
+        "MP4, black and white",
+        "matte.mp4",
+        "video/mp4",
+        _plain(write_matte),
+        True,
+    ),
+    "gif": ExportKind("Video", "GIF", "with effects", "overlay.gif", "image/gif", write_gif, True),
+    "palette": ExportKind(
+        "Pictures", "Mask pictures", "palette PNGs", "masks.zip", _ZIP, _plain(write_palette_zip)
+    ),
+    "objects": ExportKind(
+        "Pictures",
+        "Mask by object",
+        "PNGs, 0 or 255",
+        "object_masks.zip",
+        _ZIP,
+        _plain(write_object_zip),
+    ),
+    "soft": ExportKind(
+        "Pictures", "Soft masks", "PNGs, 0 to 255", "soft_masks.zip", _ZIP, _plain(write_soft_zip)
+    ),
+    "cutouts": ExportKind(
+        "Pictures", "Cut-outs", "transparent PNGs", "cutouts.zip", _ZIP, write_cutout_zip, True
+    ),
+    "coco": ExportKind(
+        "Data", "COCO", "JSON, run lengths", "masks_coco.json", _JSON, _plain(write_coco_json)
+    ),
+    "ytvis": ExportKind(
+        "Data",
+        "YouTube-VIS",
+        "JSON, run lengths",
+        "masks_ytvis.json",
+        _JSON,
+        _plain(write_ytvis_json),
+    ),
+    "sa_v": ExportKind(
+        "Data", "SA-V", "JSON, every 4th frame", "manual.json", _JSON, _plain(write_sa_v_json)
+    ),
+    "yolo": ExportKind(
+        "Data", "YOLO segments", "zip with pictures", "yolo.zip", _ZIP, _plain(write_yolo_zip)
+    ),
+    "boxes": ExportKind(
+        "Data", "Boxes", "CSV", "boxes.csv", "text/csv; charset=utf-8", _plain(write_boxes_csv)
+    ),
+    "scores": ExportKind("Data", "Scores", "JSON", "scores.json", _JSON, _plain(write_scores_json)),
+}
+
+
+def export_kind(name: str) -> ExportKind:
+    """Returns the kind of export of that name.
+
+    Raises:
+        InputError: there is none.
+    """
+    if name not in EXPORT_KINDS:
+        raise InputError(f"there is no download {name[:40]!r}", "UNKNOWN_EXPORT")
+    return EXPORT_KINDS[name]
+
+
+def exports_json() -> list[list[str]]:
+    """Returns [name, group, label, note] of each, in the order of the page's menu."""
+    return [[name, kind.group, kind.label, kind.note] for name, kind in EXPORT_KINDS.items()]

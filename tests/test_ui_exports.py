@@ -1,0 +1,205 @@
+"""The downloads through the routes: each kind, some frames or objects, what is refused."""
+
+import csv
+import io
+import json
+import zipfile
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import av
+import numpy as np
+import pytest
+from PIL import Image
+from small_app import client_of, open_small, small_state
+from starlette.testclient import TestClient
+
+from sam2_demo.core.masks import EncodedMask
+from sam2_demo.inference.open_video import OpenVideo
+from sam2_demo.media.masklets import ObjectLabel
+from sam2_demo.ui.app_state import AppState
+from sam2_demo.ui.export_kinds import EXPORT_KINDS
+from sam2_demo.ui.exporting import snapshot
+from sam2_demo.ui.palette import object_color
+
+
+@pytest.fixture
+def state(tmp_path: Path) -> AppState:
+    return small_state(tmp_path)
+
+
+@pytest.fixture
+def client(state: AppState) -> Iterator[TestClient]:
+    with client_of(state) as client:
+        yield client
+
+
+@pytest.fixture
+def video(state: AppState, client: TestClient) -> OpenVideo:
+    """Returns an open video with two objects, propagated."""
+    video = open_small(state)
+    for action, fields in (
+        ("prompt", {"frame": 0, "object": 1, "points": [[20, 20, 1]]}),
+        ("prompt", {"frame": 0, "object": 2, "box": [40, 20, 60, 40]}),
+        ("settings", {"object": 2, "name": "cup", "color": [1, 2, 3]}),
+        ("propagate", {"frame": 0}),
+    ):
+        assert client.post(f"videos/{video.token}/{action}", json=fields).status_code == 200
+    return video
+
+
+def reports(client: TestClient, video: OpenVideo, fields: dict[str, Any]) -> list[dict[str, Any]]:
+    answer = client.post(f"videos/{video.token}/export", json=fields)
+    assert answer.status_code == 200, answer.text
+    return [json.loads(line) for line in answer.text.splitlines() if line]
+
+
+def export(client: TestClient, video: OpenVideo, kind: str, **fields: Any) -> bytes:
+    """Returns a download after its whole way: asked for, written, fetched."""
+    *progress, last = reports(client, video, {"kind": kind} | fields)
+    assert progress[-1]["stage"] == "writing"
+    assert progress[-1]["done"] == progress[-1]["total"]
+    assert last["download"] == f"exports/{kind}"
+    answer = client.get(f"videos/{video.token}/{last['download']}")
+    assert len(answer.content) == last["bytes"]
+    assert answer.headers["content-type"] == EXPORT_KINDS[kind].media_type
+    disposition = f'attachment; filename="small_{EXPORT_KINDS[kind].suffix}"'
+    assert answer.headers["content-disposition"] == disposition
+    return answer.content
+
+
+def first_png(content: bytes) -> np.ndarray:
+    with zipfile.ZipFile(io.BytesIO(content)) as archive:
+        names = sorted(name for name in archive.namelist() if name.endswith(".png"))
+        return np.asarray(Image.open(io.BytesIO(archive.read(names[0]))))
+
+
+@pytest.mark.parametrize("kind", ["overlay", "webm", "prores", "matte", "gif"])
+def test_videos(client: TestClient, video: OpenVideo, kind: str) -> None:
+    with av.open(io.BytesIO(export(client, video, kind))) as container:
+        frames = list(container.decode(video=0))
+    assert [float(frame.time) for frame in frames] == pytest.approx(
+        [0, 0.1, 0.2, 0.3, 0.4, 0.5], abs=0.01
+    )
+    assert (frames[0].height, frames[0].width) == (48, 64)
+
+
+def test_pictures(client: TestClient, video: OpenVideo) -> None:
+    palette = first_png(export(client, video, "palette"))
+    assert (palette[20, 20], palette[30, 50], palette[45, 5]) == (1, 2, 0)
+    assert first_png(export(client, video, "objects"))[20, 20] == 255
+    assert first_png(export(client, video, "cutouts"))[20, 20, 3] == 255
+    soft = first_png(export(client, video, "soft"))
+    assert soft[20, 20] == 225  # a logit of 2 is a probability of 0.88
+    assert soft[45, 5] == 12
+
+
+def test_data(client: TestClient, video: OpenVideo) -> None:
+    coco = json.loads(export(client, video, "coco"))
+    assert [category["name"] for category in coco["categories"]] == ["Object 1", "cup"]
+    assert len(coco["images"]) == 6
+    ytvis = json.loads(export(client, video, "ytvis"))
+    assert [len(row["segmentations"]) for row in ytvis["annotations"]] == [6, 6]
+    assert len(json.loads(export(client, video, "sa_v"))["masklet"]) == 2
+    table = list(csv.DictReader(io.StringIO(export(client, video, "boxes").decode())))
+    assert [row["name"] for row in table] == ["Object 1", "cup"] * 6
+    scores = json.loads(export(client, video, "scores"))
+    assert scores["frames"][5]["objects"][1]["iou"] == 0.9
+    with zipfile.ZipFile(io.BytesIO(export(client, video, "yolo"))) as archive:
+        assert len(archive.namelist()) == 14
+
+
+def test_some_frames_of_one_object(client: TestClient, video: OpenVideo) -> None:
+    scores = json.loads(export(client, video, "scores", frames=[2, 3], objects=[2]))
+    assert scores["objects"] == {"2": "cup"}
+    assert [row["frame"] for row in scores["frames"]] == [2, 3]
+    assert [row["time_s"] for row in scores["frames"]] == [0.2, 0.3]
+
+
+def test_hidden_objects_are_data_but_not_drawn(client: TestClient, video: OpenVideo) -> None:
+    def objects_in(kind: str, **fields: Any) -> list[int]:
+        shown_only = EXPORT_KINDS[kind].shown_only
+        return list(snapshot(video, range(6), shown_only=shown_only, **fields).objects)
+
+    client.post(f"videos/{video.token}/settings", json={"object": 1, "visible": False})
+    assert objects_in("coco") == [1, 2]
+    assert objects_in("overlay") == [2]
+    assert objects_in("overlay", chosen=frozenset({1})) == [1]
+
+
+def test_names_colours_and_order_are_those_of_the_page(
+    client: TestClient, video: OpenVideo
+) -> None:
+    client.post(f"videos/{video.token}/move_object", json={"object": 2, "place": 0})
+    objects = snapshot(video, range(6)).objects
+    assert list(objects) == [2, 1]
+    assert objects == {
+        2: ObjectLabel("cup", (1, 2, 3)),
+        1: ObjectLabel("Object 1", object_color(1)),
+    }
+
+
+def test_effects_are_drawn(client: TestClient, video: OpenVideo) -> None:
+    green = {"objects": "original", "background": "erase", "color": "#00b140"}
+    with av.open(io.BytesIO(export(client, video, "overlay", effects=green))) as container:
+        picture = next(container.decode(video=0)).to_ndarray(format="rgb24")
+    np.testing.assert_allclose(picture[45, 5].astype(int), (0, 177, 64), atol=8)
+    assert np.abs(picture[20, 20].astype(int)).max() < 8
+
+
+@pytest.mark.parametrize(
+    ("fields", "code"),
+    [
+        ({"kind": "exe"}, "UNKNOWN_EXPORT"),
+        ({"kind": "coco", "frames": [0, 6]}, "BAD_FRAME"),
+        ({"kind": "coco", "frames": [3, 2]}, "BAD_FRAME"),
+        ({"kind": "coco", "frames": [True, 2]}, "BAD_FRAME"),
+        ({"kind": "coco", "frames": "all"}, "BAD_FRAME"),
+        ({"kind": "coco", "objects": ["1"]}, "BAD_OBJECT"),
+        ({"kind": "coco", "objects": 1}, "BAD_OBJECT"),
+        ({"kind": "coco", "effects": {"objects": "explode"}}, "BAD_EFFECT"),
+        ({"kind": "coco", "effects": {"background": 1}}, "BAD_EFFECT"),
+        ({"kind": "coco", "effects": {"strength": 4}}, "BAD_EFFECT"),
+        ({"kind": "coco", "effects": {"strength": True}}, "BAD_EFFECT"),
+        ({"kind": "coco", "effects": {"color": "red"}}, "BAD_EFFECT"),
+        ({"kind": "coco", "effects": {"color": "#12345é"}}, "BAD_EFFECT"),
+        ({"kind": "coco", "effects": {"emoji": "../x"}}, "BAD_EFFECT"),
+        ({"kind": "coco", "effects": {"text": "x" * 41}}, "BAD_EFFECT"),
+        ({"kind": "coco", "effects": {"text": " "}}, "BAD_EFFECT"),
+        ({"kind": "coco", "effects": {"text": "a\nb"}}, "BAD_EFFECT"),
+        ({"kind": "coco", "effects": {"__class__": "x"}}, "BAD_EFFECT"),
+        ({"kind": "coco", "effects": []}, "BAD_EFFECT"),
+    ],
+)
+def test_what_cannot_be_written_is_refused(
+    client: TestClient, video: OpenVideo, fields: dict[str, Any], code: str
+) -> None:
+    answer = client.post(f"videos/{video.token}/export", json=fields)
+    assert answer.status_code in (404, 422)
+    assert answer.json()["error"]["code"] == code
+    assert client.get(f"videos/{video.token}/exports/coco").json()["error"]["code"] == "NOT_MADE"
+
+
+def test_nothing_to_download_is_said(state: AppState, client: TestClient, video: OpenVideo) -> None:
+    (answer,) = reports(client, open_small(state), {"kind": "coco"})
+    assert answer["error"]["code"] == "NO_MASKS"
+    (answer,) = reports(client, video, {"kind": "coco", "objects": [9]})
+    assert answer["error"]["code"] == "NO_MASKS"
+
+
+def test_soft_masks_say_which_pixels_are_the_objects(state: AppState, video: OpenVideo) -> None:
+    logits = np.array([[-90, -0.2, -1e-6, 0], [1e-6, 0.2, 3, 90]], np.float32)
+    video.session.mask_logits = lambda frame_index, object_id: logits
+    soft = snapshot(video, range(6)).probabilities(0, 1)
+    assert soft is not None
+    assert soft.tolist() == [[0, 115, 127, 127], [128, 140, 243, 255]]
+    assert ((soft > 127) == (logits > 0)).all()
+
+
+def test_clicks_after_the_start_do_not_change_a_file(state: AppState, video: OpenVideo) -> None:
+    masklets = snapshot(video, range(6))
+    before = masklets.masks_on(0)[1]
+    video.change(lambda session: session.clear_object(1))
+    assert masklets.masks_on(0)[1] == before
+    assert before != EncodedMask.empty(before.size_hw)
