@@ -181,8 +181,8 @@ def test_propagation_forward_backward_and_both(session: VideoSession) -> None:
     assert [m.frame_index for m in session.propagate(direction=Direction.BACKWARD)] == [2, 1, 0]
     both = [m.frame_index for m in session.propagate(direction=Direction.BOTH)]
     assert both == [2, 3, 4, 5, 1, 0]
-    assert [m.frame_index for m in session.propagate(1, end=3)] == [1, 2, 3]
-    assert [m.frame_index for m in session.propagate(4, Direction.BACKWARD, end=2)] == [4, 3, 2]
+    assert [m.frame_index for m in session.propagate(1, within=(0, 3))] == [1, 2, 3]
+    assert [m.frame_index for m in session.propagate(4, Direction.BACKWARD, (2, 5))] == [4, 3, 2]
 
 
 def test_chosen_objects_are_propagated_and_the_others_stay(session: VideoSession) -> None:

@@ -221,7 +221,12 @@ def test_propagation_reports_frame_after_frame(client: TestClient, video: OpenVi
     frames = [report["frames"][0][0] for report in reports[:-1]]
     assert frames == [2, 3, 4, 5]
     assert [report["total"] for report in reports[:-1]] == [4] * 4
-    assert reports[-1] == {"finished": True, "complete": True, "done": 4}
+    assert reports[-1] == {
+        "finished": True,
+        "complete": True,
+        "settled": False,
+        "done": 4,
+    }
     stored = client.get(f"videos/{video.token}/masks").json()["frames"]
     assert [frame[0] for frame in stored] == [2, 3, 4, 5]
 

@@ -24,7 +24,7 @@ from sam2_demo.inference.objects import (
     ObjectState,
     changed_frames,
 )
-from sam2_demo.inference.propagation import Direction
+from sam2_demo.inference.propagation import Agreement, Direction
 from sam2_demo.inference.session import VideoSession
 from sam2_demo.inference.track import FrameMasks
 from sam2_demo.media.video import Video
@@ -199,8 +199,9 @@ class OpenVideo:
         start: int | None,
         direction: Direction,
         stopped: Callable[[], bool],
-        end: int | None = None,
+        within: tuple[int, int] | None = None,
         object_ids: Collection[int] | None = None,
+        agreement: Agreement | None = None,
     ) -> Generator[Reply, None, None]:
         """Yields the masks of frame after frame until the end, ``stopped``, or the next event.
 
@@ -208,15 +209,16 @@ class OpenVideo:
             start: First frame; None for the session's choice.
             direction: Which way.
             stopped: Asked before each frame.
-            end: Last frame; None for the video's.
+            within: First and last frame that may be visited; None for all.
             object_ids: The objects to be tracked; None for all.
+            agreement: Ends a way where new masks agree with old ones that reach to its end.
         """
 
         def stop() -> bool:
             return self._waiting > 0 or self._closed or stopped()
 
         with self.turn():
-            tracked = self.session.propagate(start, direction, end, stop, object_ids)
+            tracked = self.session.propagate(start, direction, within, stop, object_ids, agreement)
             with closing(tracked):
                 for masks in tracked:
                     self.last_used_s = time.monotonic()

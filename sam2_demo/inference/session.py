@@ -23,7 +23,14 @@ from sam2_demo.inference.history import History
 from sam2_demo.inference.merging import union_of
 from sam2_demo.inference.objects import Objects, ObjectState
 from sam2_demo.inference.prompting import candidates_of, enter_prompt, take_prompt_back
-from sam2_demo.inference.propagation import Direction, Step, planned_steps
+from sam2_demo.inference.propagation import (
+    Agreement,
+    Direction,
+    Step,
+    first_frame,
+    follow,
+    planned_ways,
+)
 from sam2_demo.inference.track import Answer, FrameMasks, ObjectMask, Track
 from sam2_demo.inference.tracker import Tracker, TrackerOptions
 from sam2_demo.model.sam2 import Sam2
@@ -214,9 +221,10 @@ class VideoSession(EditableObjects):
         self,
         start: int | None = None,
         direction: Direction = Direction.FORWARD,
-        end: int | None = None,
+        within: tuple[int, int] | None = None,
         stop: Callable[[], bool] | None = None,
         object_ids: Collection[int] | None = None,
+        agreement: Agreement | None = None,
     ) -> Generator[FrameMasks, None, None]:
         """Yields each frame's masks as prompted objects are tracked through the video.
 
@@ -226,26 +234,23 @@ class VideoSession(EditableObjects):
         Args:
             start: First frame; by default the first prompted one, or the last when going backward.
             direction: Which way; both ways goes forward from the start first, then backward.
-            end: Last frame; by default the video's.
+            within: First and last frame that may be visited; by default all.
             stop: Asked before each frame.
-            object_ids: The objects to be tracked, None for all; the others' masks stay, and those
-                of locked objects.
+            object_ids: The objects to be tracked, None for all; masks of locked ones stay.
+            agreement: Ends a way where new masks agree with old ones that reach to its end.
 
         Raises:
-            PromptError: nothing that is not locked was prompted yet, or there is no such frame or
-                object.
+            PromptError: nothing without a lock was prompted, or there is no such frame or object.
         """
         with self._change():
             wanted = self.object_ids if object_ids is None else tuple(object_ids)
             chosen = [key for key in wanted if not self._is_locked(key)]
-            prompted = self._prompted_frames(chosen)
-            default = max(prompted) if direction is Direction.BACKWARD else min(prompted)
-            first = default if start is None else start
-            for frame_index in (first, end):
-                if frame_index is not None:
-                    self._check_frame(frame_index)
-            steps = planned_steps(first, direction, end, len(self.frames))
-            return self._propagate(steps, stop, chosen)
+            first = first_frame([self._state(key).track for key in chosen], direction)
+            bounds = within or (0, len(self.frames) - 1)
+            for frame_index in (start or 0, *bounds):
+                self._check_frame(frame_index)
+            ways = planned_ways(first if start is None else start, direction, bounds)
+            return self._propagate(ways, stop, chosen, agreement)
 
     def restore(self, objects: Objects) -> None:
         """Makes these the objects, whose open prompts are answered; there is nothing to undo.
@@ -283,23 +288,31 @@ class VideoSession(EditableObjects):
             self._tracker.clear()
 
     def _propagate(
-        self, steps: Sequence[Step], stop: Callable[[], bool] | None, chosen: Collection[int]
+        self,
+        ways: Sequence[Sequence[Step]],
+        stop: Callable[[], bool] | None,
+        chosen: Collection[int],
+        agreement: Agreement | None,
     ) -> Generator[FrameMasks, None, None]:
+        tracks: dict[int, Track] = {}
         with self._change():
             self._is_propagating = True
-        tracks: dict[int, Track] = {}
+
+        def track(step: Step) -> tuple[FrameMasks, FrameMasks]:
+            with self._lock:
+                if not tracks:
+                    tracks.update(self._begin_propagation(chosen))
+                free = {k: t for k, t in tracks.items() if not self._is_locked(k)}
+                before = self.masks(step.frame_index)
+                answers = self._tracker.track_frame(free, *step)
+                for object_id, answer in answers.items():
+                    tracks[object_id].answers[step.frame_index] = answer
+                    tracks[object_id].steps[step.frame_index] = step.step
+            return before, FrameMasks.of(step.frame_index, answers)
+
+        old = [self._objects[key].track for key in chosen]
         try:
-            for frame_index, step in steps:
-                if stop is not None and stop():
-                    return
-                with self._lock:
-                    tracks = tracks or self._begin_propagation(chosen)
-                    free = {k: t for k, t in tracks.items() if not self._is_locked(k)}
-                    answers = self._tracker.track_frame(free, frame_index, step)
-                    for object_id, answer in answers.items():
-                        tracks[object_id].answers[frame_index] = answer
-                        tracks[object_id].steps[frame_index] = step
-                yield FrameMasks.of(frame_index, answers)
+            yield from follow(ways, track, stop, agreement, old)
         finally:
             with self._lock:
                 self._is_propagating = False
@@ -308,25 +321,13 @@ class VideoSession(EditableObjects):
     def _begin_propagation(self, chosen: Collection[int]) -> dict[int, Track]:
         """Returns copies of the chosen tracks, which are the present's from now on.
 
-        They grow with the frames, and so do moments remembered meanwhile: to undo a new name that
-        was given while masks were propagated leaves these masks.
+        They grow with the frames, and so do moments remembered meanwhile: to undo a name that was
+        given while masks were propagated leaves these masks.
         """
         copies = {key: self._objects[key].track.copy() for key in chosen}
         changed = {key: replace(self._objects[key], track=copies[key]) for key in chosen}
         self._commit("propagate", {**self._objects, **changed})
         return copies
-
-    def _prompted_frames(self, object_ids: Collection[int]) -> set[int]:
-        """Returns the frames that condition the tracking of these objects, one at least."""
-        tracks = [self._state(object_id).track for object_id in object_ids]
-        prompted = {frame for track in tracks for frame in track.conditioning}
-        if not prompted:
-            raise PromptError(
-                "there is nothing to propagate yet: click on an object that is not locked, or draw "
-                "a box around it",
-                "NO_PROMPT",
-            )
-        return prompted
 
     def _completed(self, track: Track) -> Track:
         """Returns the track with an answer to every prompt; answers that are there stay."""

@@ -5,20 +5,30 @@ from contextlib import closing
 
 from sam2_demo.core.errors import PromptError
 from sam2_demo.inference.open_video import OpenVideo
-from sam2_demo.inference.propagation import Direction
+from sam2_demo.inference.propagation import Agreement, planned_ways
 from sam2_demo.ui.app_state import AppState
 from sam2_demo.ui.streams import Report, Stopped, Work, waiting_report
-from sam2_demo.ui.wire import Fields, direction_in, frame_index_in, reply_json
+from sam2_demo.ui.wire import (
+    Fields,
+    bounds_in,
+    direction_in,
+    frame_index_in,
+    object_ids_in,
+    reply_json,
+)
 
 
 def tracking(state: AppState, video: OpenVideo, fields: Fields) -> Work:
-    """Returns the work that propagates every object and reports each frame's masks."""
+    """Returns the work that propagates objects and reports each frame's masks."""
     start = frame_index_in(fields, len(video.video))
     direction = direction_in(fields)
+    within = bounds_in(fields, len(video.video))
+    object_ids = object_ids_in(fields)
+    agreement = Agreement() if fields.get("settle") else None
     if not video.session.prompts:
         raise PromptError("Click on an object first, then propagate.", "NO_PROMPT")
     run = video.new_run()
-    total = _frames_ahead(start, direction, len(video.video))
+    total = sum(len(way) for way in planned_ways(start, direction, within))
 
     def work(report: Report, closed: Stopped) -> None:
         def stopped() -> bool:
@@ -27,20 +37,16 @@ def tracking(state: AppState, video: OpenVideo, fields: Fields) -> Work:
         with state.propagating.place(waiting_report(report), stopped):
             began_s = time.monotonic()
             done = 0
-            with closing(video.propagate(start, direction, stopped)) as frames:
+            tracked = video.propagate(start, direction, stopped, within, object_ids, agreement)
+            with closing(tracked) as frames:
                 for reply in frames:
                     done += 1
                     elapsed_s = round(time.monotonic() - began_s, 3)
-                    figures = {"done": done, "total": max(total, done), "elapsed_s": elapsed_s}
-                    report(reply_json(reply) | figures)
-            report({"finished": True, "complete": done >= total, "done": done})
+                    report(
+                        reply_json(reply) | {"done": done, "total": total, "elapsed_s": elapsed_s}
+                    )
+            settled = agreement is not None and agreement.settled
+            complete = settled or done >= total
+            report({"finished": True, "complete": complete, "settled": settled, "done": done})
 
     return work
-
-
-def _frames_ahead(start: int, direction: Direction, frame_count: int) -> int:
-    """Returns how many frames a propagation visits, the one where it starts included."""
-    forward, backward = frame_count - start, start + 1
-    if direction is Direction.FORWARD:
-        return forward
-    return backward if direction is Direction.BACKWARD else frame_count

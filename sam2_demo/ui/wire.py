@@ -16,6 +16,7 @@ from sam2_demo.inference.track import FrameMasks, ObjectMask
 from sam2_demo.ui.app_state import AppState
 
 MAX_BODY_BYTES = 1024 * 1024
+MAX_OBJECTS_NAMED = 1000
 """Enough for a mask of fine lace; the page says so itself where one is finer still."""
 
 ALIKE_IOU = 0.95
@@ -41,13 +42,32 @@ def parse_body(body: bytes) -> Fields:
     return fields
 
 
-def frame_index_in(fields: Fields, frame_count: int) -> int:
-    """Returns the frame that the fields name, from 0 to ``frame_count`` - 1."""
-    frame_index = fields.get("frame")
+def frame_index_in(fields: Fields, frame_count: int, name: str = "frame") -> int:
+    """Returns the frame that a field names, from 0 to ``frame_count`` - 1."""
+    frame_index = fields.get(name)
     if type(frame_index) is not int:
         raise PromptError(f"{_shown(frame_index)} is no number of a frame", "BAD_FRAME")
     check_frame_index(frame_index, frame_count)
     return frame_index
+
+
+def bounds_in(fields: Fields, frame_count: int) -> tuple[int, int]:
+    """Returns the first and the last frame that may be visited; all where none are named."""
+    whole: Fields = {"first": 0, "last": frame_count - 1}
+    first, last = (frame_index_in({**whole, **fields}, frame_count, name) for name in whole)
+    if first > last:
+        raise PromptError(f"frame {first} lies behind frame {last}: set them anew", "BAD_FRAME")
+    return first, last
+
+
+def object_ids_in(fields: Fields) -> tuple[int, ...] | None:
+    """Returns the objects that the fields name; None where they name none, which means all."""
+    object_ids = fields.get("objects")
+    if object_ids is None:
+        return None
+    if not isinstance(object_ids, list) or not 0 < len(object_ids) <= MAX_OBJECTS_NAMED:
+        raise PromptError("objects are a list of their numbers", "BAD_OBJECT")
+    return tuple(object_id_in({"object": object_id}) for object_id in object_ids)
 
 
 def object_id_in(fields: Fields, name: str = "object") -> int:
