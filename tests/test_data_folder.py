@@ -7,16 +7,17 @@ from pathlib import Path
 import numpy as np
 import pytest
 from data_sets import SIZE_HW, labels, photograph, save_jpeg, save_palette, square, write_folder
+from made_masklets import RED, masklets_of
 from media_clips import coded_picture, frame_number, write_clip
 from PIL import ExifTags, Image
 
 from sam2_demo.core.errors import DataError, SettingError
-from sam2_demo.core.masks import EncodedMask
 from sam2_demo.data.clip import Clip, ClipOptions, ClipSource
 from sam2_demo.data.davis import read_davis
 from sam2_demo.data.open_clips import open_clips
 from sam2_demo.media.ingest import ingest
 from sam2_demo.media.mask_files import write_palette_zip
+from sam2_demo.media.masklets import ObjectLabel
 
 WHOLE = ClipOptions(size_px=48, frames=10, reversed_share=0.0)
 """All ten frames, in their order."""
@@ -199,18 +200,22 @@ def test_every_frame_of_a_video_can_be_looked_up(corrected: Path) -> None:
 
 
 def test_what_the_app_exports_fits_its_video(tmp_path: Path) -> None:
-    """Frames shown for uneven times, and stored in another order than shown."""
+    """Frames shown for uneven times, and stored in another order than shown; a part of them."""
     folder = tmp_path / "my data"
     folder.mkdir()
     ticks = [0, 40, 60, 160, 200, 280, 300, 310, 400, 480, 520, 600]
     upload = write_clip(folder / "A cat (1).mp4", size_hw=SIZE_HW, ticks=ticks, options={"bf": "3"})
     video = ingest(upload, tmp_path / "ingested")
-    masks = [{1: EncodedMask.encode(square(index))} for index in range(len(ticks))]
-    write_palette_zip(video, [1], masks.__getitem__, tmp_path / "masks.zip")
+    masks = [{1: square(index)} for index in range(len(ticks))]
+    labels = {1: ObjectLabel("cat", RED)}
+    part = range(2, 11)
+    masklets = masklets_of(video, masks, labels, frames=part)
+    write_palette_zip(masklets, tmp_path / "masks.zip")
     zipfile.ZipFile(tmp_path / "masks.zip").extractall(folder)
     (clip,) = read_davis(folder)
     assert len(clip) == len(video)
-    for index in range(len(clip)):
+    assert clip.annotated_frames == list(part)
+    for index in part:
         assert frame_number(clip[index]) == frame_number(video[index]) == index
         assert np.array_equal(clip.true_masks(index)[1], square(index))
 

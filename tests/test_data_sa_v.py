@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 from data_sets import SIZE_HW, photograph, run_lengths, save_jpeg, square
+from made_masklets import RED, masklets_of
 from media_clips import frame_number, write_clip
 from PIL import Image
 
@@ -17,6 +18,9 @@ from sam2_demo.data.clip import ClipOptions
 from sam2_demo.data.open_clips import open_clips
 from sam2_demo.data.run_lengths import BadMask, parse_run_lengths
 from sam2_demo.data.sa_v import SavVideo
+from sam2_demo.media.ingest import ingest
+from sam2_demo.media.masklets import ObjectLabel
+from sam2_demo.media.run_length_files import write_sa_v_json
 
 FRAMES = 22
 NOTHING = np.zeros(SIZE_HW, bool)
@@ -87,6 +91,16 @@ def test_validation_clips_lie_in_folders(tmp_path: Path) -> None:
     assert clip.frames[:, -1, 0, 0] == pytest.approx([0, 40, 80], abs=2)
 
 
+def test_what_the_app_exports_is_read_back(tmp_path: Path) -> None:
+    video = ingest(write_clip(tmp_path / "cat.mp4", 9, size_hw=SIZE_HW), tmp_path / "ingested")
+    masks = [{1: square(index)} for index in range(9)]
+    masklets = masklets_of(video, masks, {1: ObjectLabel("cat", RED)})
+    write_sa_v_json(masklets, tmp_path / "cat_manual.json")
+    read = SavVideo.read(tmp_path / "cat_manual.json")
+    assert list(read.annotated_frames) == [0, 4, 8]
+    assert np.array_equal(read.true_masks(4)[1], square(4))
+
+
 # What does not fit is named
 
 
@@ -126,7 +140,11 @@ def test_a_file_that_is_no_json_is_named(sa_v: Path, content: bytes) -> None:
         (lambda content: content.update(video_height="32"), "'video_height' is '32'"),
         (lambda content: content.update(video_width=float("nan")), "'video_width' is nan"),
         (lambda content: content.update(video_width=999_999), "at most 16.8 million"),
-        (lambda content: content["masklet"].append([None, None]), "frame 24, but .* 22 frames"),
+        (
+            lambda content: content["masklet"].append([None, None]),
+            "frame 24 for a video of 22.0 frames, but .* 22 frames",
+        ),
+        (lambda content: content.update(video_frame_count=26.0), "video of 26.0 frames, but"),
         (lambda content: content["masklet"][0].pop(), "frame 0 has no mask for each"),
         (lambda content: content["masklet"].__setitem__(0, 5), "frame 0 has no mask for each"),
         (lambda content: content["masklet"][0].__setitem__(0, "P"), "object 3: a mask is str"),

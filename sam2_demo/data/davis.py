@@ -171,8 +171,8 @@ def read_davis(
     Args:
         folder: Holds ``JPEGImages`` and ``Annotations``.
         names: The clips wanted; all of them if empty.
-        every_frame: Whether a frame without masks is an error; YouTube-VOS has masks on every
-            fifth only.
+        every_frame: Whether a picture without masks is an error; YouTube-VOS has masks on every
+            fifth only. Of a video file some frames are enough.
 
     Raises:
         DataError: the folder has another layout, a wanted clip is missing, or masks are.
@@ -213,7 +213,9 @@ def _read_clip(
             )
         mask_files.setdefault(numbers[file.path.stem], []).append(file)
     absent = [stem for stem, index in numbers.items() if index not in mask_files]
-    if not mask_files or (every_frame and absent):
+    # Of a video, a person may have drawn and exported a part only.
+    needs_all = every_frame and isinstance(source, PictureFiles)
+    if not mask_files or (needs_all and absent):
         raise DataError(
             f"the clip {name!r} needs a mask for each of its frames: "
             f"{folder / absent[0]}.png is missing",

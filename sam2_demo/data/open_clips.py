@@ -1,13 +1,13 @@
 """Opens any data set by one word and a path, such as ``youtube-vos:DIR``."""
 
-import difflib
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
 
 from sam2_demo.core.errors import DataError, SettingError
+from sam2_demo.core.names import nearest_hint
 from sam2_demo.data.annotated_clips import AnnotatedClips
 from sam2_demo.data.clip import Clip, ClipOptions, ClipSource
 from sam2_demo.data.davis import read_davis
@@ -119,7 +119,7 @@ def open_clips(specification: str, options: ClipOptions) -> ClipSource:
     kind, _, text = specification.partition(":")
     if kind not in DATA_SETS or not text:
         known = ", ".join(f"{name}:{entry.path}" for name, entry in DATA_SETS.items())
-        hint = "" if kind in DATA_SETS else _nearest(kind, DATA_SETS)
+        hint = "" if kind in DATA_SETS else nearest_hint(kind, DATA_SETS)
         raise SettingError(
             f"{specification!r} names no data set{hint}; give one of {known}", "UNKNOWN_DATA"
         )
@@ -127,13 +127,7 @@ def open_clips(specification: str, options: ClipOptions) -> ClipSource:
     if not path.exists():
         beside = [entry.name for entry in path.parent.iterdir()] if path.parent.is_dir() else []
         raise DataError(
-            f"{path} is not there{_nearest(path.name, beside)}: give the path of the data set",
+            f"{path} is not there{nearest_hint(path.name, beside)}: give the path of the data set",
             "MISSING_FILE",
         )
     return DATA_SETS[kind].open(path, options)
-
-
-def _nearest(name: str, known: Iterable[str]) -> str:
-    """Returns a hint at the known name that is most like this one, or nothing."""
-    matches = difflib.get_close_matches(name, list(known), n=1, cutoff=0.4)
-    return f"; did you mean {matches[0]!r}?" if matches else ""

@@ -86,10 +86,15 @@ class SavVideo:
         if not all(type(object_id) is int for object_id in object_ids):
             raise malformed(path, "a masklet_id is no whole number")
         video = VideoFile(_video_path(path))
-        if ANNOTATED_EVERY * (len(rows) - 1) >= len(video):
+        last = ANNOTATED_EVERY * (len(rows) - 1)
+        frames = content.get("video_frame_count")
+        claims_other = (
+            isinstance(frames, int | float) and abs(frames - len(video)) >= ANNOTATED_EVERY
+        )
+        if last >= len(video) or claims_other:
             raise malformed(
                 path,
-                f"it has masks for frame {ANNOTATED_EVERY * (len(rows) - 1)}, but "
+                f"it has masks up to frame {last} for a video of {frames} frames, but "
                 f"{video.path.name} has {len(video)} frames",
             )
         return cls(path, video, size_hw, object_ids, rows)
