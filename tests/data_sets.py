@@ -20,6 +20,11 @@ def square(frame_index: int, row: int = 4, size_hw: tuple[int, int] = SIZE_HW) -
     return mask
 
 
+def stretched(mask: np.ndarray) -> np.ndarray:
+    """Returns a mask of 32 rows in 48: the row at the middle of each new one."""
+    return mask[np.array([int((row + 0.5) * 32 / 48) for row in range(48)])]
+
+
 def photograph(frame_index: int, *masks: np.ndarray) -> np.ndarray:
     """Returns an RGB picture that is as bright as its number says, with the masks in white."""
     picture = np.full((*SIZE_HW, 3), 10 * frame_index, np.uint8)
