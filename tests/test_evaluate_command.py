@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from miniature import random_miniature
 from PIL import Image
-from scored_clips import FRAMES, write_two_clips
+from scored_clips import FRAMES, write_clip, write_two_clips
 
 from sam2_demo.__main__ import main
 from sam2_demo.evaluation import command
@@ -66,7 +66,8 @@ def test_scores_are_written_with_their_settings(
 ) -> None:
     save_checkpoint(tmp_path / "random.pt", random_miniature())
     model = ("--model", str(tmp_path / "random.pt"), "--device", "cpu")
-    assert evaluate("semi-supervised", *model, "--prompt", "1-click") == 0
+    options = ("--prompt", "1-click", "--clips", "one")
+    assert evaluate("semi-supervised", *model, *options) == 0
     assert capsys.readouterr().out.startswith("protocol: semi-supervised, data: davis, prompt: 1-")
     with (tmp_path / "scores/scores.csv").open() as file:
         table = list(csv.DictReader(file))
@@ -74,7 +75,7 @@ def test_scores_are_written_with_their_settings(
     assert float(table[-1]["J&F"]) == pytest.approx(contents["mean"]["J&F"], abs=0.01)
     assert contents["settings"]["prompt"] == "1-click"
     assert contents["settings"]["model"] == "random"
-    assert [each["clip"] for each in contents["clips"]] == ["one", "squares"]
+    assert [each["clip"] for each in contents["clips"]] == ["one"]
     assert len(contents["objects"][0]["J of each frame"]) == FRAMES - 2
 
 
@@ -249,6 +250,17 @@ def test_empty_folder_is_refused_with_its_path(
     error = capsys.readouterr().err
     assert error.startswith("NOT_DAVIS: ")
     assert str(tmp_path) in error
+
+
+def test_pictures_without_objects_are_refused(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(command, "prepare_cpu", lambda: None)
+    write_clip(tmp_path / "davis", "empty", objects=0)
+    save_checkpoint(tmp_path / "m.pt", random_miniature())
+    model = ["--model", str(tmp_path / "m.pt"), "--device", "cpu", "--every", "5"]
+    assert main(["evaluate", "images", "--data", str(tmp_path / "davis"), *model]) == 2
+    assert "NO_OBJECTS: " in capsys.readouterr().err
 
 
 def test_mask_of_another_size_than_its_frame_is_refused_with_its_path(

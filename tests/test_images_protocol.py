@@ -115,6 +115,18 @@ def test_pictures_of_sa_1b_are_scored_mask_by_mask(tmp_path: Path) -> None:
         open_pictures(place, ["sa_3"])
 
 
+def test_pictures_of_coco_are_named_below_their_annotations_folder(tmp_path: Path) -> None:
+    save_jpeg(tmp_path / "val/cat.jpg", photograph(1, square(1)))
+    content = {
+        "images": [{"id": 7, "file_name": "val/cat.jpg", "width": 48, "height": 32}],
+        "annotations": [{"image_id": 7, "segmentation": run_lengths(square(1))}],
+    }
+    (tmp_path / "instances.json").write_text(json.dumps(content))
+    (picture,) = open_pictures(Place.parse(f"coco:{tmp_path / 'instances.json'}"))
+    assert picture.name == "val/cat.jpg"
+    assert np.array_equal(picture.read().true_masks(0)[1], square(1))
+
+
 def test_unknown_kinds_of_data_are_refused(tmp_path: Path) -> None:
     with pytest.raises(SettingError, match="did you mean 'sa-1b'"):
         Place.parse("sa1b:DIR")

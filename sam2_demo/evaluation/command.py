@@ -18,7 +18,7 @@ from typing import Any
 from tqdm import tqdm
 
 from sam2_demo.core.device import choose_device, prepare_cpu
-from sam2_demo.core.errors import SettingError
+from sam2_demo.core.errors import DataError, SettingError
 from sam2_demo.evaluation.clips import Place
 from sam2_demo.evaluation.finished_clips import FinishedClips
 from sam2_demo.evaluation.palette_folder import PaletteFolder
@@ -78,6 +78,8 @@ def run(arguments: argparse.Namespace) -> None:
     clips = scorer.clips(place, arguments.clips)
     everything = {**settings, "kind": place.kind, "folder": str(place.path.resolve())}
     scores = _score(scorer, clips, FinishedClips(arguments.out, everything))
+    if not scores:
+        raise DataError(f"there is no object in any picture of {place.path}", "NO_OBJECTS")
     print(", ".join(f"{name}: {value}" for name, value in settings.items()))
     print(as_table(scores))
     if arguments.out is not None:
