@@ -27,6 +27,7 @@ COMMANDS = (
     Command("evaluate", "sam2_demo.evaluation.command", "measure a model on clips with masks"),
     Command("benchmark", "sam2_demo.evaluation.benchmark", "measure speed and memory here"),
     Command("pack", "sam2_demo.data.pack_command", "pack pictures to make training clips from"),
+    Command("label", "sam2_demo.data.label_photos", "outline the things in its photographs"),
 )
 
 

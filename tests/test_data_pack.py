@@ -1,6 +1,8 @@
 """The pack of pictures: what is taken from a folder, and that a file comes back as it was."""
 
 import argparse
+import struct
+import zlib
 from pathlib import Path
 
 import cv2
@@ -8,13 +10,18 @@ import numpy as np
 import pytest
 
 from sam2_demo.core.errors import ResourceError, SettingError
+from sam2_demo.core.masks import EncodedMask
 from sam2_demo.data import fetch_sources, pack_command
-from sam2_demo.data.source_pack import (
+from sam2_demo.data.pack_command import build_pack
+from sam2_demo.data.photo_labels import label_path, read_labels, write_labels
+from sam2_demo.data.qt_resources import unpack_resources
+from sam2_demo.data.scene_cutouts import scene_cutouts
+from sam2_demo.data.source_pack import SourcePack
+from sam2_demo.data.source_pictures import (
     Picture,
     PictureKind,
-    SourcePack,
-    build_pack,
     is_validation,
+    source_photographs,
 )
 
 
@@ -172,3 +179,124 @@ def test_a_client_that_is_not_installed_is_said(tmp_path, monkeypatch):
     with pytest.raises(ResourceError, match="npm pack") as caught:
         fetch_sources.fetch_sources(tmp_path / "sources")
     assert caught.value.code == "FETCH_FAILED"
+
+
+def _disc_mask(size_hw: tuple[int, int], middle_xy: tuple[int, int], radius: int) -> np.ndarray:
+    mask = np.zeros(size_hw, np.uint8)
+    cv2.circle(mask, middle_xy, radius, 1, -1)
+    return mask.astype(bool)
+
+
+def _scene(*masks: np.ndarray) -> Picture:
+    pixels = np.random.default_rng(0).integers(0, 256, (*masks[0].shape, 3)).astype(np.uint8)
+    encoded = tuple(EncodedMask.encode(mask) for mask in masks)
+    return Picture("pond#whole", PictureKind.SCENE, pixels, encoded)
+
+
+def test_scenes_come_back_with_their_masks(tmp_path):
+    masks = [_disc_mask((120, 160), (80, 60), radius) for radius in (50, 20)]
+    pictures = [Picture("one", PictureKind.PHOTO_CUTOUT, _cutout()), _scene(*masks)]
+    SourcePack.encode(pictures).save(tmp_path / "pack.npz")
+    pack = SourcePack.load(tmp_path / "pack.npz")
+    assert pack.masks(0) == ()
+    assert [mask.size_hw for mask in pack.masks(1)] == [(120, 160), (120, 160)]
+    for mask, expected in zip(pack.masks(1), masks, strict=True):
+        assert np.array_equal(mask.decode(), expected)
+
+
+def test_a_pack_of_another_format_is_refused(tmp_path):
+    np.savez(tmp_path / "old.npz", format=np.array(1), names=np.array(["one"]))
+    with pytest.raises(SettingError, match="build it again") as caught:
+        SourcePack.load(tmp_path / "old.npz")
+    assert caught.value.code == "PACK_BROKEN"
+
+
+def test_a_labelled_photograph_becomes_a_scene_and_gives_cutouts(sources):
+    photographs = {one.name: one for one in source_photographs(sources, 128)}
+    lake = photographs["lake#whole"]
+    thing = _disc_mask(lake.pixels.shape[:2], (64, 42), 35)
+    write_labels(sources, lake.name, lake.pixels, [thing])
+    pack = build_pack(sources, cutout_px=64, background_px=128)
+    (scene,) = pack.indices(PictureKind.SCENE, is_validation("lake"))
+    assert pack.names[scene] == "lake#whole"
+    assert np.array_equal(pack.masks(scene)[0].decode(), thing)
+    assert "lake#whole-0" in pack.names
+    assert max(pack.picture(pack.names.index("lake#whole-0")).shape) == 64
+
+
+def test_labels_belong_to_one_picture_only(sources):
+    photo = next(source_photographs(sources, 128))
+    write_labels(sources, photo.name, photo.pixels, [np.ones(photo.pixels.shape[:2], bool)])
+    assert len(read_labels(sources, photo.pixels)) == 1
+    assert read_labels(sources, photo.pixels[::-1]) == ()
+    label_path(sources, photo.pixels).write_text("{")
+    with pytest.raises(SettingError, match="label again") as caught:
+        read_labels(sources, photo.pixels)
+    assert caught.value.code == "LABELS_BROKEN"
+
+
+def test_only_whole_things_inside_of_the_picture_are_cut_out():
+    size_hw = (240, 320)
+    whole = _disc_mask(size_hw, (160, 120), 60)
+    part = _disc_mask(size_hw, (160, 130), 35)
+    at_the_border = _disc_mask(size_hw, (20, 200), 60)
+    tiny = _disc_mask(size_hw, (290, 30), 6)
+    scattered = _disc_mask(size_hw, (250, 40), 25) | _disc_mask(size_hw, (250, 200), 25)
+    (cutout,) = scene_cutouts(_scene(part, whole, at_the_border, tiny, scattered), 400)
+    assert cutout.kind is PictureKind.PHOTO_CUTOUT
+    assert is_validation(cutout.name) == is_validation("pond")
+    side = cutout.pixels.shape[0]
+    assert 2 * 60 - 2 <= side <= 2 * 60 + 4
+    alpha = cutout.pixels[..., 3]
+    assert alpha[side // 2, side // 2] == 255
+    assert 0 < ((alpha > 0) & (alpha < 255)).sum() < 0.15 * alpha.size
+    assert max(next(scene_cutouts(_scene(whole), 50)).pixels.shape) == 50
+
+
+def _resource(leaves: dict[str, tuple[int, bytes]]) -> bytes:
+    """Returns a Qt resource with one folder: each leaf has flags and bytes."""
+    names, offsets = b"", []
+    for name in ("folder", *leaves):
+        offsets.append(len(names))
+        names += struct.pack(">HI", len(name), 0) + name.encode("utf-16-be")
+    data, places = b"", []
+    for _, content in leaves.values():
+        places.append(len(data))
+        data += struct.pack(">I", len(content)) + content
+    tree = struct.pack(">IHII", 0, 2, 1, 1) + struct.pack(">IHII", offsets[0], 2, len(leaves), 2)
+    for offset, place, (flags, _) in zip(offsets[1:], places, leaves.values(), strict=True):
+        tree += struct.pack(">IHHHI", offset, flags, 0, 0, place)
+    start = 20
+    places_of_parts = (start + len(data) + len(names), start, start + len(data))
+    return b"qres" + struct.pack(">4I", 1, *places_of_parts) + data + names + tree
+
+
+def test_pictures_come_out_of_qt_resources(tmp_path):
+    leaves = {
+        "bear.webp": (0, b"a picture"),
+        "text.qml": (0, b"no picture"),
+        "small.webp": (1, zlib.compress(b"compressed")),
+        "../../outside.webp": (0, b"where nothing may be written"),
+    }
+    (tmp_path / "one.rcc").write_bytes(_resource(leaves))
+    assert unpack_resources(tmp_path / "one.rcc", tmp_path / "in" / "here", ".webp") == 1
+    written = [path for path in tmp_path.rglob("*") if path.suffix == ".webp"]
+    assert written == [tmp_path / "in" / "here" / "folder" / "bear.webp"]
+    assert written[0].read_bytes() == b"a picture"
+
+
+@pytest.mark.parametrize("damage", [b"", b"qres", b"PNG?" + bytes(60)])
+def test_damaged_qt_resources_are_named(tmp_path, damage):
+    (tmp_path / "one.rcc").write_bytes(damage)
+    with pytest.raises(ResourceError, match=r"one\.rcc") as caught:
+        unpack_resources(tmp_path / "one.rcc", tmp_path, ".webp")
+    assert caught.value.code == "RESOURCE_BROKEN"
+
+
+def test_a_qt_resource_cut_short_or_turned_in_on_itself_is_refused(tmp_path):
+    whole = _resource({"bear.webp": (0, b"a picture")})
+    looped = whole[: -28 + 10] + struct.pack(">I", 0) + whole[-28 + 14 :]
+    for damaged in (whole[:-10], looped):
+        (tmp_path / "one.rcc").write_bytes(damaged)
+        with pytest.raises(ResourceError, match="damaged"):
+            unpack_resources(tmp_path / "one.rcc", tmp_path, ".webp")

@@ -1,4 +1,4 @@
-"""Synthetic clips: their masks are exact, disjoint and the same for the same random numbers."""
+"""Synthetic clips: masks fit the pictures and are the same for the same random numbers."""
 
 import math
 
@@ -7,10 +7,14 @@ import numpy as np
 import pytest
 
 from sam2_demo.core.errors import SettingError
+from sam2_demo.core.masks import EncodedMask
+from sam2_demo.data import sprites, synthetic
 from sam2_demo.data.clip import Clip
 from sam2_demo.data.drawing import Shadow, Stroke, draw
 from sam2_demo.data.motion import Bending, camera_path, similarity, sprite_path, wobble
-from sam2_demo.data.source_pack import Picture, PictureKind, SourcePack, is_validation
+from sam2_demo.data.scenery import Scenery, SceneryMaker
+from sam2_demo.data.source_pack import SourcePack
+from sam2_demo.data.source_pictures import Picture, PictureKind, is_validation
 from sam2_demo.data.sprites import SpriteMaker, blob_alpha, polygon_alpha, recoloured
 from sam2_demo.data.synthetic import SyntheticClips, SyntheticOptions
 
@@ -120,6 +124,8 @@ def test_no_motion_gives_a_still_clip(pack):
         ("frames", 0),
         ("objects", (3, 2)),
         ("objects", (0, 2)),
+        ("scene_share", -0.1),
+        ("scene_share", 1.1),
         ("scale", (0.5, 0.2)),
         ("scale", (0.0, 0.2)),
         ("shape_share", 1.5),
@@ -136,14 +142,14 @@ def test_options_out_of_range_are_refused_by_name(name, value):
 
 def test_pack_without_pictures_on_a_side_is_refused():
     pack = SourcePack.encode([Picture("disc", PictureKind.PHOTO_CUTOUT, _disc((1, 2, 3)))])
-    with pytest.raises(SettingError, match="backgrounds") as caught:
+    with pytest.raises(SettingError, match="photographs") as caught:
         SyntheticClips(pack)
     assert caught.value.code == "PACK_TOO_SMALL"
 
 
 def test_training_and_validation_draw_from_different_pictures(pack):
     for validation in (False, True):
-        for kind in PictureKind:
+        for kind in set(PictureKind) - {PictureKind.SCENE}:
             names = [pack.names[index] for index in pack.indices(kind, validation)]
             assert names
             assert all(is_validation(name) == validation for name in names)
@@ -280,3 +286,145 @@ def test_every_kind_of_sprite_is_premultiplied(pack):
         assert max(sprite.shape[:2]) <= 31
         assert (sprite[..., :3] <= sprite[..., 3:]).all()
     assert maker.bar(random, 50.0, 5.0).shape == (50, 5, 4)
+
+
+def _box_mask(size_hw: tuple[int, int], rows: slice, columns: slice) -> np.ndarray:
+    mask = np.zeros(size_hw, bool)
+    mask[rows, columns] = True
+    return mask
+
+
+def _red_scene(*masks: np.ndarray) -> Picture:
+    """A blue photograph, red where the first mask is."""
+    photograph = np.full((64, 96, 3), (0, 0, 200), np.uint8)
+    photograph[16:48, 24:72] = (220, 0, 0)
+    encoded = tuple(EncodedMask.encode(mask) for mask in masks)
+    return Picture("red", PictureKind.SCENE, photograph, encoded)
+
+
+WHOLE = _box_mask((64, 96), slice(16, 48), slice(24, 72))
+PART = _box_mask((64, 96), slice(16, 48), slice(24, 44))
+
+
+@pytest.fixture
+def scene_pack(monkeypatch: pytest.MonkeyPatch) -> SourcePack:
+    """Green discs to paste, and one scene: a red box whose left part is a target too."""
+    for module in (sprites, synthetic):
+        monkeypatch.setattr(module, "recoloured", lambda random, sprite: sprite)
+    disc = Picture("disc", PictureKind.PHOTO_CUTOUT, _disc((0, 200, 0)))
+    return SourcePack.encode([disc, _red_scene(WHOLE, PART)])
+
+
+def _scene_options(**changes: object) -> SyntheticOptions:
+    settled = {"size_px": 64, "frames": 3, "scene_share": 1.0, "graded": False, "shape_share": 0.0}
+    return SyntheticOptions(**{**settled, **changes})
+
+
+def test_targets_of_a_scene_move_with_the_picture():
+    picture = np.zeros((40, 60, 3), np.uint8)
+    picture[18:24, 25:35] = 250
+    target = np.where(picture[..., 0] > 0, 255, 0).astype(np.uint8)
+    scenery = Scenery(picture, (target,))
+    resting = np.eye(2, 3)
+    frame, masks = scenery.seen(resting, (20, 30))
+    assert np.array_equal(masks[0], _box_mask((20, 30), slice(8, 14), slice(10, 20)))
+    assert np.array_equal(frame[..., 0] > 125, masks[0])
+    moved = np.array([[1.0, 0, 5], [0, 1, -2]])
+    frame, masks = scenery.seen(moved, (20, 30))
+    assert np.array_equal(masks[0], _box_mask((20, 30), slice(6, 12), slice(15, 25)))
+    assert np.array_equal(frame[..., 0] > 125, masks[0])
+
+
+def test_beyond_the_border_only_what_touches_it_is_mirrored():
+    picture = np.zeros((20, 20, 3), np.uint8)
+    touching, inside = (
+        255 * _box_mask((20, 20), slice(5, 15), columns).astype(np.uint8)
+        for columns in (slice(0, 4), slice(1, 4))
+    )
+    camera = np.array([[1.0, 0, 8], [0, 1, 0]])
+    masks = Scenery(picture, (touching, inside)).seen(camera, (20, 20))[1]
+    assert np.flatnonzero(masks[0, 10]).tolist() == [5, 6, 7, 8, 9, 10, 11]
+    assert np.flatnonzero(masks[1, 10]).tolist() == [9, 10, 11]
+
+
+def test_what_stands_in_a_scene_takes_pixels_from_its_targets():
+    target = np.full((20, 20), 255, np.uint8)
+    covered = _box_mask((20, 20), slice(0, 20), slice(0, 5))
+    masks = Scenery(np.zeros((20, 20, 3), np.uint8), (target,)).without(covered)
+    assert int((masks.targets[0] == 255).sum()) == 20 * 15
+
+
+def test_masks_of_a_scene_cover_only_what_is_seen_of_their_thing(scene_pack):
+    for unlabelled in (0, 6):
+        options = _scene_options(objects=(1, 1), unlabelled=unlabelled, motion=3.0)
+        clips = SyntheticClips(scene_pack, options)
+        random = np.random.default_rng(0)
+        covers = []
+        for _ in range(8):
+            clip = clips.sample(random)
+            red = (clip.frames[..., 0] > 60) & (clip.frames[..., 1:].max(axis=-1) < 60)
+            for frame_red, masks in zip(red, clip.masks, strict=True):
+                inner = cv2.erode(masks[0].astype(np.uint8), np.ones((3, 3), np.uint8)) > 0
+                assert (frame_red | ~inner).mean() > 0.98
+                covers.append(masks[0].sum() / max(frame_red.sum(), 1))
+        assert max(covers) > 0.9
+
+
+def test_pasted_objects_hide_targets_of_the_scene(scene_pack):
+    clips = SyntheticClips(scene_pack, _scene_options(objects=(4, 4), scale=(0.4, 0.6)))
+    random = np.random.default_rng(1)
+    together = 0
+    for _ in range(10):
+        clip = clips.sample(random)
+        green = clip.frames[..., 1] > 120
+        for masks in clip.masks.swapaxes(0, 1):
+            pasted = (masks & green).sum() > 0.5 * masks.sum()
+            together += int(pasted)
+            if not pasted:
+                assert (masks & green).sum() < 0.05 * masks.sum()
+    assert together > 0
+
+
+def test_wholes_and_parts_are_targets_and_may_overlap(scene_pack):
+    options = _scene_options(objects=(2, 3), unlabelled=0, motion=0.0)
+    clips = SyntheticClips(scene_pack, options)
+    random = np.random.default_rng(0)
+    assert max(clips.sample(random).masks.sum(axis=1).max() for _ in range(10)) == 2
+
+
+def test_the_share_of_clips_with_targets_of_a_scene_is_kept_to(scene_pack):
+    for share, expected in ((0.0, 0), (1.0, 12)):
+        options = _scene_options(frames=1, objects=(1, 1), unlabelled=0, scene_share=share)
+        clips = SyntheticClips(scene_pack, options)
+        random = np.random.default_rng(3)
+        found = 0
+        for _ in range(12):
+            clip = clips.sample(random)
+            found += int(clip.frames[clip.masks[:, 0]][:, 0].mean() > 60)
+        assert found == expected
+
+
+@pytest.mark.parametrize("masks", [(), (_box_mask((64, 96), slice(0, 2), slice(0, 2)),)])
+def test_a_scene_without_fitting_targets_is_a_plain_background(masks):
+    disc = Picture("disc", PictureKind.PHOTO_CUTOUT, _disc((0, 200, 0)))
+    pack = SourcePack.encode([disc, _red_scene(*masks)])
+    assert not SceneryMaker(pack, validation=False).has_scenes
+    clip = SyntheticClips(pack, _scene_options()).sample(np.random.default_rng(0))
+    assert clip.masks.any()
+
+
+def test_larger_targets_are_chosen_more_often_and_those_that_the_border_cuts_less():
+    large = _box_mask((64, 96), slice(20, 50), slice(10, 90))
+    small = _box_mask((64, 96), slice(52, 60), slice(80, 90))
+    at_the_border = _box_mask((64, 96), slice(0, 40), slice(0, 80))
+    assert 40 < _times_larger_chosen(large, small) < 60
+    assert 5 < _times_larger_chosen(at_the_border, large) < 28
+
+
+def _times_larger_chosen(larger: np.ndarray, smaller: np.ndarray) -> int:
+    """Returns how often of sixty times the larger of two masks is the one target."""
+    maker = SceneryMaker(SourcePack.encode([_red_scene(larger, smaller)]), validation=False)
+    random = np.random.default_rng(0)
+    between = (larger.mean() + smaller.mean()) / 2
+    sceneries = [maker.labelled(random, (64, 96), 1) for _ in range(60)]
+    return sum((scenery.targets[0] > 0).mean() > between for scenery in sceneries)

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from sam2_demo.core.errors import ResourceError
+from sam2_demo.data.qt_resources import unpack_resources
 
 FETCH_TIMEOUT_S = 900
 
@@ -44,7 +45,15 @@ SOURCE_PACKAGES = (
         "endless-sky-data", "debian", "public domain, CC BY-SA", "ships cut out; landscapes"
     ),
     SourcePackage("lomiri-wallpapers-16.04", "debian", "CC BY, CC BY-SA", "large photographs"),
+    SourcePackage("lomiri-wallpapers-20.04", "debian", "CC BY-SA", "large photographs"),
     SourcePackage("mate-backgrounds", "debian", "GPL-2+", "large photographs"),
+    SourcePackage("palapeli-data", "debian", "public domain, GFDL", "photographs"),
+    SourcePackage(
+        "gcompris-qt-data",
+        "debian",
+        "CC0, CC BY, CC BY-SA, GFDL, GPL, public domain",
+        "photographs of animals, buildings and things",
+    ),
 )
 
 
@@ -78,6 +87,8 @@ def _unpack_debian(package: SourcePackage, folder: Path, target: Path) -> None:
     _run(["dpkg", "-x", str(archives[-1].resolve()), str(target.resolve())], folder)
     for archive in archives:
         archive.unlink()
+    for resources in sorted(target.rglob("*.rcc")):
+        unpack_resources(resources, target / "pictures", ".webp")
 
 
 def _run(command: list[str], folder: Path) -> str:

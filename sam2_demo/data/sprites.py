@@ -10,7 +10,8 @@ import cv2
 import numpy as np
 from jaxtyping import Float64, UInt8
 
-from sam2_demo.data.source_pack import PictureKind, SourcePack
+from sam2_demo.data.source_pack import SourcePack
+from sam2_demo.data.source_pictures import PictureKind
 
 Sprite = UInt8[np.ndarray, "height width 4"]
 Alpha = UInt8[np.ndarray, "height width"]
@@ -27,12 +28,11 @@ class SpriteMaker:
         self._pack = pack
         self._drawn = pack.indices(PictureKind.DRAWN_CUTOUT, validation)
         self._photo = pack.indices(PictureKind.PHOTO_CUTOUT, validation)
-        self._backgrounds = pack.indices(PictureKind.BACKGROUND, validation)
+        self._photographs = (
+            *pack.indices(PictureKind.BACKGROUND, validation),
+            *pack.indices(PictureKind.SCENE, validation),
+        )
         self._shape_share = shape_share
-
-    def background(self, random: np.random.Generator) -> UInt8[np.ndarray, "height width 3"]:
-        """Returns any of the backgrounds; not to be written to."""
-        return self._pack.picture(self._backgrounds[int(random.integers(len(self._backgrounds)))])
 
     def sprite(self, random: np.random.Generator, longest_px: float) -> Sprite:
         """Returns a cut-out, or a shape filled with texture, of this longest side."""
@@ -58,8 +58,9 @@ class SpriteMaker:
     def _texture(
         self, random: np.random.Generator, size_hw: tuple[int, int]
     ) -> UInt8[np.ndarray, "height width 3"]:
-        """Returns a part of a background, no smaller in it than a third of its side."""
-        picture = self.background(random)
+        """Returns a part of a photograph, no smaller in it than a third of its side."""
+        index = self._photographs[int(random.integers(len(self._photographs)))]
+        picture = self._pack.picture(index)
         height, width = picture.shape[:2]
         part = random.uniform(0.3, 1)
         rows, columns = max(int(height * part), 2), max(int(width * part), 2)

@@ -1,26 +1,31 @@
-"""Synthetic clips with exact masks: things that move, bend, hide and come back over photographs.
+"""Synthetic clips with masks: things that move, bend, hide and come back over photographs.
 
-A clip is a pure function of the pack, the options and the random generator's state.
-This module composes; how things move, look and are drawn is in ``motion``,
-``sprites`` and ``drawing``.
+In a share of the clips things in the photograph itself are objects too: they move with
+the camera, and what is pasted hides them. A clip is a pure function of the pack, the
+options and the random generator's state. This module composes; how things move, look
+and are drawn is in ``motion``, ``sprites``, ``scenery`` and ``drawing``.
 """
 
 from dataclasses import dataclass, replace
 
 import cv2
 import numpy as np
-from jaxtyping import Float64, UInt8
+from jaxtyping import Bool, Float64, UInt8
 
 from sam2_demo.core.errors import SettingError
 from sam2_demo.data.clip import Clip
 from sam2_demo.data.drawing import Grading, Shadow, Stroke, draw
 from sam2_demo.data.motion import Matrices, Path, camera_path, log_uniform, sprite_path, wobble
-from sam2_demo.data.source_pack import PictureKind, SourcePack
-from sam2_demo.data.sprites import SpriteMaker, recoloured, shrinking
+from sam2_demo.data.scenery import Scenery, SceneryMaker
+from sam2_demo.data.source_pack import SourcePack
+from sam2_demo.data.source_pictures import PictureKind
+from sam2_demo.data.sprites import SpriteMaker, recoloured
 
 SMALLEST_VISIBLE_SHARE = 0.0015
 """An object that never shows this share of the frame is not labelled in a clip."""
 ATTEMPTS = 20
+BEHIND = 255
+"""In a label picture: nothing pasted is seen here."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,8 +38,10 @@ class SyntheticOptions:
         frames: Number of frames; 1 gives pictures.
         objects: Fewest and most labelled objects that are tried; one that is never in view is
             dropped, so a clip may have fewer, but at least one.
-        scale: Smallest and largest longest side of an object, as a share of the frame's shorter
-            side.
+        scene_share: Share of the clips in which at least one of the objects belongs to the
+            photograph behind, where the pack has scenes; such objects may overlap.
+        scale: Smallest and largest longest side of a pasted object, as a share of the frame's
+            shorter side.
         shape_share: Share of shapes filled with photographic texture among the objects.
         unlabelled: Most moving things without a label, 0 to 10; they hide objects too.
         motion: Factor on every speed; 0 gives still clips.
@@ -46,6 +53,7 @@ class SyntheticOptions:
     aspect_ratio: float = 1.0
     frames: int = 8
     objects: tuple[int, int] = (2, 5)
+    scene_share: float = 0.5
     scale: tuple[float, float] = (0.18, 0.75)
     shape_share: float = 0.4
     unlabelled: int = 2
@@ -60,6 +68,7 @@ class SyntheticOptions:
         _check("aspect_ratio", self.aspect_ratio, 0.25 <= self.aspect_ratio <= 4, "0.25 to 4")
         _check("frames", self.frames, 1 <= self.frames <= 100_000, "1 to 100000")
         _check("objects", self.objects, 1 <= fewest <= most <= 50, "(fewest, most) of 1 to 50")
+        _check("scene_share", self.scene_share, 0 <= self.scene_share <= 1, "0 to 1")
         _check("scale", self.scale, 0.02 <= smallest <= largest <= 2, "(from, to) of 0.02 to 2")
         _check("shape_share", self.shape_share, 0 <= self.shape_share <= 1, "0 to 1")
         _check("unlabelled", self.unlabelled, 0 <= self.unlabelled <= 10, "0 to 10")
@@ -104,27 +113,26 @@ class SyntheticClips:
     """Composes clips from a pack of pictures.
 
     Raises:
-        SettingError: The pack lacks cut-outs or backgrounds on the wanted side.
+        SettingError: The pack lacks cut-outs or photographs on the wanted side.
     """
 
     def __init__(self, pack: SourcePack, options: SyntheticOptions | None = None) -> None:
         self.options = options or SyntheticOptions()
-        backgrounds = pack.indices(PictureKind.BACKGROUND, self.options.validation)
-        cutouts = [
-            index
-            for kind in (PictureKind.DRAWN_CUTOUT, PictureKind.PHOTO_CUTOUT)
-            for index in pack.indices(kind, self.options.validation)
-        ]
-        if not backgrounds or not cutouts:
+        drawn, photographed, backgrounds, scenes = (
+            len(pack.indices(kind, self.options.validation)) for kind in PictureKind
+        )
+        cutouts, photographs = drawn + photographed, backgrounds + scenes
+        if not photographs or not cutouts:
             side = "validation" if self.options.validation else "training"
             raise SettingError(
-                f"the pack has {len(cutouts)} cut-outs and {len(backgrounds)} backgrounds on its "
+                f"the pack has {cutouts} cut-outs and {photographs} photographs on its "
                 f"{side} side; at least one of each is needed: build a larger pack",
                 "PACK_TOO_SMALL",
             )
         # One process per core composes clips; OpenCV's own threads would only fight for the cores.
         cv2.setNumThreads(0)
         self._sprites = SpriteMaker(pack, self.options.validation, self.options.shape_share)
+        self._sceneries = SceneryMaker(pack, self.options.validation)
 
     def sample(self, random: np.random.Generator) -> Clip:
         """Returns the next clip; the same generator state gives the same clip."""
@@ -143,45 +151,49 @@ class SyntheticClips:
     def _compose(self, random: np.random.Generator) -> Clip:
         options = self.options
         camera = camera_path(random, options.frames, options.size_hw, options.motion)
-        scene = self._scene(random)
-        things, objects = self._things(random, camera)
+        objects = int(random.integers(options.objects[0], options.objects[1] + 1))
+        of_scene = 0
+        if self._sceneries.has_scenes and random.random() < options.scene_share:
+            of_scene = int(random.integers(1, objects + 1))
+        scenery = self._scenery(random, of_scene)
+        things = self._things(random, camera, objects - of_scene)
         shadow = self._shadow(random)
         grading = Grading(random, options.frames) if options.graded else None
         shutter = random.uniform(0.2, 0.9) if options.graded and random.random() < 0.3 else 0.0
         frames = np.empty((options.frames, *options.size_hw, 3), np.uint8)
-        labels = np.zeros((options.frames, *options.size_hw), np.uint8)
+        masks = []
         for index in range(options.frames):
-            frame = _view(scene, camera[index], options.size_hw)
+            frame, behind = scenery.seen(camera[index], options.size_hw)
+            labels = np.full(options.size_hw, BEHIND, np.uint8)
             for thing in things:
-                draw(thing.stroke(index, shutter, shadow), frame, labels[index])
+                draw(thing.stroke(index, shutter, shadow), frame, labels)
             frames[index] = frame if grading is None else grading.apply(random, frame, index)
-        numbers = np.arange(1, objects + 1, dtype=np.uint8)
-        return Clip(frames, labels[:, None] == numbers[:, None, None])
+            masks.append(_visible(labels, objects - of_scene, behind))
+        return Clip(frames, np.stack(masks))
 
-    def _scene(self, random: np.random.Generator) -> UInt8[np.ndarray, "_ _ 3"]:
-        """Returns a background larger than the frame, at times with things that belong to it."""
-        photograph = self._sprites.background(random)
-        height, width = self.options.size_hw
-        cover = max(height / photograph.shape[0], width / photograph.shape[1])
-        ratio = cover * random.uniform(1.05, 1.7)
-        size_wh = (round(photograph.shape[1] * ratio), round(photograph.shape[0] * ratio))
-        scene = cv2.resize(photograph, size_wh, interpolation=shrinking(ratio))
-        if random.random() < 0.5:
-            scene = cv2.flip(scene, 1)
+    def _scenery(self, random: np.random.Generator, targets: int) -> Scenery:
+        """Returns what is behind, at times with more things that belong to it."""
+        size_hw = self.options.size_hw
+        if targets:
+            scenery = self._sceneries.labelled(random, size_hw, targets)
+        else:
+            scenery = self._sceneries.plain(random, size_hw)
+        picture = scenery.picture
         if random.random() < 0.35:
-            nobody = np.zeros(scene.shape[:2], np.uint8)
+            covered = np.zeros(picture.shape[:2], np.uint8)
             still = np.tile(np.eye(2, 3), (1, 1, 1))
             for _ in range(int(random.integers(1, 5))):
-                path = sprite_path(random, 1, scene.shape[:2], still, 1.0)
-                draw(Stroke(self._sprite(random), path.matrices[0], 0), scene, nobody)
-        if random.random() < 0.25:
-            scene = cv2.GaussianBlur(scene, (0, 0), height * log_uniform(random, 0.003, 0.015))
-        return scene
+                path = sprite_path(random, 1, picture.shape[:2], still, 1.0)
+                draw(Stroke(self._sprite(random), path.matrices[0], 1), picture, covered)
+            scenery = scenery.without(covered > 0)
+        if not targets and random.random() < 0.25:
+            blur = size_hw[0] * log_uniform(random, 0.003, 0.015)
+            scenery = Scenery(cv2.GaussianBlur(picture, (0, 0), blur))
+        return scenery
 
-    def _things(self, random: np.random.Generator, camera: Matrices) -> tuple[list[_Thing], int]:
-        """Returns what is pasted, from back to front, and the number of labelled objects."""
+    def _things(self, random: np.random.Generator, camera: Matrices, objects: int) -> list[_Thing]:
+        """Returns what is pasted, from back to front; the first labels are the objects'."""
         options = self.options
-        objects = int(random.integers(options.objects[0], options.objects[1] + 1))
         unlabelled = int(random.integers(options.unlabelled + 1))
         things: list[_Thing] = []
         for number in range(1, objects + unlabelled + 1):
@@ -192,7 +204,7 @@ class SyntheticClips:
         if options.unlabelled and random.random() < 0.12:
             things.append(self._thing(random, self._post(random), camera, 0))
         random.shuffle(things)
-        return things, objects
+        return things
 
     def _thing(
         self,
@@ -231,14 +243,12 @@ class SyntheticClips:
         return Shadow(x, y, softness, random.uniform(0.2, 0.65))
 
 
-def _view(
-    scene: UInt8[np.ndarray, "_ _ 3"], camera: Float64[np.ndarray, "2 3"], size_hw: tuple[int, int]
-) -> UInt8[np.ndarray, "height width 3"]:
-    """Returns what the camera sees of the scene; the middles of both coincide at rest."""
-    height, width = size_hw
-    shift = ((width - scene.shape[1]) / 2, (height - scene.shape[0]) / 2)
-    matrix = camera.copy()
-    matrix[:, 2] += camera[:, :2] @ shift
-    return cv2.warpAffine(
-        scene, matrix, (width, height), flags=cv2.INTER_LINEAR, borderMode=cv2.BORDER_REFLECT_101
-    )
+def _visible(
+    labels: UInt8[np.ndarray, "height width"],
+    pasted: int,
+    behind: Bool[np.ndarray, "targets height width"],
+) -> Bool[np.ndarray, "objects height width"]:
+    """Returns what is seen of the pasted objects, and of the targets behind them."""
+    numbers = np.arange(1, pasted + 1, dtype=np.uint8)
+    in_front = labels == numbers[:, None, None]
+    return np.concatenate([in_front, behind & (labels == BEHIND)])
