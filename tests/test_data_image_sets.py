@@ -14,7 +14,8 @@ from PIL import Image
 from sam2_demo.core.errors import DataError, SettingError
 from sam2_demo.data.clip import Clip, ClipOptions, ClipSource
 from sam2_demo.data.open_clips import DATA_SETS, open_clips
-from sam2_demo.data.source_pack import Picture, PictureKind, SourcePack
+from sam2_demo.data.source_pack import SourcePack
+from sam2_demo.data.source_pictures import Picture, PictureKind
 
 OPTIONS = ClipOptions(size_px=48, frames=8, objects=2)
 ROWS = ((2 * np.arange(48) + 1) * 32) // 96
