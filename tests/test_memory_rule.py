@@ -39,5 +39,11 @@ def test_pointers_of_tracked_frames_reach_no_further_than_allowed() -> None:
     assert attended.pointers == ((0, 40), (39, 1), (38, 2), (37, 3))
 
 
+def test_a_model_without_pointers_attends_to_none() -> None:
+    attended = rule(5, {0}, set(range(5)), pointers=0)
+    assert attended.pointers == ()
+    assert len(attended.memories) == 5
+
+
 def test_nothing_is_remembered_where_nothing_was_answered() -> None:
     assert rule(7, set(), set()) == ((), ())

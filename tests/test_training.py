@@ -1,88 +1,86 @@
-"""Training: settings, schedule, the rollout, learning one clip by heart, resuming."""
+"""Training: schedule, optimiser, the rollout, learning one clip by heart, resuming, going on."""
 
 import csv
 import itertools
+import json
 from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
+from disc_folder import write_discs
 
-from sam2_demo.core.errors import SettingError
-from sam2_demo.data.clip import Clip
+from sam2_demo.model.checkpoints import load_model, save_checkpoint
 from sam2_demo.model.sam2 import Sam2
-from sam2_demo.training.batches import compose_batch, disc_source
-from sam2_demo.training.experiments import (
-    EXPERIMENTS,
-    Experiment,
-    Stage,
-    find_experiment,
-    with_settings,
-)
+from sam2_demo.training.batches import compose_batch
+from sam2_demo.training.data_mix import DataMix, DiscClips, mix_opener
+from sam2_demo.training.experiment import BatchOptions, Experiment, Stage
+from sam2_demo.training.experiments import EXPERIMENTS
+from sam2_demo.training.first_model import first_model
 from sam2_demo.training.initialisation import initialise
-from sam2_demo.training.loop import Trainer, learning_rate, make_optimiser
+from sam2_demo.training.loop import Trainer
+from sam2_demo.training.optimiser import layer_rate, make_optimiser
 from sam2_demo.training.rollout import RolloutOptions, mean_loss, rollout
+from sam2_demo.training.schedule import Fall, Schedule
 
 OVERFIT = EXPERIMENTS["overfit"]
 
 
-def _tiny(**changes: object) -> Experiment:
-    stage = replace(OVERFIT.stages[0], frames=2, clips=2)
-    return replace(OVERFIT, stages=(stage,), **changes)
+def tiny(**changes: object) -> Experiment:
+    """The overfit experiment with two clips of two frames."""
+    videos = replace(OVERFIT.stages[0].videos, frames=2, clips=2)
+    return replace(OVERFIT, stages=(replace(OVERFIT.stages[0], videos=videos),), **changes)
 
 
-def test_settings_change_nested_values() -> None:
-    experiment = with_settings(
-        OVERFIT, ["steps=7", "stages.0.clips=2", "model.width=128", "learning_rate=1"]
-    )
-    assert (experiment.steps, experiment.stages[0].clips, experiment.model.width) == (7, 2, 128)
-    assert experiment.learning_rate == 1.0
-    assert with_settings(OVERFIT, ["stages.0.scale=(0.1,0.2)"]).stages[0].scale == (0.1, 0.2)
-
-
-@pytest.mark.parametrize(
-    ("setting", "hint"),
-    [
-        ("step=7", "did you mean 'steps'"),
-        ("stages.0.clip=2", "did you mean 'clips'"),
-        ("stages.3.clips=2", "not one of 0 to 0"),
-        ("steps=many", "give a value like"),
-        ("steps=1.5", "give a value like"),
-        ("bfloat16=1", "give a value like"),
-        ("stages.0.scale=(0.1,)", "give a value like"),
-        ("model=3", "give a value like"),
-        ("model.width=129", "multiple"),
-        ("steps", "name=value"),
-    ],
-)
-def test_bad_settings_are_refused_with_a_hint(setting: str, hint: str) -> None:
-    with pytest.raises(SettingError, match=hint):
-        with_settings(OVERFIT, [setting])
-
-
-def test_unknown_experiment_is_refused_with_the_nearest_name() -> None:
-    with pytest.raises(SettingError, match="did you mean 'embedded'"):
-        find_experiment("embeded")
+def trainer(experiment: Experiment, folder: Path) -> Trainer:
+    return Trainer(experiment, mix_opener(experiment), folder)
 
 
 def test_stages_follow_each_other_by_their_shares() -> None:
-    experiment = replace(OVERFIT, stages=(Stage(share=1.0), Stage(share=0.0), Stage(share=3.0)))
+    some = BatchOptions()
+    stages = tuple(Stage(share=share, videos=some) for share in (1.0, 0.0, 3.0))
+    experiment = replace(OVERFIT, stages=stages)
     assert [experiment.stage_at(p) for p in (0.0, 0.2, 0.26, 0.99, 1.0)] == [0, 0, 2, 2, 2]
 
 
 def test_learning_rate_rises_then_falls_to_zero() -> None:
-    experiment = replace(OVERFIT, learning_rate=1.0, warm_up=0.1)
-    rates = [learning_rate(experiment, p) for p in np.linspace(0, 1, 21)]
+    schedule = Schedule(warm_up=0.1)
+    rates = [schedule.factor(p) for p in np.linspace(0, 1, 21)]
     assert rates[0] < 0.1
     assert max(rates) == pytest.approx(1.0) == rates[2]
     assert all(a > b for a, b in itertools.pairwise(rates[2:]))
     assert rates[-1] == pytest.approx(0.0)
 
 
+def test_reciprocal_square_root_halves_with_four_times_the_time() -> None:
+    schedule = Schedule(Fall.RECIPROCAL_SQUARE_ROOT, warm_up=0.1, timescale=0.1, cool_down=0.2)
+    assert schedule.factor(0.1) == pytest.approx(1.0)
+    assert schedule.factor(0.4) == pytest.approx(0.5)  # four timescales after its beginning at 0
+    assert schedule.factor(0.8) == pytest.approx(8**-0.5)
+    assert schedule.factor(0.9) == pytest.approx(0.5 * 9**-0.5)  # half of the cool-down
+    assert schedule.factor(1.0) == 0.0
+
+
+def test_blocks_of_the_image_encoder_learn_slower_the_lower_they_are() -> None:
+    trunk = "image_encoder.trunk."
+    rates = {
+        name: layer_rate(name, depth=3, encoder_rate=0.2, layer_decay=0.5)
+        for name in (
+            "memory_encoder.out_proj.weight",
+            "image_encoder.neck.convs.0.conv.weight",
+            f"{trunk}blocks.2.mlp.layers.0.weight",
+            f"{trunk}blocks.0.norm1.bias",
+            f"{trunk}patch_embed.proj.weight",
+            f"{trunk}pos_embed",
+        )
+    }
+    assert list(rates.values()) == pytest.approx([1.0, 0.2, 0.2 / 2, 0.2 / 8, 0.2 / 16, 0.2 / 16])
+
+
 def test_biases_norms_and_embeddings_do_not_decay() -> None:
     model = Sam2(OVERFIT.model)
-    groups = make_optimiser(model, OVERFIT).param_groups
+    groups = make_optimiser(model, 1e-3, 0.3, 0.9, weight_decay=0.1).param_groups
     decay = {id(p): group["weight_decay"] for group in groups for p in group["params"]}
     assert len(decay) == len(list(model.parameters()))
     decoder = model.sam_mask_decoder
@@ -90,6 +88,20 @@ def test_biases_norms_and_embeddings_do_not_decay() -> None:
     assert decay[id(decoder.transformer.norm_final_attn.weight)] == 0
     assert decay[id(decoder.output_upscaling[0].bias)] == 0
     assert decay[id(decoder.output_upscaling[0].weight)] == 0.1
+
+
+def test_drop_path_leaves_out_branches_in_training_only() -> None:
+    model = first_model(replace(OVERFIT, drop_path=0.9))
+    chances = [block.drop_path.chance for block in model.image_encoder.trunk.blocks]
+    assert chances == pytest.approx([0.0, 0.225, 0.45, 0.675, 0.9])
+    pixels = torch.randn(1, 3, 64, 64, generator=torch.Generator().manual_seed(0))
+
+    def encoded() -> torch.Tensor:
+        return model.encode_image(pixels).stride16
+
+    with torch.no_grad():
+        assert torch.equal(model.eval() and encoded(), encoded())
+        assert not torch.equal(model.train() and encoded(), encoded())
 
 
 def test_first_masks_are_empty_and_position_codes_are_not_drowned() -> None:
@@ -102,31 +114,6 @@ def test_first_masks_are_empty_and_position_codes_are_not_drowned() -> None:
     assert prediction.mask_logits.isfinite().all()
 
 
-def test_batches_have_enough_objects_that_are_visible_at_first() -> None:
-    frames = np.zeros((2, 32, 48, 3), np.uint8)
-    masks = np.zeros((2, 2, 32, 48), bool)
-    masks[:, 0, :16, :24] = True
-    masks[1, 1, 20:, 30:] = True  # only on the last frame
-    stage = Stage(image_size=64, frames=2, objects=3)
-    batch = compose_batch(lambda random: Clip(frames, masks), stage, 4, np.random.default_rng(0))
-    assert batch.pixels.shape == (4, 2, 3, 64, 64)
-    assert batch.masks.shape == (4, 2, 3, 64, 64)
-    assert batch.masks[:, 0].flatten(2).any(dim=2).all()
-    assert batch.masks[0, 0, 0].float().mean().item() in (
-        pytest.approx(1 / 4, abs=0.01),
-        pytest.approx(12 * 18 / (32 * 48), abs=0.02),
-    )
-
-
-def test_half_of_the_clips_run_backward() -> None:
-    dark_then_light = np.stack([np.full((32, 32, 3), value, np.uint8) for value in (0, 255)])
-    clip = Clip(dark_then_light, np.ones((2, 1, 32, 32), bool))
-    stage = Stage(image_size=32, frames=2, objects=1)
-    pixels = compose_batch(lambda _: clip, stage, 1000, np.random.default_rng(0)).pixels
-    is_backward = pixels[:, 0].mean((1, 2, 3)) > pixels[:, 1].mean((1, 2, 3))
-    assert is_backward.float().mean().item() == pytest.approx(0.5, abs=0.05)
-
-
 @pytest.mark.parametrize(
     ("kinds", "expected"),
     [
@@ -135,17 +122,20 @@ def test_half_of_the_clips_run_backward() -> None:
         ((0.0, 0.0, 1.0), ["box", "corrected", "corrected", "tracked", "tracked"]),
     ],
 )
+@pytest.mark.parametrize("pointers", [3, 0])
 def test_every_answer_of_a_rollout_is_judged(
-    kinds: tuple[float, float, float], expected: list[str]
+    kinds: tuple[float, float, float], expected: list[str], pointers: int
 ) -> None:
-    stage = OVERFIT.stages[0]
-    model = Sam2(OVERFIT.model).train()
+    memory = replace(OVERFIT.model.memory, pointers=pointers)
+    model = Sam2(replace(OVERFIT.model, memory=memory)).train()
     initialise(model, OVERFIT.initialisation)
-    batch = compose_batch(disc_source(stage), stage, 2, np.random.default_rng(0))
+    videos = OVERFIT.stages[0].videos
+    source = DiscClips(64, videos)
+    batch = compose_batch(source.sample, videos, 64, 2, np.random.default_rng(0))
     options = RolloutOptions(prompted_frames=1, corrections=2, kinds=kinds)
     answers = rollout(model, *batch, options, torch.Generator().manual_seed(0))
     assert [answer.kind for answer in answers] == expected
-    assert all(len(answer.losses.total) == 2 * stage.objects for answer in answers)
+    assert all(len(answer.losses.total) == 2 * videos.objects for answer in answers)
     mean_loss(answers).backward()
     trained = [model.image_encoder.trunk.patch_embed.proj, model.memory_encoder.out_proj]
     assert all(layer.weight.grad.abs().sum() > 0 for layer in trained)
@@ -153,20 +143,25 @@ def test_every_answer_of_a_rollout_is_judged(
 
 def test_a_clip_is_learned_by_heart(tmp_path: Path) -> None:
     """From random weights to IoU above 0.9 on prompted and tracked frames alike."""
-    experiment = _tiny(steps=60)
-    Trainer(experiment, disc_source, tmp_path).run()
+    trainer(tiny(steps=60), tmp_path).run()
     with (tmp_path / "log.csv").open() as file:
         last = list(csv.DictReader(file))[-1]
     assert float(last["iou_tracked"]) > 0.9
     assert float(last["iou_click"]) > 0.9
+    assert float(last["samples_per_s"]) > 0
+    assert {"compose_s", "wait_s", "encode_s", "decode_s", "backward_s"} <= last.keys()
+    assert len(list(tmp_path.glob("events.out.tfevents.*"))) == 1
 
 
-def test_a_resumed_run_is_the_unbroken_one_bit_for_bit(tmp_path: Path) -> None:
-    experiment = _tiny(steps=4, average_decay=0.9)
-    unbroken = Trainer(experiment, disc_source, tmp_path / "unbroken")
+@pytest.mark.parametrize("changes", [{"parts": 2}, {"parts": 1, "drop_path": 0.3}])
+def test_a_resumed_run_is_the_unbroken_one_bit_for_bit(
+    changes: dict[str, float], tmp_path: Path
+) -> None:
+    experiment = tiny(steps=4, average_decay=0.9, **changes)
+    unbroken = trainer(experiment, tmp_path / "unbroken")
     unbroken.run()
-    Trainer(experiment, disc_source, tmp_path / "broken").run(stop_at_step=2)
-    resumed = Trainer(experiment, disc_source, tmp_path / "broken")
+    trainer(experiment, tmp_path / "broken").run(stop_at_step=2)
+    resumed = trainer(experiment, tmp_path / "broken")
     resumed.resume()
     assert resumed.step == 2
     resumed.run()
@@ -176,7 +171,52 @@ def test_a_resumed_run_is_the_unbroken_one_bit_for_bit(tmp_path: Path) -> None:
 
 
 def test_a_run_by_the_clock_ends(tmp_path: Path) -> None:
-    trainer = Trainer(_tiny(minutes=0.001), disc_source, tmp_path)
-    trainer.run()
-    assert trainer.step >= 1
+    run = trainer(tiny(minutes=0.001), tmp_path)
+    run.run()
+    assert run.step >= 1
     assert (tmp_path / "model.pt").exists()
+
+
+def test_a_run_that_is_told_to_stop_keeps_what_it_did(tmp_path: Path) -> None:
+    experiment = tiny(steps=100)
+    opener = mix_opener(experiment)
+    run = Trainer(experiment, opener, tmp_path)
+    run.stop()
+    run.run()
+    resumed = trainer(experiment, tmp_path)
+    resumed.resume()
+    assert resumed.step == run.step == 0
+    assert json.loads((tmp_path / "experiment.json").read_text())["steps"] == 100
+
+
+def test_a_checkpoint_goes_on_and_the_result_is_a_model_like_it(tmp_path: Path) -> None:
+    """Fine-tuning: the loss falls, and what comes out loads with the start's configuration."""
+    start = first_model(replace(OVERFIT, seed=3))
+    save_checkpoint(tmp_path / "start.pt", start)
+    stage = Stage(image_size=64, videos=BatchOptions(2, frames=3, objects=1))
+    experiment = replace(
+        EXPERIMENTS["finetune"],
+        start=str(tmp_path / "start.pt"),
+        data=(f"davis:{write_discs(tmp_path / 'data')}",),
+        stages=(stage,),
+        steps=40,
+        learning_rate=2e-3,
+        parts=1,
+        bfloat16=False,
+    )
+    trainer(experiment, tmp_path / "run").run()
+    with (tmp_path / "run" / "log.csv").open() as file:
+        losses = [float(row["loss"]) for row in csv.DictReader(file)]
+    assert losses[-1] < 0.7 * losses[0]
+    assert load_model(str(tmp_path / "run" / "model.pt"), torch.device("cpu")).model.config == (
+        start.config
+    )
+
+
+def test_a_step_takes_pictures_or_clips_by_their_share() -> None:
+    stage = Stage(images=BatchOptions(4), videos=BatchOptions(2, frames=3))
+    pictures, clips = (DiscClips(64, each) for each in (stage.images, stage.videos))
+    mix = DataMix(stage, [pictures], [clips], image_share=0.25)
+    random = np.random.default_rng(0)
+    drawn = [mix.draw_kind(random)[0] for _ in range(1000)]
+    assert sum(each is stage.images for each in drawn) / 1000 == pytest.approx(0.25, abs=0.04)

@@ -39,7 +39,8 @@ def attended_frames(
         answered: Frames with an answer, prompted ones or not.
         step: 1 when tracking forward, -1 when tracking backward.
         memory_frames: Spatial memories at most, but for prompted frames.
-        pointer_frames: The pointers of tracked frames younger than this are attended to.
+        pointer_frames: The pointers of tracked frames younger than this are attended to, and of all
+            prompted frames before; with 0 no pointers at all.
     """
     conditioning = sorted(frame for frame in prompted if frame != frame_index)
 
@@ -52,5 +53,8 @@ def attended_frames(
     past = [(frame, (frame_index - frame) * step) for frame in conditioning]
     return Attended(
         memories=(*((frame, 0) for frame in conditioning), *recent(memory_frames)),
-        pointers=(*(pair for pair in past if pair[1] > 0), *recent(pointer_frames)),
+        pointers=(
+            *(pair for pair in past if pair[1] > 0 < pointer_frames),
+            *recent(pointer_frames),
+        ),
     )

@@ -175,7 +175,7 @@ class Recall:
         return MemoryBank(
             torch.stack(memories).float(),
             torch.tensor(ages, device=device),
-            stacked.reshape(len(objects), -1, width),
+            stacked.reshape(len(objects), len(pointer_ages[0]), width),
             torch.tensor(pointer_ages, dtype=torch.int64, device=device),
             pointer_span=max(1, most - 1),
         )

@@ -64,7 +64,7 @@ class MemoryConfig:
         width: Channels of a spatial memory; an object pointer is split into tokens of this width.
         frames: Spatial memories with a temporal position each: prompted frames share one, the
             others belong to the ``frames - 1`` most recent frames.
-        pointers: Most object pointers that are attended to.
+        pointers: Most object pointers that are attended to; 0 for a model without them.
         layers: Layers of memory attention.
         feed_forward: Hidden width of its MLPs.
         dropout: Dropout of memory attention in training.

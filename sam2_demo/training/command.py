@@ -1,19 +1,31 @@
-"""``python -m sam2_demo train EXPERIMENT --set name=value --out DIR``."""
+"""Trains a model by a named experiment.
+
+    python -m sam2_demo train overfit --out DIR
+    python -m sam2_demo train embedded --pack PACK --out DIR
+    python -m sam2_demo train finetune --data davis:DIR --set start=sam2.1-hiera-tiny --out DIR
+    torchrun --nproc-per-node 8 -m sam2_demo train full --data sa-1b:DIR --data sa-v:DIR --out DIR
+
+Writes model.pt for use, resume.pt to go on from, log.csv and a TensorBoard event file.
+"""
 
 import argparse
-import logging
 import os
+import signal
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 
 import torch
 
 from sam2_demo.core.errors import SettingError
-from sam2_demo.data.source_pack import SourcePack
-from sam2_demo.training.batches import disc_source, synthetic_source
-from sam2_demo.training.experiments import EXPERIMENTS, find_experiment, with_settings
+from sam2_demo.training.data_mix import SYNTHETIC, mix_opener
+from sam2_demo.training.experiment import Experiment
+from sam2_demo.training.experiments import EXPERIMENTS, find_experiment
 from sam2_demo.training.loop import Trainer
+from sam2_demo.training.processes import joined, local_device
+from sam2_demo.training.settings import with_settings
 
 MALLOC_SETTINGS = {
     "MALLOC_MMAP_MAX_": "0",
@@ -28,43 +40,88 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Adds the options of the command."""
     parser.add_argument("experiment", help=f"one of {', '.join(EXPERIMENTS)}")
     parser.add_argument(
+        "--data",
+        action="append",
+        default=[],
+        metavar="KIND:PATH",
+        help="data set, such as davis:DIR; may be repeated, pictures and videos together",
+    )
+    parser.add_argument(
+        "--pack", type=Path, help="pack of pictures; short for --data synthetic:PACK"
+    )
+    parser.add_argument(
         "--set",
         action="append",
         default=[],
         metavar="NAME=VALUE",
         dest="settings",
-        help="change a setting, such as minutes=30 or stages.0.clips=8; may be repeated",
+        help="change a setting, such as minutes=30 or stages.0.videos.clips=8; may be repeated",
     )
-    parser.add_argument("--pack", type=Path, help="pack of pictures that clips are composed from")
     parser.add_argument("--out", type=Path, required=True, help="folder for log and checkpoints")
     parser.add_argument("--resume", action="store_true", help="go on where the run stopped")
 
 
 def run(arguments: argparse.Namespace) -> int:
-    """Returns 0 when the run is over and ``model.pt`` is written."""
-    experiment = find_experiment(arguments.experiment)
-    if arguments.pack:
-        experiment = replace(experiment, pack=str(arguments.pack))
-    experiment = with_settings(experiment, arguments.settings)
+    """Returns 0 when the run is over, or was asked to stop, and ``model.pt`` is written."""
+    experiment = chosen_experiment(arguments)
     if arguments.resume and not (arguments.out / "resume.pt").exists():
         raise SettingError(
             f"nothing to resume in {arguments.out}: leave --resume away to start", "NO_RESUME"
         )
-    _restart_with_malloc_settings()
-    torch.set_float32_matmul_precision("medium")
-    logging.basicConfig(level=logging.INFO)
-    if experiment.pack:
-        pack = SourcePack.load(Path(experiment.pack))
-        trainer = Trainer(experiment, lambda stage: synthetic_source(pack, stage), arguments.out)
-    else:
-        trainer = Trainer(experiment, disc_source, arguments.out)
-    if arguments.resume:
-        trainer.resume()
-    trainer.run()
+    restart_with_malloc_settings()
+    device = local_device()
+    prepare_products(device)
+    with joined(device) as processes:
+        trainer = Trainer(experiment, mix_opener(experiment), arguments.out, device, processes)
+        if arguments.resume:
+            trainer.resume()
+        with stop_when_asked(trainer):
+            trainer.run()
     return 0
 
 
-def _restart_with_malloc_settings() -> None:
+def chosen_experiment(arguments: argparse.Namespace) -> Experiment:
+    """Returns the named experiment with the data and settings of the command line.
+
+    Raises:
+        SettingError: one of them is unknown or does not fit.
+    """
+    experiment = find_experiment(arguments.experiment)
+    data = data_sets(arguments)
+    if data:
+        experiment = replace(experiment, data=data)
+    return with_settings(experiment, arguments.settings)
+
+
+def data_sets(arguments: argparse.Namespace) -> tuple[str, ...]:
+    """Returns what ``--data`` and ``--pack`` name."""
+    pack = [f"{SYNTHETIC}:{arguments.pack}"] if arguments.pack else []
+    return (*arguments.data, *pack)
+
+
+def prepare_products(device: torch.device) -> None:
+    """Lets torch compute float32 products in the fastest way that rounds little on a device."""
+    torch.set_float32_matmul_precision("high" if device.type == "cuda" else "medium")
+
+
+@contextmanager
+def stop_when_asked(trainer: Trainer) -> Iterator[None]:
+    """Within it, an interrupt or a polite kill ends the run after a step and a checkpoint."""
+
+    def stop(number: int, _: object) -> None:
+        trainer.stop()
+        signal.signal(number, before[signal.Signals(number)])
+        print("stopping after this step; once more stops at once", file=sys.stderr)
+
+    before = {number: signal.signal(number, stop) for number in (signal.SIGINT, signal.SIGTERM)}
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
+def restart_with_malloc_settings() -> None:
     """Starts this program anew where the allocator's settings are missing: it reads them once."""
     missing = {k: v for k, v in MALLOC_SETTINGS.items() if k not in os.environ}
     if missing and sys.platform == "linux":

@@ -1,41 +1,44 @@
-"""The training loop: workers compose, compute and differentiate; one optimiser steps.
+"""The training loop: the parts of a step are composed and differentiated, one optimiser steps.
 
-On a processor, the small products of a small model leave most of a second core idle,
-so each worker is a thread with one core that takes its share of a step's clips.
-Step ``n`` draws from a generator seeded by ``n``, so a resumed run needs no other memory
-than the checkpoint, and repeats an unbroken one bit for bit where length is counted in steps.
+On a processor, the small products of a small model leave most of a second core idle, so parts are
+computed by threads with a core each; on an accelerator, one after another. With several processes
+each takes its share of the parts. Random numbers follow from the seed, the step and the part, so a
+resumed run needs no other memory than the checkpoint, and repeats an unbroken one bit for bit where
+length is counted in steps.
 
 Source: appendix D.2 of arXiv 2408.00714.
 """
 
-import math
+import json
+import os
 import sys
 import time
-from collections import defaultdict
-from collections.abc import Callable, Iterator
-from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
+from collections.abc import Callable
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import ExitStack
+from dataclasses import asdict
 from pathlib import Path
 from typing import NamedTuple
 
-import numpy as np
 import torch
-from jaxtyping import Float
 from torch import Tensor, nn
 from tqdm import tqdm
 
 from sam2_demo.model.checkpoints import save_checkpoint
 from sam2_demo.model.config import resized
 from sam2_demo.model.sam2 import Sam2
-from sam2_demo.training.batches import ClipSource, compose_batch
-from sam2_demo.training.experiments import Experiment, Stage
-from sam2_demo.training.initialisation import initialise
-from sam2_demo.training.rollout import Answer, mean_loss, rollout
-from sam2_demo.training.run_log import Figures, RunLog, summed
+from sam2_demo.training.composing import Composer, Part
+from sam2_demo.training.data_mix import DataMix
+from sam2_demo.training.experiment import Experiment, Stage
+from sam2_demo.training.first_model import first_model, without_drop_path
+from sam2_demo.training.optimiser import make_optimiser
+from sam2_demo.training.processes import Processes
+from sam2_demo.training.rollout import answer_figures, mean_loss, rollout
+from sam2_demo.training.run_log import Figures, RunLog, Stopwatch, summed
 
 
-class WorkerResult(NamedTuple):
-    """What a worker found: the gradient of its share and what to log."""
+class PartResult(NamedTuple):
+    """What a part of a step gave: its share of the gradient, and what to log."""
 
     gradients: tuple[Tensor | None, ...]
     figures: Figures
@@ -46,48 +49,72 @@ class Trainer:
 
     Args:
         experiment: What to train.
-        source_of: Returns the source of clips of a stage.
+        open_mix: Returns the data of a stage.
         folder: Where the log and the checkpoints go; made if missing.
+        device: Where the model computes.
+        processes: This process among those that train together.
     """
 
     def __init__(
-        self, experiment: Experiment, source_of: Callable[[Stage], ClipSource], folder: Path
+        self,
+        experiment: Experiment,
+        open_mix: Callable[[Stage], DataMix],
+        folder: Path,
+        device: torch.device | None = None,
+        processes: Processes | None = None,
     ) -> None:
         self.experiment, self.folder = experiment, folder
+        self.device, self.processes = device or torch.device("cpu"), processes or Processes()
         folder.mkdir(parents=True, exist_ok=True)
-        self.model = Sam2(experiment.model).train()
-        initialise(self.model, experiment.initialisation, experiment.seed)
-        self.averaged = [parameter.detach().clone() for parameter in self.model.parameters()]
-        self.optimiser = make_optimiser(self.model, experiment)
-        self.sources = [source_of(stage) for stage in experiment.stages]
+        if self.device.type == "cpu":
+            # In spite of its place this rules the processor too, whose fused attention takes three
+            # times as long backward as the plain products do.
+            torch.backends.cuda.enable_flash_sdp(False)
+            torch.set_num_threads(1)  # here; so the first weights do not depend on the machine
+        self.mixes = [open_mix(stage) for stage in experiment.stages]
+        self.model = first_model(experiment).to(self.device).train()
+        self.parameters = list(self.model.parameters())
+        self.averaged = [parameter.detach().clone() for parameter in self.parameters]
+        self.optimiser = make_optimiser(
+            self.model,
+            experiment.learning_rate,
+            experiment.encoder_rate,
+            experiment.layer_decay,
+            experiment.weight_decay,
+        )
         self.views = [_resized_view(self.model, stage.image_size) for stage in experiment.stages]
+        self._threads, self._cores_each = self._share_cores()
         self.step, self.elapsed_s = 0, 0.0
+        self._is_stopping = False
 
     @property
     def progress(self) -> float:
         """How much of the run is done, from 0 to 1."""
-        if self.experiment.minutes > 0:
+        if self.experiment.is_by_the_clock:
             return self.elapsed_s / 60 / self.experiment.minutes
         return self.step / max(1, self.experiment.steps)
 
+    def stop(self) -> None:
+        """Lets ``run`` end after the step that it is at; all processes then stop together."""
+        self._is_stopping = True
+
     def run(self, stop_at_step: int | None = None) -> None:
         """Trains until the run is over, or, for tests, until a step; then writes a checkpoint."""
-        torch.set_num_threads(1)
-        # In spite of its place this rules the processor too, whose fused attention takes three
-        # times as long backward as the plain products do.
-        torch.backends.cuda.enable_flash_sdp(False)
         saved_s = self.elapsed_s
-        with (
-            ThreadPoolExecutor(self.experiment.workers) as pool,
-            RunLog(self.folder / "log.csv", self.elapsed_s) as log,
-            tqdm(total=100, unit="%", file=sys.stderr, mininterval=10) as bar,
-        ):
-            while self.progress < 1 and self.step != stop_at_step:
+        with ExitStack() as stack:
+            pool = stack.enter_context(ThreadPoolExecutor(self._threads, "compute"))
+            numbers = self.processes.share(self.experiment.parts)
+            composer = stack.enter_context(Composer(self.experiment, self.mixes, numbers))
+            report = stack.enter_context(_Report(self)) if self.processes.is_first else None
+            while self.progress < 1 and self.step != stop_at_step and not self._is_stopping:
                 started = time.perf_counter()
-                figures = self._train_step(pool)
-                self.elapsed_s += time.perf_counter() - started
-                log.add(self.elapsed_s, self.step, figures)
-                bar.update(min(100, round(100 * self.progress, 2)) - bar.n)
+                figures = self._train_step(pool, composer)
+                elapsed_s = time.perf_counter() - started
+                told = self.processes.gathered((elapsed_s, figures, self._is_stopping))
+                self.elapsed_s += told[0][0]  # one clock for all
+                self._is_stopping = any(each[2] for each in told)
+                if report is not None:
+                    report.add(summed([each[1] for each in told]))
                 if self.elapsed_s - saved_s > 60 * self.experiment.checkpoint_minutes:
                     self.save()
                     saved_s = self.elapsed_s
@@ -96,8 +123,10 @@ class Trainer:
     def save(self) -> None:
         """Writes ``resume.pt``, from which a run goes on, and ``model.pt`` for use.
 
-        Each is written whole or not at all.
+        Each is written whole or not at all, by the first process.
         """
+        if not self.processes.is_first:
+            return
         state = {
             "model": self.model.state_dict(),
             "averaged": self.averaged,
@@ -109,10 +138,12 @@ class Trainer:
         torch.save(state, partial)
         partial.replace(self.folder / "resume.pt")
         save_checkpoint(self.folder / "model.pt", self.final_model(), {"steps": str(self.step)})
+        settings = json.dumps(asdict(self.experiment), indent=1)
+        (self.folder / "experiment.json").write_text(settings, encoding="utf-8")
 
     def resume(self) -> None:
         """Goes back to where ``save`` was called last."""
-        state = torch.load(self.folder / "resume.pt", weights_only=True)
+        state = torch.load(self.folder / "resume.pt", map_location=self.device, weights_only=True)
         self.model.load_state_dict(state["model"])
         self.averaged = state["averaged"]
         rates = [group["rate"] for group in self.optimiser.param_groups]
@@ -123,7 +154,7 @@ class Trainer:
 
     def final_model(self) -> Sam2:
         """Returns a copy of the model for use: with the averaged weights, where they are kept."""
-        model = Sam2(self.experiment.model).eval()
+        model = Sam2(without_drop_path(self.model.config)).eval()
         model.load_state_dict(self.model.state_dict())
         if self.experiment.average_decay > 0:
             with torch.no_grad():
@@ -131,124 +162,107 @@ class Trainer:
                     parameter.copy_(average)
         return model
 
-    def _train_step(self, pool: ThreadPoolExecutor) -> Figures:
-        """Returns the step's figures, each as a sum and how many it sums."""
-        experiment = self.experiment
-        stage = experiment.stage_at(self.progress)
-        rate = learning_rate(experiment, self.progress)
+    def _share_cores(self) -> tuple[int, int]:
+        """Returns how many threads compute parts, and with how many cores each."""
+        if self.device.type != "cpu":
+            return 1, 1
+        cores = max(1, len(os.sched_getaffinity(0)) // self.processes.count)
+        # Dropout draws from one generator, whose order threads would leave to chance.
+        parts = 1 if self._draws_dropout() else len(self.processes.share(self.experiment.parts))
+        threads = max(1, min(cores, parts))
+        return threads, cores // threads
+
+    def _train_step(self, pool: ThreadPoolExecutor, composer: Composer) -> Figures:
+        """Returns the step's figures in this process, each as a sum and how many it sums."""
+        rate = self.experiment.learning_rate * self.experiment.schedule.factor(self.progress)
         for group in self.optimiser.param_groups:
             group["lr"] = rate * group["rate"]
-        results = list(
-            pool.map(self._worker_step, [stage] * experiment.workers, range(experiment.workers))
-        )
-        parameters = list(self.model.parameters())
-        for index, parameter in enumerate(parameters):
-            parts = [r.gradients[index] for r in results]
-            given = [part for part in parts if part is not None]
-            parameter.grad = torch.stack(given).sum(0) if given else None
-        norm = nn.utils.clip_grad_norm_(parameters, experiment.gradient_clip)
+        gradients: list[Tensor | None] = [None] * len(self.parameters)
+        found: list[Figures] = []
+        for result in pool.map(self._compute_part, composer.take(self.step, self.progress)):
+            for index, more in enumerate(result.gradients):
+                so_far = gradients[index]
+                gradients[index] = more if so_far is None or more is None else so_far + more
+                if more is None:
+                    gradients[index] = so_far
+            found.append(result.figures)
+        total = self.processes.summed(gradients, self.parameters)
+        for parameter, gradient in zip(self.parameters, total, strict=True):
+            parameter.grad = gradient
+        norm = nn.utils.clip_grad_norm_(self.parameters, self.experiment.gradient_clip)
         if torch.isfinite(norm):
             self.optimiser.step()
         self.step += 1
-        self._average(parameters)
-        figures = summed([r.figures for r in results])
-        figures["gradient_norm"] = (float(norm), 1)
-        figures["stage"], figures["learning_rate"] = (float(stage), 1), (rate, 1)
-        figures["clips"] = (float(experiment.stages[stage].clips), 1)
+        self._average()
+        figures = summed(found)
+        figures["gradient_norm"], figures["learning_rate"] = (float(norm), 1), (rate, 1)
         return figures
 
-    def _worker_step(self, stage_index: int, worker: int) -> WorkerResult:
-        """Returns the gradient of one worker's share of the step's clips."""
-        torch.set_num_threads(1)
-        experiment, stage = self.experiment, self.experiment.stages[stage_index]
+    def _compute_part(self, composing: Future[Part]) -> PartResult:
+        """Returns the gradient of one part of a step."""
+        if self.device.type == "cpu":
+            torch.set_num_threads(self._cores_each)  # a setting of the calling thread
         figures: Figures = {}
-
-        @contextmanager
-        def stopwatch(part: str) -> Iterator[None]:
-            started = time.thread_time()
-            yield
-            figures[f"{part}_s"] = (time.thread_time() - started, 1)
-
-        random = np.random.default_rng((experiment.seed, self.step, worker))
-        generator = torch.Generator().manual_seed(int(random.integers(2**62)))
-        clips = stage.clips // experiment.workers
-        with stopwatch("compose"):
-            batch = compose_batch(self.sources[stage_index], stage, clips, random)
-        with torch.autocast("cpu", torch.bfloat16, enabled=experiment.bfloat16):
+        stopwatch = Stopwatch(figures, self.device)
+        with stopwatch("wait"):
+            part = composing.result()
+        if self._draws_dropout():
+            torch.manual_seed(part.prompt_seed)
+        pixels, masks = part.batch.to(self.device)
+        generator = torch.Generator().manual_seed(part.prompt_seed)
+        with torch.autocast(self.device.type, torch.bfloat16, enabled=self.experiment.bfloat16):
             answers = rollout(
-                self.views[stage_index],
-                batch.pixels,
-                batch.masks,
-                stage.rollout,
-                generator,
-                stopwatch,
+                self.views[part.stage], pixels, masks, part.options.rollout, generator, stopwatch
             )
         loss = mean_loss(answers)
         with stopwatch("backward"):
             gradients = torch.autograd.grad(
-                loss / experiment.workers, list(self.model.parameters()), allow_unused=True
+                loss / self.experiment.parts, self.parameters, allow_unused=True
             )
-        figures["loss"] = (float(loss.detach()), 1)
-        figures.update(_answer_figures(answers))
-        return WorkerResult(gradients, figures)
+        figures["loss"], figures["stage"] = (float(loss.detach()), 1), (float(part.stage), 1)
+        figures["compose_s"], figures["clips"] = (part.compose_s, 1), (float(len(pixels)), 1)
+        figures.update(answer_figures(answers))
+        return PartResult(gradients, figures)
+
+    def _draws_dropout(self) -> bool:
+        """Returns whether the model leaves things out at random in training."""
+        return self.model.config.memory.dropout > 0 or self.experiment.drop_path > 0
 
     @torch.no_grad()
-    def _average(self, parameters: list[nn.Parameter]) -> None:
+    def _average(self) -> None:
         """Moves the averaged weights toward the newest; faster while the run is young."""
         decay = min(self.experiment.average_decay, self.step / (self.step + 10))
         if decay > 0:
-            torch._foreach_lerp_(self.averaged, [p.detach() for p in parameters], 1 - decay)
+            newest = [parameter.detach() for parameter in self.parameters]
+            torch._foreach_lerp_(self.averaged, newest, 1 - decay)
 
 
-def learning_rate(experiment: Experiment, progress: float) -> float:
-    """Returns the learning rate at ``progress``: a line up to the highest, then half a cosine."""
-    if progress < experiment.warm_up:
-        return experiment.learning_rate * (progress / experiment.warm_up + 0.02) / 1.02
-    rest = min(1.0, (progress - experiment.warm_up) / (1 - experiment.warm_up))
-    return experiment.learning_rate * (0.5 + 0.5 * math.cos(math.pi * rest))
+class _Report:
+    """The log and the progress bar of a run; at the end, one line on its speed."""
 
+    def __init__(self, trainer: Trainer) -> None:
+        self._trainer = trainer
+        self._log = RunLog(trainer.folder, trainer.elapsed_s)
+        self._bar = tqdm(total=100, unit="%", file=sys.stderr, mininterval=10)
 
-def make_optimiser(model: Sam2, experiment: Experiment) -> torch.optim.Optimizer:
-    """Returns AdamW that lets only matrices and kernels decay, no biases, norms or embeddings."""
-    embeddings = {id(m.weight) for m in model.modules() if isinstance(m, nn.Embedding)}
-    groups: dict[tuple[bool, bool], list[nn.Parameter]] = defaultdict(list)
-    for name, parameter in model.named_parameters():
-        is_encoder = name.startswith("image_encoder.")
-        is_layer = (
-            name.endswith("weight") and parameter.ndim > 1 and id(parameter) not in embeddings
-        )
-        groups[is_encoder, is_layer].append(parameter)
-    return torch.optim.AdamW(
-        [
-            {
-                "params": parameters,
-                "weight_decay": experiment.weight_decay if is_layer else 0.0,
-                "rate": experiment.encoder_rate if is_encoder else 1.0,
-            }
-            for (is_encoder, is_layer), parameters in groups.items()
-        ],
-        lr=experiment.learning_rate,
-        betas=(0.9, 0.999),
-    )
+    def __enter__(self) -> "_Report":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._bar.close()
+        self._log.close()
+        print(self._log.summary(), file=sys.stderr)
+
+    def add(self, figures: Figures) -> None:
+        """Notes one step."""
+        self._log.add(self._trainer.elapsed_s, self._trainer.step, figures)
+        self._bar.set_postfix(self._log.latest(), refresh=False)
+        self._bar.update(min(100, round(100 * self._trainer.progress, 2)) - self._bar.n)
 
 
 def _resized_view(model: Sam2, image_size: int) -> Sam2:
     """Returns the same model for frames of another size; the weights are shared."""
-    view = Sam2(resized(model.config, image_size)).train()
+    with torch.device("meta"):
+        view = Sam2(resized(model.config, image_size)).train()
     view.load_state_dict(model.state_dict(keep_vars=True), assign=True)
     return view
-
-
-def _answer_figures(answers: list[Answer]) -> Figures:
-    """Returns the parts of the loss and the IoU by kind of answer, as sums and counts."""
-    figures: Figures = defaultdict(lambda: (0.0, 0))
-
-    def add(name: str, values: Float[Tensor, " values"]) -> None:
-        total, count = figures[name]
-        figures[name] = (total + float(values.detach().sum()), count + values.numel())
-
-    for answer in answers:
-        for part in ("focal", "dice", "iou", "object_score"):
-            add(part, getattr(answer.losses, part))
-        add(f"iou_{answer.kind}", answer.losses.true_iou[answer.visible])
-    return dict(figures)

@@ -1,7 +1,7 @@
 """Prompts as a person would give them, drawn from true masks: what the model trains on.
 
-Everything works on all objects of a batch at once and draws from one
-``torch.Generator``, so a seed repeats a training run. Coordinates are (x, y) in
+Everything works on all objects of a batch at once, on their device, and draws from
+one ``torch.Generator`` of the CPU, so a seed repeats a training run. Coordinates are (x, y) in
 pixels of the masks given, pixel centres at .5; the caller scales them.
 
 Source: section 4 and appendix D.2 of arXiv 2408.00714.
@@ -86,8 +86,12 @@ def draw_pixels(
     """
     width = regions.shape[-1]
     flat = regions.flatten(1)
-    weights = (flat | ~flat.any(dim=1, keepdim=True)).float()
-    index = torch.multinomial(weights, 1, generator=generator).squeeze(1)
+    flat = flat | ~flat.any(dim=1, keepdim=True)
+    passed = flat.cumsum(dim=1, dtype=torch.int32)
+    draws = torch.rand(len(flat), 1, dtype=torch.float64, generator=generator)
+    # The draw says how many of the region's pixels to pass before the one that is taken.
+    before = (draws.to(flat.device) * passed[:, -1:]).to(torch.int32)
+    index = torch.searchsorted(passed, before, right=True).squeeze(1)
     return torch.stack([index % width, index // width], dim=-1).float() + 0.5
 
 
@@ -114,9 +118,9 @@ def draw_boxes(
     height, width = masks.shape[-2:]
     boxes = tight_boxes(masks)
     sides = (boxes[:, 2:] - boxes[:, :2]).repeat(1, 2)
-    noise = torch.rand(boxes.shape, generator=generator) * 2 - 1
+    noise = torch.rand(boxes.shape, generator=generator).to(boxes.device) * 2 - 1
     moved = boxes + noise * jitter * sides
-    return moved.clamp(min=0).minimum(torch.tensor([width, height, width, height]))
+    return moved.clamp(min=0).minimum(boxes.new_tensor([width, height, width, height]))
 
 
 def draw_first_points(
@@ -137,7 +141,7 @@ def draw_first_points(
         is_box[:, None, None], corners, torch.stack([clicks, torch.zeros_like(clicks)], dim=1)
     )
     click_labels = torch.stack([visible.long(), torch.full_like(kinds, PADDING)], dim=1)
-    box_labels = torch.tensor([BOX_TOP_LEFT, BOX_BOTTOM_RIGHT]).expand_as(click_labels)
+    box_labels = click_labels.new_tensor([BOX_TOP_LEFT, BOX_BOTTOM_RIGHT]).expand_as(click_labels)
     labels = torch.where(is_box[:, None], box_labels, click_labels)
     labels = labels.masked_fill((kinds == PromptKind.MASK)[:, None], PADDING)
     return PointPrompts(points, labels)
@@ -158,11 +162,11 @@ def draw_corrections(
     """
     wrong = truth ^ predicted
     flawless = ~wrong.flatten(1).any(dim=1)
-    ignores_prediction = torch.rand(len(truth), generator=generator) < from_truth
+    ignores_prediction = torch.rand(len(truth), generator=generator).to(truth.device) < from_truth
     ignores_prediction &= truth.flatten(1).any(dim=1)
     regions = torch.where(flawless[:, None, None], ~truth, wrong)
     regions = torch.where(ignores_prediction[:, None, None], truth, regions)
     points = draw_pixels(regions, generator)
     column, row = points.long().unbind(dim=1)
-    labels = truth[torch.arange(len(truth)), row, column].long()
+    labels = truth[torch.arange(len(truth), device=truth.device), row, column].long()
     return PointPrompts(points[:, None], labels[:, None])

@@ -5,6 +5,7 @@ Every frame is encoded once; all objects of all clips go through the rest in one
 Source: section 4 and appendix D.2 of arXiv 2408.00714.
 """
 
+from collections import defaultdict
 from collections.abc import Callable, Generator, Iterator
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field
@@ -43,6 +44,12 @@ class RolloutOptions:
     kinds: tuple[float, float, float] = simulation.KIND_PROBABILITIES
     weights: LossWeights = field(default_factory=LossWeights)
 
+    def __post_init__(self) -> None:
+        if self.prompted_frames < 1 or self.corrections < 0:
+            raise ValueError("give 1 or more prompted_frames and 0 or more corrections")
+        if min(self.kinds) < 0 or sum(self.kinds) <= 0:
+            raise ValueError(f"kinds are {self.kinds}: give shares of 0 or more, not all 0")
+
 
 class Answer(NamedTuple):
     """The losses of some objects on one frame, and on what kind of answer they fell.
@@ -65,6 +72,21 @@ Stopwatch = Callable[[str], AbstractContextManager[None]]
 def untimed(part: str) -> AbstractContextManager[None]:
     """Returns a context that measures nothing."""
     return nullcontext()
+
+
+def answer_figures(answers: list[Answer]) -> dict[str, tuple[float, int]]:
+    """Returns the parts of the loss and the IoU by kind of answer, as sums and counts."""
+    figures: dict[str, tuple[float, int]] = defaultdict(lambda: (0.0, 0))
+
+    def add(name: str, values: Float[Tensor, " values"]) -> None:
+        total, count = figures[name]
+        figures[name] = (total + float(values.detach().sum()), count + values.numel())
+
+    for answer in answers:
+        for part in ("focal", "dice", "iou", "object_score"):
+            add(part, getattr(answer.losses, part))
+        add(f"iou_{answer.kind}", answer.losses.true_iou[answer.visible])
+    return dict(figures)
 
 
 class _Remembered(NamedTuple):
@@ -180,7 +202,7 @@ class _ClipBatch:
         conditioned = self.model.condition(features.stride16, None)
         masks, truth = self.masks[frame], self.truth[frame]
         prompts = simulation.draw_first_points(
-            masks, torch.full((len(masks),), int(kind)), self.generator
+            masks, torch.full((len(masks),), int(kind), device=masks.device), self.generator
         )
         if kind == PromptKind.CLICK:  # the second point only pads the rows to the length of boxes
             prompts = PointPrompts(prompts.points[:, :1], prompts.labels[:, :1])
@@ -243,7 +265,7 @@ class _ClipBatch:
 
     def _bank(self, frame: int) -> MemoryBank:
         """Returns what the objects remember on this frame."""
-        config = self.model.config.memory
+        config, device = self.model.config.memory, self.masks.device
         attended = attended_frames(
             frame,
             tuple(self.prompted),
@@ -253,10 +275,16 @@ class _ClipBatch:
             pointer_frames=config.pointers,
         )
         count = self.clips * self.objects
+        pointers = [self.remembered[f].pointer for f, _ in attended.pointers]
+        none = torch.zeros(count, 0, self.model.config.width, device=device)
+        memory_ages, pointer_ages = (
+            torch.tensor([age for _, age in pairs], dtype=torch.long, device=device)
+            for pairs in attended
+        )
         return MemoryBank(
             torch.stack([self.remembered[f].memory for f, _ in attended.memories], dim=1),
-            torch.tensor([age for _, age in attended.memories]).expand(count, -1),
-            torch.stack([self.remembered[f].pointer for f, _ in attended.pointers], dim=1),
-            torch.tensor([age for _, age in attended.pointers]).expand(count, -1),
+            memory_ages.expand(count, -1),
+            torch.stack(pointers, dim=1) if pointers else none,
+            pointer_ages.expand(count, -1),
             max(1, min(self.frame_count, config.pointers) - 1),
         )

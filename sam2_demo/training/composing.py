@@ -1,0 +1,93 @@
+"""Composes the batches of coming steps on threads beside the model, which then need not wait.
+
+What a part of a step gets follows from the seed, the step and the part alone, however many
+threads or processes there are.
+"""
+
+import os
+import time
+from collections.abc import Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from sam2_demo.training.batches import Batch, compose_batch
+from sam2_demo.training.data_mix import DataMix
+from sam2_demo.training.experiment import BatchOptions, Experiment
+
+
+class Part(NamedTuple):
+    """A part of a step, ready for the model.
+
+    Attributes:
+        stage: Number of the stage.
+        options: How it is prompted.
+        batch: Its clips, in the computer's memory.
+        prompt_seed: Where the prompts' random numbers begin.
+        compose_s: How long it took to compose.
+    """
+
+    stage: int
+    options: BatchOptions
+    batch: Batch
+    prompt_seed: int
+    compose_s: float
+
+
+class Composer:
+    """Composes ahead.
+
+    Args:
+        experiment: What is trained.
+        mixes: The data of each stage.
+        numbers: Which parts of each step are wanted here.
+    """
+
+    def __init__(
+        self, experiment: Experiment, mixes: Sequence[DataMix], numbers: Sequence[int]
+    ) -> None:
+        self._experiment, self._mixes, self._numbers = experiment, mixes, numbers
+        threads = max(1, len(os.sched_getaffinity(0)) - 1)
+        self._pool = ThreadPoolExecutor(threads, "compose")
+        self._steps_ahead = max(1, -(-threads // max(1, len(numbers))))
+        self._waiting: dict[int, list[Future[Part]]] = {}
+
+    def __enter__(self) -> "Composer":
+        return self
+
+    def __exit__(self, *_: Any) -> None:
+        self._pool.shutdown(cancel_futures=True)
+
+    def take(self, step: int, progress: float) -> list[Future[Part]]:
+        """Returns the parts of a step, and begins those of the steps that come next.
+
+        Args:
+            step: One more than at the call before.
+            progress: Of the run at this step. A run by the clock cannot tell its progress at later
+                steps: it begins a new stage by the few steps later that are composed already.
+        """
+        for coming in range(step, step + self._steps_ahead + 1):
+            if coming not in self._waiting:
+                stage = self._experiment.stage_at(self._progress_at(coming, progress))
+                self._waiting[coming] = [
+                    self._pool.submit(self._compose, coming, stage, n) for n in self._numbers
+                ]
+        return self._waiting.pop(step)
+
+    def _progress_at(self, step: int, progress: float) -> float:
+        experiment = self._experiment
+        return progress if experiment.is_by_the_clock else step / max(1, experiment.steps)
+
+    def _compose(self, step: int, stage_index: int, number: int) -> Part:
+        started = time.perf_counter()
+        experiment, mix = self._experiment, self._mixes[stage_index]
+        # All parts of a step are of one kind, as the number after the last part draws it.
+        of_step = np.random.default_rng((experiment.seed, step, experiment.parts))
+        options, sample = mix.draw_kind(of_step)
+        random = np.random.default_rng((experiment.seed, step, number))
+        prompt_seed = int(random.integers(2**62))
+        size_px = experiment.stages[stage_index].image_size
+        clips = options.clips // experiment.parts
+        batch = compose_batch(sample, options, size_px, clips, random)
+        return Part(stage_index, options, batch, prompt_seed, time.perf_counter() - started)

@@ -1,0 +1,37 @@
+"""The model that a run begins with: at random, or one that was trained before."""
+
+from dataclasses import replace
+
+import torch
+
+from sam2_demo.model.checkpoints import load_model
+from sam2_demo.model.config import Sam2Config
+from sam2_demo.model.sam2 import Sam2
+from sam2_demo.training.experiment import Experiment
+from sam2_demo.training.initialisation import initialise
+
+
+def first_model(experiment: Experiment) -> Sam2:
+    """Returns the experiment's model as it is before the first step, on the CPU.
+
+    Raises:
+        CheckpointError: the model to start from cannot be had.
+    """
+    if not experiment.start:
+        # Not in training: it is calibrated on pictures, and nothing may be left out meanwhile.
+        model = Sam2(_with_drop_path(experiment.model, experiment.drop_path)).eval()
+        initialise(model, experiment.initialisation, experiment.seed)
+        return model
+    start = load_model(experiment.start, torch.device("cpu")).model
+    model = Sam2(_with_drop_path(start.config, experiment.drop_path))
+    model.load_state_dict(start.state_dict())
+    return model
+
+
+def without_drop_path(config: Sam2Config) -> Sam2Config:
+    """Returns the configuration for use, in which nothing is left out."""
+    return _with_drop_path(config, 0.0)
+
+
+def _with_drop_path(config: Sam2Config, drop_path: float) -> Sam2Config:
+    return replace(config, image_encoder=replace(config.image_encoder, drop_path=drop_path))

@@ -1,0 +1,77 @@
+"""Ablations: what a variant changes, what it begins with, the table, going on after a stop."""
+
+import argparse
+from pathlib import Path
+
+import pytest
+import torch
+from disc_folder import write_discs
+
+from sam2_demo.core.errors import SettingError
+from sam2_demo.training import ablations
+from sam2_demo.training.ablation_table import Result, write_table
+from sam2_demo.training.ablations import BASE, VARIANTS, take_image_part
+from sam2_demo.training.command import MALLOC_SETTINGS
+from sam2_demo.training.experiments import EXPERIMENTS
+from sam2_demo.training.first_model import first_model
+from sam2_demo.training.settings import with_settings
+
+SMALL = ("model.image_size=64", "stages.0.image_size=64")
+
+
+def test_every_variant_is_the_base_but_for_its_own_settings() -> None:
+    experiments = [with_settings(BASE, variant.settings) for variant in VARIANTS]
+    assert all(experiment.steps == BASE.steps for experiment in experiments)
+    same = [v.name for v, e in zip(VARIANTS, experiments, strict=True) if e == BASE]
+    assert same == ["base", "no-pretraining"]
+
+
+def test_only_the_image_part_is_taken_over() -> None:
+    overfit = EXPERIMENTS["overfit"]
+    trained = first_model(with_settings(overfit, ["seed=1"]))
+    model = first_model(with_settings(overfit, ["model.memory.frames=2"]))
+    before = {name: weight.clone() for name, weight in model.state_dict().items()}
+    take_image_part(model, trained)
+    for name, weight in model.state_dict().items():
+        is_memory = not name.startswith(ablations.IMAGE_PARTS)
+        assert torch.equal(weight, before[name] if is_memory else trained.state_dict()[name])
+    with pytest.raises(SettingError, match="does not fit"):
+        take_image_part(first_model(with_settings(BASE, SMALL)), trained)
+
+
+def test_the_table_compares_with_its_first_row(tmp_path: Path) -> None:
+    base = Result("base", "nothing", 40.0, 30.0, steps=200, minutes=3.0, millions=4.5)
+    other = Result("1-layer", "one layer", 38.5, 31.0, steps=200, minutes=2.5, millions=4.0)
+    table = write_table(tmp_path, [base, other], "200 steps", 8)
+    assert "| 1-layer | one layer | 38.5 | -1.5 | 31.0 | +1.0 | 4.00 | 2.5 |" in table
+    assert "for 200 steps, and measured on 8 clips" in table
+    assert (tmp_path / "ablations.md").read_text() == table + "\n"
+    assert (tmp_path / "ablations.csv").read_text().splitlines()[2].startswith("1-layer,one layer")
+
+
+def _arguments(folder: Path, *more: str) -> argparse.Namespace:
+    parser = argparse.ArgumentParser()
+    ablations.add_arguments(parser)
+    settings = [f"--set={setting}" for setting in (*SMALL, "parts=1", "bfloat16=False")]
+    data = f"davis:{folder / 'data'}"
+    where = ["--data", data, "--test", str(folder / "data"), "--out", str(folder / "runs")]
+    return parser.parse_args([*where, "--steps=1", "--pretraining-steps=1", *settings, *more])
+
+
+def test_variants_are_trained_measured_and_not_done_twice(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for name, value in MALLOC_SETTINGS.items():
+        monkeypatch.setenv(name, value)
+    write_discs(tmp_path / "data", frames=5)
+    ablations.run(_arguments(tmp_path, "--only", "base", "no-pointers"))
+    table = (tmp_path / "runs" / "ablations.md").read_text()
+    assert "| base |" in table
+    assert "| no-pointers |" in table
+    written = (tmp_path / "runs" / "base" / "model.pt").stat().st_mtime_ns
+    ablations.run(_arguments(tmp_path, "--only", "base"))
+    assert (tmp_path / "runs" / "base" / "model.pt").stat().st_mtime_ns == written
+    with pytest.raises(SettingError, match="other settings"):
+        ablations.run(_arguments(tmp_path, "--only", "base", "--set=learning_rate=0.1"))
+    with pytest.raises(SettingError, match="did you mean 'no-pointers'"):
+        ablations.run(_arguments(tmp_path, "--only", "no-pointer"))
