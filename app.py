@@ -99,7 +99,7 @@ def serve(options: argparse.Namespace, state: AppState) -> None:
     loading = threading.Thread(target=state.shelf.load_default, name="first model", daemon=True)
     loading.start()
     try:
-        build_page().launch(
+        build_page(state).launch(
             server_name=options.host,
             server_port=options.port,
             share=options.share,

@@ -5,6 +5,7 @@ from typing import Any
 import gradio as gr
 
 from sam2_demo.ui.annotator import FOLDER, KEYFRAMES, VideoAnnotator
+from sam2_demo.ui.api import AnnotationApi
 from sam2_demo.ui.app_state import AppState
 from sam2_demo.ui.routes import build_routes
 
@@ -20,11 +21,12 @@ PAGE_CSS = """
 FONTS = ("system-ui", "-apple-system", "Segoe UI", "Roboto", "sans-serif")
 
 
-def build_page() -> gr.Blocks:
+def build_page(state: AppState) -> gr.Blocks:
     """Returns the page; it works with the server that ``launch_options`` describes."""
     page: gr.Blocks = gr.Blocks(title=TITLE, analytics_enabled=False)
     with page:
         VideoAnnotator()
+        AnnotationApi(state).declare()
     return page
 
 
@@ -49,5 +51,6 @@ def launch_options(state: AppState) -> dict[str, Any]:
         "enable_monitoring": False,
         "strict_cors": True,
         "show_error": False,
+        "mcp_server": True,
         "max_file_size": state.settings.video_limits.max_bytes,
     }

@@ -7,9 +7,12 @@ travel together.
 
 import asyncio
 import json
+import queue
 import threading
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
+from typing import Any
 
 from starlette.responses import StreamingResponse
 
@@ -27,6 +30,24 @@ HEADERS = {"Cache-Control": "no-store, no-transform", "X-Accel-Buffering": "no"}
 def streamed(work: Work) -> StreamingResponse:
     """Returns a response that runs the work and sends what it reports, an error included."""
     return StreamingResponse(_lines(work), media_type="application/x-ndjson", headers=HEADERS)
+
+
+def reports_of(work: Work) -> Iterator[Mapping[str, Any]]:
+    """Yields what the work reports, while it goes on in a thread; closing this stops it.
+
+    Raises:
+        Exception: whatever the work raised.
+    """
+    reports: queue.SimpleQueue[Mapping[str, Any] | None] = queue.SimpleQueue()
+    stopped = threading.Event()
+    with ThreadPoolExecutor(1, "reports") as pool:
+        working = pool.submit(work, reports.put, stopped.is_set)
+        working.add_done_callback(lambda _: reports.put(None))
+        try:
+            yield from iter(reports.get, None)
+        finally:
+            stopped.set()
+        working.result()
 
 
 async def _lines(work: Work) -> AsyncIterator[str]:

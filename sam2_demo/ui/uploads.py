@@ -3,6 +3,7 @@
 import asyncio
 import re
 import secrets
+import shutil
 import time
 from pathlib import Path
 
@@ -37,6 +38,14 @@ class Uploads:
         except BaseException:
             path.unlink(missing_ok=True)
             raise
+        return name
+
+    def adopt(self, path: Path) -> str:
+        """Returns the secret name under which a file that Gradio received now lies here."""
+        self._remove_forgotten()
+        self._check_size(path.stat().st_size)
+        name = secrets.token_urlsafe(24)
+        shutil.copyfile(path, self._folder / name)
         return name
 
     def find(self, name: str) -> Path:

@@ -1,0 +1,98 @@
+"""The calls for programs: the documented example, refusals, and the same calls for agents."""
+
+import asyncio
+import contextlib
+import io
+import re
+import urllib.request
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import media_clips
+import pytest
+from browser import TOP, running_app
+from gradio_client import Client
+from gradio_client.exceptions import AppError
+from mcp import ClientSession
+from mcp.client.streamable_http import streamablehttp_client
+from pycocotools import mask as coco
+
+pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning")
+FRAMES = 6
+
+
+@pytest.fixture(scope="module")
+def address(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    with running_app(tmp_path_factory.mktemp("app")) as (address, log):
+        yield address
+        assert "Traceback" not in log.read_text()
+
+
+@pytest.fixture(scope="module")
+def client(address: str) -> Client:
+    return Client(address, verbose=False)
+
+
+def test_the_example_in_the_documentation_runs(
+    address: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    example = re.search(r"```python\n(.*?)```", (TOP / "assets" / "api.md").read_text(), re.DOTALL)
+    assert example is not None
+    media_clips.write_clip(tmp_path / "clip.mp4", FRAMES)
+    monkeypatch.chdir(tmp_path)
+    names: dict[str, Any] = {}
+    with contextlib.redirect_stdout(io.StringIO()):
+        exec(example[1].replace("http://127.0.0.1:7860", address), names)
+    assert (names["height"], names["width"]) == media_clips.SIZE_HW
+    assert names["progress"] == {"done": FRAMES, "complete": True}
+    assert [frame["frame"] for frame in names["found"]["frames"]] == list(range(FRAMES))
+    assert coco.decode(names["run_lengths"]).shape == media_clips.SIZE_HW
+    with pytest.raises(AppError, match="CLOSED"):
+        names["client"].predict(token=names["token"], api_name="/masks")
+
+
+def test_undo_takes_a_prompt_back_and_exports_are_fetched(address: str, client: Client) -> None:
+    token = client.predict(sample="meadow.mp4", api_name="/open_sample")["token"]
+    box = {"frame": 2, "object": 3, "box": [100.0, 100.0, 300.0, 260.0]}
+    answered = client.predict(token=token, **box, api_name="/prompt")
+    assert [frame["frame"] for frame in answered["frames"]] == [2]
+    made = client.predict(token=token, kind="coco", api_name="/export")
+    with urllib.request.urlopen(address + made["url"]) as answer:
+        assert len(answer.read()) == made["bytes"]
+    client.predict(token=token, api_name="/undo")
+    assert client.predict(token=token, api_name="/masks")["frames"] == []
+
+
+@pytest.mark.parametrize(
+    ("call", "fields", "code"),
+    [
+        ("/masks", {"token": "guessed"}, "UNKNOWN_SESSION"),
+        ("/open_sample", {"sample": "../secret"}, "UNKNOWN_SAMPLE"),
+        (
+            "/open_video",
+            {"video": {"path": "/etc/passwd", "orig_name": "a", "meta": {}}},
+            "NO_VIDEO",
+        ),
+    ],
+)
+def test_what_is_refused(client: Client, call: str, fields: dict[str, Any], code: str) -> None:
+    with pytest.raises(AppError, match=code):
+        client.predict(**fields, api_name=call)
+
+
+def test_agents_find_the_same_calls(address: str) -> None:
+    async def ask() -> tuple[set[str], Any]:
+        async with (
+            streamablehttp_client(address + "gradio_api/mcp/") as (reading, writing, _),
+            ClientSession(reading, writing) as session,
+        ):
+            await session.initialize()
+            tools = {tool.name for tool in (await session.list_tools()).tools}
+            answer = await session.call_tool("open_sample", {"sample": "meadow.mp4"})
+            return tools, answer
+
+    tools, answer = asyncio.run(ask())
+    assert {"open_video", "prompt", "propagate", "masks", "export"} <= tools
+    assert not answer.isError
+    assert "token" in answer.content[0].text
