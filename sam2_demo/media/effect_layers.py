@@ -9,9 +9,6 @@ from jaxtyping import Bool, Float32, UInt8
 
 from sam2_demo.media.masklets import Color
 
-Picture = UInt8[np.ndarray, "height width 3"]
-Mask = Bool[np.ndarray, "height width"]
-
 
 def luma(picture: UInt8[np.ndarray, "height width 3"]) -> UInt8[np.ndarray, "height width"]:
     """Returns how bright each pixel is."""
@@ -186,3 +183,18 @@ def noise(
     mixed = columns * np.uint32(374_761_393) + rows * np.uint32(668_265_263) + seed
     mixed = (mixed ^ (mixed >> np.uint32(13))) * np.uint32(1_274_126_177)
     return ((mixed ^ (mixed >> np.uint32(16))) & np.uint32(255)).astype(np.uint8)
+
+
+def mix(
+    region: UInt8[np.ndarray, "height width 3"],
+    source: UInt8[np.ndarray, "height width 3"] | UInt8[np.ndarray, "3"],
+    alpha: Float32[np.ndarray, "height width"],
+) -> None:
+    """Lays colours over a region."""
+    lower = region.astype(np.float32)
+    region[:] = np.floor(lower + (source - lower) * alpha[..., np.newaxis] + 0.5).astype(np.uint8)
+
+
+def dark(color: Color) -> Color:
+    """Returns the colour half as bright."""
+    return color[0] // 2, color[1] // 2, color[2] // 2

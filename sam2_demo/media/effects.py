@@ -4,25 +4,21 @@ The page draws the same (``js/effects.js``). Every frame is drawn from its numbe
 its masks alone, so that it looks the same whenever it is drawn and still things stay still.
 """
 
-import math
 from collections.abc import Sequence
-from functools import lru_cache
 from typing import NamedTuple
 
 import cv2
 import numpy as np
-from jaxtyping import Bool, Float32, UInt8
-from PIL import Image, ImageDraw, ImageFont
+from jaxtyping import Bool, UInt8
 
 from sam2_demo.core.masks import EncodedMask
 from sam2_demo.media import effect_layers as layers
 from sam2_demo.media.effect_choice import CONSTANTS, EffectChoice, scaled_px
-from sam2_demo.media.emoji import EMOJI
+from sam2_demo.media.effect_drawings import draw_emoji, draw_rays, text_plate
 from sam2_demo.media.masklets import Color
 
 RESTYLING = frozenset({"gradient", "pixelate", "noise"})
 """Effects that change an object's looks and nothing around it: a cut-out can have them."""
-_SUBPIXEL_BITS = 4
 
 
 class _Thing(NamedTuple):
@@ -67,9 +63,10 @@ def draw_effects(
     canvas = _background(picture, union, choice)
     if choice.objects == "spotlight":
         _darken(canvas, union, choice)
-    for thing in reversed(things):
-        if choice.objects == "burst":
-            _draw_rays(canvas, thing, choice, frame_index)
+    if choice.objects == "burst":
+        turn = CONSTANTS["ray_turn"] * frame_index
+        for thing in reversed(things):
+            draw_rays(canvas, thing.box, thing.color, int(choice.amount("rays")), turn)
     for thing in reversed(things):
         if choice.objects != "erase":
             _draw_object(canvas, picture, thing, choice, frame_index)
@@ -161,9 +158,9 @@ def _background(
         case "gradient":
             return layers.duotone(picture, choice.rgb, (0, 0), sum(size_hw) - 2)
         case "text":
-            return _text_plate(size_hw, choice.text.strip(), choice.rgb, choice.strength).copy()
+            return text_plate(size_hw, choice.text.strip(), choice.rgb, choice.strength).copy()
         case "outline":
-            return layers.sketch(picture, _dark(choice.rgb), choice.amount("sketch"))
+            return layers.sketch(picture, layers.dark(choice.rgb), choice.amount("sketch"))
         case _:
             return picture.copy()
 
@@ -171,10 +168,6 @@ def _background(
 def _step(size_hw: tuple[int, int]) -> int:
     """Returns the side of the blocks at which soft things are computed."""
     return scaled_px(CONSTANTS["work_step_px"], size_hw)
-
-
-def _dark(color: Color) -> Color:
-    return color[0] // 2, color[1] // 2, color[2] // 2
 
 
 def _draw_object(
@@ -191,7 +184,7 @@ def _draw_object(
     match choice.objects:
         case "overlay":
             if choice.background != "original":
-                _mix(region, source, soft)
+                layers.mix(region, source, soft)
             _overlay(region, thing, choice, size_hw)
             return
         case "cutout":
@@ -199,7 +192,7 @@ def _draw_object(
         case "outline":
             width_px = choice.length_px("outline_px", size_hw)
             ring = np.clip(width_px + 0.5 - layers.distance_px(thing.mask), 0, 1)
-            _mix(region, np.array(thing.color, np.uint8), ring.astype(np.float32))
+            layers.mix(region, np.array(thing.color, np.uint8), ring.astype(np.float32))
         case "gradient":
             left, top, right, bottom = thing.box
             corner = (thing.part[1].start - left, thing.part[0].start - top)
@@ -213,9 +206,9 @@ def _draw_object(
             height, width = thing.mask.shape
             grains = layers.noise(height, width, corner, cell_px, frame_index)[..., np.newaxis]
             source = _mixed(source, grains, choice.amount("noise"))
-    _mix(region, source, soft)
+    layers.mix(region, source, soft)
     if choice.objects == "emoji":
-        _draw_emoji(canvas, thing.box, choice.emoji)
+        draw_emoji(canvas, thing.box, choice.emoji)
 
 
 def _mixed(
@@ -225,16 +218,6 @@ def _mixed(
 ) -> UInt8[np.ndarray, "height width 3"]:
     lower = below.astype(np.float32)
     return np.floor(lower + (above - lower) * np.float32(share) + 0.5).astype(np.uint8)
-
-
-def _mix(
-    region: UInt8[np.ndarray, "height width 3"],
-    source: UInt8[np.ndarray, "height width 3"] | UInt8[np.ndarray, "3"],
-    alpha: Float32[np.ndarray, "height width"],
-) -> None:
-    """Lays colours over a region."""
-    lower = region.astype(np.float32)
-    region[:] = np.floor(lower + (source - lower) * alpha[..., np.newaxis] + 0.5).astype(np.uint8)
 
 
 def _overlay(
@@ -265,9 +248,9 @@ def _draw_sticker(
     """Draws the white border of a paper cut-out and its shadow around an object."""
     beyond = layers.distance_px(mask) - width_px
     shade = np.clip(1 - beyond / (2 * width_px), 0, 1) * CONSTANTS["shadow"]
-    _mix(region, np.zeros(3, np.uint8), shade.astype(np.float32))
+    layers.mix(region, np.zeros(3, np.uint8), shade.astype(np.float32))
     border = np.clip(0.5 - beyond, 0, 1).astype(np.float32)
-    _mix(region, np.full(3, 255, np.uint8), border)
+    layers.mix(region, np.full(3, 255, np.uint8), border)
 
 
 def _pixelated_part(
@@ -295,71 +278,4 @@ def _darken(
     darkness = 255 * CONSTANTS["darkness"] * way * way * (3 - 2 * way)
     small = np.floor(darkness + 0.5).astype(np.uint8)
     alpha = layers.enlarged(small, step, size_hw).astype(np.float32) / 255
-    _mix(canvas, np.zeros(3, np.uint8), alpha.astype(np.float32))
-
-
-def _draw_rays(
-    canvas: UInt8[np.ndarray, "height width 3"],
-    thing: _Thing,
-    choice: EffectChoice,
-    frame_index: int,
-) -> None:
-    """Draws rays that go out from an object's middle and slowly turn."""
-    height, width = canvas.shape[:2]
-    left, top, right, bottom = thing.box
-    x, y = (left + right) / 2, (top + bottom) / 2
-    rays, reach = int(choice.amount("rays")), math.hypot(height, width)
-    plate = np.zeros((height, width), np.uint8)
-    for ray in range(rays):
-        turn = 2 * math.pi * ray / rays + CONSTANTS["ray_turn"] * frame_index
-        sides = (turn - math.pi / (2 * rays), turn + math.pi / (2 * rays))
-        ends = [(x + reach * math.cos(side), y + reach * math.sin(side)) for side in sides]
-        _fill_polygon(plate, [(x, y), *ends], 255)
-    rows, columns = np.ogrid[:height, :width]
-    far = np.hypot(rows + 0.5 - y, columns + 0.5 - x) / reach
-    alpha = plate / 255 * CONSTANTS["ray_alpha"] * np.clip(1 - far, 0, 1)
-    _mix(canvas, np.array(thing.color, np.uint8), alpha.astype(np.float32))
-
-
-def _draw_emoji(
-    canvas: UInt8[np.ndarray, "height width 3"], box: tuple[int, int, int, int], name: str
-) -> None:
-    """Draws one of our drawings over an object's box."""
-    left, top, right, bottom = box
-    x, y = (left + right) / 2, (top + bottom) / 2
-    radius = CONSTANTS["emoji_share"] * math.sqrt((right - left) * (bottom - top)) / 2
-    for shape in EMOJI[name]:
-        corners = [(x + radius * px, y + radius * py) for px, py in shape.points]
-        _fill_polygon(canvas, corners, shape.color)
-
-
-def _fill_polygon(
-    plate: UInt8[np.ndarray, "height width *channels"],
-    corners: Sequence[tuple[float, float]],
-    color: int | Color,
-) -> None:
-    """Fills a polygon given in continuous coordinates, the first pixel's middle at (0.5, 0.5)."""
-    fixed = np.round((np.array(corners) - 0.5) * 2**_SUBPIXEL_BITS).astype(np.int32)
-    value = (color,) if isinstance(color, int) else color
-    cv2.fillPoly(plate, [fixed], value, lineType=cv2.LINE_AA, shift=_SUBPIXEL_BITS)
-
-
-@lru_cache(maxsize=4)
-def _text_plate(
-    size_hw: tuple[int, int], text: str, color: Color, strength: int
-) -> UInt8[np.ndarray, "height width 3"]:
-    """Returns a background written over and over with a text; every second row is shifted."""
-    height, width = size_hw
-    letter_px = max(6, round(CONSTANTS["text_height_share"] * min(size_hw) * (0.5 + strength / 4)))
-    font = ImageFont.load_default(letter_px)
-    plate = Image.new("RGB", (width, height), _dark(color))
-    pen = ImageDraw.Draw(plate)
-    ink = tuple(round(channel + (255 - channel) * 0.35) for channel in color)
-    line = f"{text}  "
-    span = max(1.0, pen.textlength(line, font=font))
-    for row, top in enumerate(range(-letter_px // 4, height, round(1.15 * letter_px))):
-        left = -span * (0.5 if row % 2 else 0.0)
-        while left < width:
-            pen.text((left, top), line, fill=ink, font=font, stroke_width=letter_px / 40)
-            left += span
-    return np.asarray(plate)
+    layers.mix(canvas, np.zeros(3, np.uint8), alpha.astype(np.float32))

@@ -12,6 +12,7 @@ from pathlib import Path
 
 import gradio as gr
 
+from sam2_demo.media.effect_choice import effects_json
 from sam2_demo.ui.export_kinds import exports_json
 from sam2_demo.ui.palette import OBJECT_COLORS
 
@@ -34,6 +35,10 @@ SCRIPTS = (
     "editing",
     "objects",
     "tracking",
+    "effect_layers",
+    "effect_part",
+    "effects",
+    "effect_menu",
     "downloads",
     "keys",
     "main",
@@ -62,8 +67,7 @@ class VideoAnnotator(gr.HTML):
 
 def annotator_script() -> str:
     """Returns the annotator's JavaScript as one text."""
-    constants = (
-        f"const COLORS = {json.dumps(OBJECT_COLORS)}, EXPORTS = {json.dumps(exports_json())};"
-    )
+    constants = {"COLORS": OBJECT_COLORS, "EXPORTS": exports_json(), "EFFECTS": effects_json()}
+    definitions = [f"const {name} = {json.dumps(value)};" for name, value in constants.items()]
     parts = [(FOLDER / "js" / f"{name}.js").read_text(encoding="utf-8") for name in SCRIPTS]
-    return "\n".join([constants, *parts])
+    return "\n".join([*definitions, *parts])

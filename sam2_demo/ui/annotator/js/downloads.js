@@ -58,7 +58,7 @@ class Downloads {
 
   fields(kind) {
     const only = this.find('export-objects').value;
-    const fields = { kind };
+    const fields = { kind, effects: this.app.effects.choice };
     if (only) fields.objects = [Number(only)];
     return fields;
   }

@@ -22,6 +22,7 @@ class App {
     this.editing = new Editing(this);
     this.objects = new ObjectList(this, find('objects'));
     this.tracking = new Tracking(this, find);
+    this.effects = new EffectMenu(this, find);
     this.downloads = new Downloads(this, find);
     this.timeline = new Timeline(find, colorOf, (object) => this.project.nameOf(object), {
       seek: (frame) => this.seek(frame),
@@ -80,6 +81,7 @@ class App {
     this.cache.open(this.project.video);
     this.stage.open(this.project.video);
     this.timeline.open(this.project.video);
+    this.effects.open(this.project.video);
     this.frame = 0;
     this.heading = 1;
     this.setView('work');
@@ -268,12 +270,12 @@ class App {
     const { frames, frame_times_s: times } = project.video;
     const picture = this.cache.get(frame);
     if (picture) { // until it is there, the frame before stays on show
-      this.stage.draw({
+      this.stage.draw(this.effects.applied({
         picture,
         masks: this.masksShown ? project.masksOn(frame) : new Map(),
         prompts: this.player.playing ? [] : project.promptsOn(frame),
         active: project.active,
-      });
+      }, frame, this.masksShown));
       find('canvas').dataset.frame = frame;
     }
     const label = `Frame ${frame + 1} of ${frames}`;

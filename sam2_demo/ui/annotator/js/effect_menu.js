@@ -1,0 +1,125 @@
+// The choice of effects: presets, one effect each for objects and background, and what they need.
+
+const EFFECT_OPTIONS = {
+  color: ['erase', 'gradient', 'text', 'outline'], // these backgrounds have a colour
+  text: ['text'],
+};
+const SURPRISE_COLORS = ['#4338ca', '#be123c', '#0f766e', '#b45309', '#1d4ed8', '#111827'];
+
+class EffectMenu {
+  constructor(app, find) {
+    this.app = app;
+    this.find = find;
+    this.choice = this.plain();
+    this.fillSelect('effect-objects', EFFECTS.objects);
+    this.fillSelect('effect-background', EFFECTS.background);
+    const emoji = Object.keys(EFFECTS.emoji);
+    this.fillSelect('effect-emoji', Object.fromEntries(emoji.map((name) =>
+      [name, name[0].toUpperCase() + name.slice(1)])));
+    find('effect-text').maxLength = EFFECTS.max_text_length;
+    this.presets = Object.entries(EFFECTS.presets).map(([name, choice]) => {
+      const button = makeButton('s2-chip', name, `Preset: ${name}`,
+        () => this.choose({ ...choice, emoji: this.choice.emoji, text: this.choice.text }));
+      button.dataset.preset = name;
+      return button;
+    });
+    find('effect-presets').prepend(...this.presets);
+    find('effect-surprise').onclick = () => this.surprise();
+    for (const name of ['objects', 'background', 'emoji', 'color']) {
+      find(`effect-${name}`).oninput = (event) => this.choose({ [name]: event.target.value });
+    }
+    find('effect-strength').oninput = (event) =>
+      this.choose({ strength: Number(event.target.value) });
+    find('effect-text').oninput = (event) => this.write(event.target.value);
+  }
+
+  plain() {
+    return { ...EFFECTS.presets.Overlay };
+  }
+
+  fillSelect(id, labels) {
+    this.find(id).append(...Object.entries(labels).map(([name, label]) => new Option(label, name)));
+  }
+
+  /** The choice is kept while a video is open, a reload of the page included. */
+  open(video) {
+    this.painter = new EffectPainter(video);
+    this.key = `sam2-effects-${video.token}`;
+    this.last = null;
+    let kept = null;
+    try { kept = JSON.parse(sessionStorage.getItem(this.key)); } catch (error) { /* none is kept */ }
+    this.choice = { ...this.plain(), ...kept };
+    this.show();
+  }
+
+  choose(changes) {
+    this.choice = { ...this.choice, ...changes };
+    try { sessionStorage.setItem(this.key, JSON.stringify(this.choice)); } catch (error) { /* full */ }
+    this.show();
+    this.app.render();
+  }
+
+  /** The server writes with a font of western European letters; others are left out here, too. */
+  write(typed) {
+    const text = typed.replace(/[^\x20-\x7e\xa1-\xac\xae-\xff]/g, '');
+    if (text !== typed) {
+      this.find('effect-text').value = text;
+      this.app.status.say('The text takes letters, digits and signs of western European languages.');
+    }
+    if (text.trim()) this.choose({ text });
+  }
+
+  surprise() {
+    const before = JSON.stringify(this.choice);
+    do {
+      this.choose({
+        objects: anyOf(Object.keys(EFFECTS.objects)),
+        background: anyOf(Object.keys(EFFECTS.background)),
+        emoji: anyOf(Object.keys(EFFECTS.emoji)),
+        color: anyOf(SURPRISE_COLORS),
+        strength: anyOf([1, 2, 3]),
+      });
+    } while (JSON.stringify(this.choice) === before);
+  }
+
+  show() {
+    const { find, choice } = this;
+    for (const name of ['objects', 'background', 'emoji', 'color', 'strength', 'text']) {
+      const field = find(`effect-${name}`);
+      if (document.activeElement !== field || name !== 'text') field.value = choice[name];
+    }
+    for (const [name, backgrounds] of Object.entries(EFFECT_OPTIONS)) {
+      find(`effect-${name}-row`).hidden = !backgrounds.includes(choice.background);
+    }
+    find('effect-emoji-row').hidden = choice.objects !== 'emoji';
+    const looks = ['objects', 'background', 'strength'];
+    for (const button of this.presets) {
+      const preset = EFFECTS.presets[button.dataset.preset];
+      button.setAttribute('aria-pressed', looks.every((name) => preset[name] === choice[name]));
+    }
+    find('effect-now').textContent =
+      `${EFFECTS.objects[choice.objects]} · ${EFFECTS.background[choice.background]}`;
+  }
+
+  get isPlain() {
+    const plain = this.plain();
+    return ['objects', 'background', 'strength'].every((name) => this.choice[name] === plain[name]);
+  }
+
+  /** What the stage shall draw: effects are in the picture and stand for the masks, if shown. */
+  applied(view, frame, masksShown) {
+    if (this.isPlain || !masksShown) return view;
+    const objects = [...view.masks].filter(([, mask]) => mask.area)
+      .map(([id, mask]) => ({ counts: mask.counts, color: this.app.colorOf(id) }));
+    const stamp = JSON.stringify([frame, this.choice, objects]);
+    if (this.last === null || this.last.stamp !== stamp || this.last.picture !== view.picture) {
+      this.last = { stamp, picture: view.picture };
+      this.effect = this.painter.draw(view.picture, objects, this.choice, frame);
+    }
+    return { ...view, picture: this.effect, masks: new Map() };
+  }
+}
+
+function anyOf(list) {
+  return list[Math.floor(Math.random() * list.length)];
+}
