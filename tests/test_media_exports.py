@@ -15,9 +15,16 @@ from sam2_demo.core.errors import ExportError
 from sam2_demo.media.effect_choice import EffectChoice
 from sam2_demo.media.ingest import ingest
 from sam2_demo.media.masklets import ObjectLabel
-from sam2_demo.media.overlay_video import write_matte, write_overlay
+from sam2_demo.media.overlay_video import (
+    PRORES,
+    WEBM,
+    write_matte,
+    write_overlay,
+    write_transparent,
+)
 from sam2_demo.media.times import FrameTimes
 from sam2_demo.media.video import Video
+from sam2_demo.media.video_track import VideoFormat
 from sam2_demo.media.whole_files import Watch, whole_file
 
 OVERLAY = EffectChoice()
@@ -167,3 +174,19 @@ def test_matte_is_white_on_the_objects_alone(tmp_path: Path) -> None:
         union = np.logical_or.reduce(list(objects.values()))
         wrong = (picture[:63, :127].mean(axis=2) > 127) != union
         assert wrong.mean() < 0.004
+
+
+@pytest.mark.parametrize(("form", "codec"), [(WEBM, "opus"), (PRORES, "aac")])
+def test_transparent_videos_have_sound_too(
+    video: Video, tmp_path: Path, form: VideoFormat, codec: str
+) -> None:
+    write_transparent(plain(video), OVERLAY, tmp_path / "video", form=form)
+    with av.open(str(tmp_path / "video")) as container:
+        assert container.streams.audio[0].codec_context.codec.canonical_name == codec
+        samples = sum(frame.samples for frame in container.decode(audio=0))
+    assert samples / 48_000 == pytest.approx(6 / 25, abs=0.06)
+    part = plain(video, frames=range(3, 6))
+    write_transparent(part, OVERLAY, tmp_path / "part", form=form)
+    with av.open(str(tmp_path / "part")) as container:
+        samples = sum(frame.samples for frame in container.decode(audio=0))
+    assert samples / 48_000 == pytest.approx(3 / 25, abs=0.06)

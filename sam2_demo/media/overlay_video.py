@@ -41,6 +41,7 @@ WEBM = VideoFormat(
     metadata={"alpha_mode": "1"},
     timescale=1000,
     sound=frozenset({"opus", "libopus"}),
+    sound_encoder="libopus",
 )
 PRORES = VideoFormat(
     container="mov",
@@ -48,6 +49,7 @@ PRORES = VideoFormat(
     pixel_format="yuva444p10le",
     options={"profile": "4444", "alpha_bits": "16", "vendor": "apl0"},
     sound=frozenset({"aac", "mp3", "mp3float"}),
+    sound_encoder="aac",
 )
 
 Painter = Callable[[UInt8[np.ndarray, "height width 3"], int], UInt8[np.ndarray, "height width _"]]

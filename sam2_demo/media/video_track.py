@@ -27,6 +27,7 @@ else:
 MAX_TIMESCALE = 1_000_000
 FALLBACK_TIMESCALE = 90_000
 BT709 = 1
+SOUND_RATE = 48_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,6 +44,7 @@ class VideoFormat:
         even: Whether sides have to be even; odd pictures are padded by their last row or column.
         timescale: Ticks a second where the container has only that; None where any will do.
         sound: Codecs of sound that the container takes as they are.
+        sound_encoder: FFmpeg's name of the encoder for other sound; without one it is left out.
     """
 
     container: str
@@ -54,6 +56,7 @@ class VideoFormat:
     even: bool = False
     timescale: int | None = None
     sound: frozenset[str] = frozenset()
+    sound_encoder: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,7 +97,7 @@ def video_file(
             av.open(str(path), "w", format=form.container, options=dict(form.container_options))
         )
         track = _video_track(output, form, size_hw, times)
-        audio = _AudioTrack(output, sound, form.sound, stack)
+        audio = _AudioTrack(output, sound, form, stack)
         writer = TrackWriter(output, track, times, audio, form)
         yield writer
         writer.finish()
@@ -198,46 +201,32 @@ class TrackWriter:
 
 
 class _AudioTrack:
-    """Copies the packets of a sound file, as far as the pictures have come."""
+    """Adds the packets of a sound file, as far as the pictures have come."""
 
     def __init__(
         self,
         output: av.container.OutputContainer,
         sound: Sound | None,
-        copied: frozenset[str],
+        form: VideoFormat,
         stack: ExitStack,
     ) -> None:
         self._output = output
         self._packets: Iterator[AudioPacket] = iter(())
         self._next: AudioPacket | None = None
-        if sound is not None and copied:
-            source = stack.enter_context(av.open(str(sound.path)))
-            stream = source.streams.audio[0]
-            if stream.codec_context.name not in copied:
-                return
+        if sound is None or not form.sound:
+            return
+        source = stack.enter_context(av.open(str(sound.path)))
+        stream = source.streams.audio[0]
+        if stream.codec_context.name in form.sound:
             self._track = output.add_stream_from_template(stream)
-            self._packets = self._cut(source, stream, sound)
-            self._advance()
-
-    @staticmethod
-    def _cut(
-        source: av.container.InputContainer, stream: av.audio.stream.AudioStream, sound: Sound
-    ) -> Iterator[AudioPacket]:
-        """Yields the packets that go with the frames, the first frame's at time 0."""
-        assert stream.time_base is not None
-        offset = round(Fraction(sound.start_s) / stream.time_base)
-        for packet in source.demux(stream):
-            if packet.pts is None or packet.dts is None:
-                continue
-            time_s = float(packet.pts * stream.time_base)
-            # A codec needs some sound before the first frame to get going; the source's is kept.
-            if sound.start_s > 0 and time_s < sound.start_s:
-                continue
-            if time_s >= sound.end_s:
-                return
-            packet.pts -= offset
-            packet.dts -= offset
-            yield packet
+            self._packets = _copied(source, stream, sound)
+        elif form.sound_encoder:
+            track = output.add_stream(form.sound_encoder, rate=SOUND_RATE)
+            assert isinstance(track, av.audio.stream.AudioStream)
+            track.codec_context.layout = _layout(stream)
+            self._track = track
+            self._packets = _converted(source, stream, sound, track)
+        self._advance()
 
     def write_until(self, time_s: Fraction) -> None:
         """Writes every packet that starts up to this time."""
@@ -253,3 +242,48 @@ class _AudioTrack:
     def _advance(self) -> None:
         packet = next(self._packets, None)
         self._next = packet if packet is not None and packet.size else None
+
+
+def _copied(
+    source: av.container.InputContainer, stream: av.audio.stream.AudioStream, sound: Sound
+) -> Iterator[AudioPacket]:
+    """Yields the packets that go with the frames, at times from the first frame on."""
+    assert stream.time_base is not None
+    offset = round(Fraction(sound.start_s) / stream.time_base)
+    for packet in source.demux(stream):
+        if packet.pts is None or packet.dts is None:
+            continue
+        time_s = float(packet.pts * stream.time_base)
+        # A codec needs some sound before the first frame to get going; the source's is kept.
+        if sound.start_s > 0 and time_s < sound.start_s:
+            continue
+        if time_s >= sound.end_s:
+            return
+        packet.pts -= offset
+        packet.dts -= offset
+        yield packet
+
+
+def _converted(
+    source: av.container.InputContainer,
+    stream: av.audio.stream.AudioStream,
+    sound: Sound,
+    track: av.audio.stream.AudioStream,
+) -> Iterator[AudioPacket]:
+    """Yields the same sound in another codec."""
+    resampler = av.AudioResampler(track.codec_context.format, _layout(stream), SOUND_RATE)
+    for frame in source.decode(stream):
+        if frame.pts is None or frame.time_base is None:
+            continue
+        time_s = float(frame.pts * frame.time_base)
+        if time_s >= sound.end_s:
+            break
+        if time_s >= sound.start_s:
+            frame.pts -= round(Fraction(sound.start_s) / frame.time_base)
+            for piece in resampler.resample(frame):
+                yield from track.encode(piece)
+    yield from track.encode(None)
+
+
+def _layout(stream: av.audio.stream.AudioStream) -> str:
+    return "mono" if stream.codec_context.layout.nb_channels == 1 else "stereo"

@@ -1,5 +1,6 @@
 """The downloads: videos, pictures and data made of the masks, each when asked for."""
 
+import time
 from collections.abc import Callable
 from pathlib import Path
 
@@ -44,7 +45,13 @@ def exporting(state: AppState, video: OpenVideo, fields: Fields) -> Work:
             masklets = snapshot(video, frames, chosen, kind.shown_only)
             path = kind.path(video)
             path.parent.mkdir(exist_ok=True)
-            watch = Watch(progress_report(report, "writing"), stopped)
+            told = progress_report(report, "writing")
+
+            def progress(done: int, total: int) -> None:
+                video.last_used_s = time.monotonic()  # whoever waits for a file is not away
+                told(done, total)
+
+            watch = Watch(progress, stopped)
             kind.write(masklets, choice, path, watch)
             report({"download": f"exports/{name}", "bytes": path.stat().st_size})
 
