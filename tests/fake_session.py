@@ -65,7 +65,9 @@ class DiscTracker(Tracker):
                 found[object_id] = track.answers[frame_index]
             elif track.conditioning:
                 near = min(track.conditioning, key=lambda index: abs(index - frame_index))
-                x, y = _center(track.prompts[near].prompt)
+                prompted = track.prompts.get(near)
+                mask = FramePrompt(mask=track.answers[near].mask)
+                x, y = _center(prompted.prompt if prompted else mask)
                 disc = self._disc((x + DRIFT_PX * (frame_index - near), y))
                 found[object_id] = _answer(disc, is_prompted=False)
         return found

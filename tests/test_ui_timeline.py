@@ -1,7 +1,9 @@
-"""The timeline's routes: small pictures, and what they refuse."""
+"""The timeline's routes: small pictures, scene cuts, runs within bounds, the review queue."""
 
+import json
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import cv2
 import numpy as np
@@ -63,3 +65,93 @@ def test_thumbnails_are_pictures_of_frames(client: TestClient, video: OpenVideo)
         refused = client.get(f"videos/{video.token}/thumbnails/{name}.jpg")
         assert refused.json()["error"]["code"] == "BAD_FRAME"
     assert client.get("videos/nobody/thumbnails/0.jpg").status_code == 403
+
+
+def stream(client: TestClient, video: OpenVideo, action: str, fields: Any) -> list[dict[str, Any]]:
+    answer = client.post(f"videos/{video.token}/{action}", json=fields)
+    assert answer.status_code == 200, answer.text
+    return [json.loads(line) for line in answer.text.splitlines() if line]
+
+
+def test_scene_cuts_are_reported(client: TestClient, video: OpenVideo) -> None:
+    assert stream(client, video, "scenes", {}) == [{"cuts": []}]
+
+
+def click(client: TestClient, video: OpenVideo, **fields: Any) -> None:
+    prompt = {"frame": 0, "object": 1, "points": [[20, 20, 1]]} | fields
+    assert client.post(f"videos/{video.token}/prompt", json=prompt).status_code == 200
+
+
+def test_runs_stay_within_bounds(client: TestClient, video: OpenVideo) -> None:
+    click(client, video)
+    click(client, video, object=2, points=[[40, 30, 1]])
+    fields = {"frame": 0, "first": 1, "last": 3, "objects": [2]}
+    reports = stream(client, video, "propagate", fields)
+    assert [report["frames"][0][0] for report in reports[:-1]] == [1, 2, 3]
+    assert [report["total"] for report in reports[:-1]] == [3] * 3
+    assert [row[0] for row in reports[0]["frames"][0][1]] == [2]
+
+
+def test_a_run_ends_where_new_masks_agree_with_the_old_ones(
+    client: TestClient, state: AppState
+) -> None:
+    video = open_small(state, frames=12)
+    click(client, video)
+    forward = {"frame": 0, "direction": "forward"}
+    assert stream(client, video, "propagate", forward)[-1]["done"] == 12
+    again = stream(client, video, "propagate", forward | {"settle": True})[-1]
+    assert again == {"finished": True, "complete": True, "settled": True, "done": 6}
+    undone = client.post(f"videos/{video.token}/undo", json={}).json()
+    assert undone["moment"] is not None
+
+
+@pytest.mark.parametrize(
+    ("fields", "code"),
+    [
+        ({"first": 4, "last": 2}, "BAD_FRAME"),
+        ({"first": -1}, "BAD_FRAME"),
+        ({"last": 6}, "BAD_FRAME"),
+        ({"last": "5"}, "BAD_FRAME"),
+        ({"objects": []}, "BAD_OBJECT"),
+        ({"objects": 1}, "BAD_OBJECT"),
+        ({"objects": [True]}, "BAD_OBJECT"),
+        ({"objects": [1] * 2000}, "BAD_OBJECT"),
+    ],
+)
+def test_bad_bounds_are_refused(
+    client: TestClient, video: OpenVideo, fields: Any, code: str
+) -> None:
+    click(client, video)
+    answer = client.post(f"videos/{video.token}/propagate", json={"frame": 0} | fields)
+    assert answer.json()["error"]["code"] == code
+
+
+def test_doubts_are_listed_and_dismissed(client: TestClient, video: OpenVideo) -> None:
+    click(client, video)
+    stream(client, video, "propagate", {"frame": 0})
+    click(client, video, frame=3, points=[[50, 30, 1]])
+    answer = client.get(f"videos/{video.token}/review").json()
+    ((frame_index, object_id, reason, severity, first, last, key),) = answer["doubts"]
+    assert (frame_index, object_id, reason, first, last) == (4, 1, "center_jump", 4, 4)
+    assert severity == 1
+    assert answer["count"] == 1
+    left = client.post(f"videos/{video.token}/dismiss", json={"key": key}).json()
+    assert left == {"doubts": [], "count": 0}
+    for wrong in (key, "x", 5, "a" * 200):
+        refused = client.post(f"videos/{video.token}/dismiss", json={"key": wrong})
+        assert refused.status_code == 422
+
+
+def test_a_check_of_both_ways_changes_no_mask(client: TestClient, video: OpenVideo) -> None:
+    answer = client.post(f"videos/{video.token}/check", json={})
+    assert answer.json()["error"]["code"] == "NOTHING_TRACKED"
+    click(client, video, frame=2)
+    stream(client, video, "propagate", {"frame": 2, "direction": "both"})
+    before = [video.session.masks(frame) for frame in range(6)]
+    reports = stream(client, video, "check", {})
+    # 5 is where the way back from the end starts, and 0 that back from the beginning.
+    assert [report["done"] for report in reports[:-1]] == [1, 2, 3]
+    assert reports[-1] == {"finished": True, "done": 3, "doubts": [], "count": 0}
+    assert [video.session.masks(frame) for frame in range(6)] == before
+    assert set(video.review.agreement(before)) == {(3, 1), (4, 1), (1, 1)}
+    assert min(video.review.agreement(before).values()) > 0.8

@@ -76,6 +76,11 @@ class EncodedMask:
             return 1.0
         return float(coco.iou([self._coco()], [other._coco()], [0])[0, 0])
 
+    def share_in(self, other: "EncodedMask") -> float:
+        """Returns which share of this mask lies in another one of the same size; 0.0 if empty."""
+        self._check_size(other)
+        return float(coco.iou([self._coco()], [other._coco()], [1])[0, 0]) if self.area_px else 0.0
+
     def union(self, other: "EncodedMask") -> "EncodedMask":
         """Returns the mask of the pixels that are set here or in a mask of the same size."""
         self._check_size(other)

@@ -15,6 +15,7 @@ from typing import Any
 
 from sam2_demo.core.errors import SessionExpired
 from sam2_demo.core.prompts import FramePrompt
+from sam2_demo.inference.direction_check import check_directions
 from sam2_demo.inference.history import Moment
 from sam2_demo.inference.journal import Journal, PromptMap
 from sam2_demo.inference.objects import (
@@ -25,8 +26,11 @@ from sam2_demo.inference.objects import (
     changed_frames,
 )
 from sam2_demo.inference.propagation import Agreement, Direction
+from sam2_demo.inference.review import Doubt, find_doubts
+from sam2_demo.inference.review_desk import ReviewDesk
 from sam2_demo.inference.session import VideoSession
 from sam2_demo.inference.track import FrameMasks
+from sam2_demo.media.scene_cuts import scene_cuts
 from sam2_demo.media.video import Video
 
 
@@ -74,6 +78,7 @@ class OpenVideo:
         folder: Where its frames, journal and exports are.
         session: What computes the masks; replaced when another model is chosen.
         model: The model that answers, and where it came from.
+        review: What a person said looks right, and what a check of both ways found.
     """
 
     def __init__(
@@ -85,6 +90,7 @@ class OpenVideo:
         self.session = session
         self.model = model
         self.journal = Journal(folder / "journal.jsonl")
+        self.review = ReviewDesk(folder / "looks_right.txt")
         self.last_used_s = time.monotonic()
         self.bytes_on_disk = 0
         self._lock = threading.Lock()
@@ -213,10 +219,7 @@ class OpenVideo:
             object_ids: The objects to be tracked; None for all.
             agreement: Ends a way where new masks agree with old ones that reach to its end.
         """
-
-        def stop() -> bool:
-            return self._waiting > 0 or self._closed or stopped()
-
+        stop = self._ended_by(stopped)
         with self.turn():
             tracked = self.session.propagate(start, direction, within, stop, object_ids, agreement)
             with closing(tracked):
@@ -224,6 +227,32 @@ class OpenVideo:
                     self.last_used_s = time.monotonic()
                     frame = self.session.masks(masks.frame_index)
                     yield replace(self._reply([frame]), prompts=None, objects=None)
+
+    def check_directions(self, stopped: Callable[[], bool]) -> Generator[int, None, None]:
+        """Yields frame after frame as its masks are compared with what the other way finds.
+
+        No mask is changed; ``review`` takes in what is found.
+        """
+        stop = self._ended_by(stopped)
+        with self.turn():
+            tracks = {key: state.track for key, state in self.session.objects.items()}
+            frames = check_directions(self.session.tracker, tracks, len(self.video), stop)
+            for frame_index, ious in frames:
+                self.last_used_s = time.monotonic()
+                self.review.note(self.session.masks(frame_index), ious)
+                yield frame_index
+
+    def doubts(self) -> list[Doubt]:
+        """Returns what a person should look at, the worst first."""
+        frames = [self.session.masks(frame_index) for frame_index in range(len(self.video))]
+        prompted = {(frame, object_id) for object_id, frame in self.session.prompts}
+        cuts = scene_cuts(self.video, lambda: False) or []
+        found = find_doubts(frames, prompted, cuts, self.review.agreement(frames))
+        return self.review.open_doubts(found)
+
+    def _ended_by(self, stopped: Callable[[], bool]) -> Callable[[], bool]:
+        """Returns what tells long work to end: ``stopped``, the next event, or the end of all."""
+        return lambda: self._waiting > 0 or self._closed or stopped()
 
     def new_run(self) -> threading.Event:
         """Returns the flag that ``stop`` will set, for a propagation that is about to begin."""

@@ -155,6 +155,11 @@ class VideoSession(EditableObjects):
             state = self._unlocked(object_id)
             self._put("clear object", object_id, replace(state, track=Track()))
 
+    @property
+    def tracker(self) -> Tracker:
+        """What computes frames; it knows nothing of undo."""
+        return self._tracker
+
     def masks(self, frame_index: int) -> FrameMasks:
         """Returns the masks that one frame has.
 
@@ -163,12 +168,8 @@ class VideoSession(EditableObjects):
         """
         self._check_frame(frame_index)
         with self._lock:
-            found = {
-                object_id: state.track.answers[frame_index]
-                for object_id, state in self._objects.items()
-                if frame_index in state.track.answers
-            }
-        return FrameMasks.of(frame_index, found)
+            found = {k: state.track.answers.get(frame_index) for k, state in self._objects.items()}
+        return FrameMasks.of(frame_index, {k: a for k, a in found.items() if a is not None})
 
     def mask_logits(
         self, frame_index: int, object_id: int, at_video_size: bool = True
@@ -228,8 +229,7 @@ class VideoSession(EditableObjects):
     ) -> Generator[FrameMasks, None, None]:
         """Yields each frame's masks as prompted objects are tracked through the video.
 
-        Closing the iterator stops it, and so does ``stop``; what was tracked stays, and the whole
-        propagation is one step to undo.
+        Closing the iterator or ``stop`` ends it; what was tracked stays, as one step to undo.
 
         Args:
             start: First frame; by default the first prompted one, or the last when going backward.

@@ -25,8 +25,9 @@ from sam2_demo.ui.exporting import exported_file, exporting
 from sam2_demo.ui.messages import explain
 from sam2_demo.ui.opening import choosing, opening, reopen, switching
 from sam2_demo.ui.origin import SameOrigin
+from sam2_demo.ui.reviewing import checking, dismiss, review_json
 from sam2_demo.ui.streams import Work, streamed
-from sam2_demo.ui.tracking import tracking
+from sam2_demo.ui.tracking import finding_scenes, tracking
 from sam2_demo.ui.wire import (
     MAX_BODY_BYTES,
     Fields,
@@ -78,6 +79,8 @@ def build_routes(state: AppState) -> Mount:
             "/videos/{token}/candidates", _answered(partial(_candidates, state)), methods=["POST"]
         ),
         Route("/videos/{token}/preview", _answered(partial(_preview, state)), methods=["POST"]),
+        Route("/videos/{token}/review", _answered(partial(_review, state))),
+        Route("/videos/{token}/dismiss", _answered(partial(_dismiss, state)), methods=["POST"]),
         Route("/videos/{token}/stop", _answered(partial(_stop, state)), methods=["POST"]),
         *posts,
         *streams,
@@ -142,6 +145,8 @@ ACTIONS: dict[str, Action] = {
 
 STREAMS: dict[str, Callable[[AppState, OpenVideo, Fields], Work]] = {
     "propagate": tracking,
+    "scenes": finding_scenes,
+    "check": checking,
     "model": switching,
     "export": exporting,
 }
@@ -231,6 +236,17 @@ async def _preview(state: AppState, request: Request) -> Response:
     frame_index, point = frame_index_in(fields, len(video.video)), point_in(fields)
     seen = await run_in_threadpool(video.session.preview, frame_index, point)
     return JSONResponse({"counts": seen and seen.mask.counts})
+
+
+async def _review(state: AppState, request: Request) -> Response:
+    video = state.store.find(request.path_params["token"])
+    return JSONResponse(await run_in_threadpool(review_json, video))
+
+
+async def _dismiss(state: AppState, request: Request) -> Response:
+    fields = await _fields(request)
+    video = state.store.find(request.path_params["token"])
+    return JSONResponse(await run_in_threadpool(dismiss, video, fields))
 
 
 async def _stop(state: AppState, request: Request) -> Response:

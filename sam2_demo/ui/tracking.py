@@ -1,4 +1,4 @@
-"""Propagating through a video, as a stream of frames."""
+"""Propagating through a video, as a stream of frames, and the cuts that it may stop at."""
 
 import time
 from contextlib import closing
@@ -6,6 +6,7 @@ from contextlib import closing
 from sam2_demo.core.errors import PromptError
 from sam2_demo.inference.open_video import OpenVideo
 from sam2_demo.inference.propagation import Agreement, planned_ways
+from sam2_demo.media.scene_cuts import scene_cuts
 from sam2_demo.ui.app_state import AppState
 from sam2_demo.ui.streams import Report, Stopped, Work, waiting_report
 from sam2_demo.ui.wire import (
@@ -48,5 +49,16 @@ def tracking(state: AppState, video: OpenVideo, fields: Fields) -> Work:
             settled = agreement is not None and agreement.settled
             complete = settled or done >= total
             report({"finished": True, "complete": complete, "settled": settled, "done": done})
+
+    return work
+
+
+def finding_scenes(state: AppState, video: OpenVideo, fields: Fields) -> Work:
+    """Returns the work that looks for scene cuts and reports them."""
+
+    def work(report: Report, stopped: Stopped) -> None:
+        cuts = scene_cuts(video.video, stopped)
+        if cuts is not None:
+            report({"cuts": cuts})
 
     return work

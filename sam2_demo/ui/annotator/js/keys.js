@@ -44,6 +44,15 @@ const KEYS = [
     title: 'Propagate',
     lines: [
       { keys: ['p'], does: 'propagate', run: (app) => app.tracking.start() },
+      { keys: ['i'], does: 'in point here: propagate from here on only',
+        run: (app) => app.setEdge('first') },
+      { keys: ['o'], does: 'out point here: propagate up to here only',
+        run: (app) => app.setEdge('last') },
+      { keys: ['b'], does: 'masks before and after, when they changed',
+        run: (app) => app.comparison.toggle() },
+      { keys: ['r'], does: 'next doubtful frame', run: (app) => app.review.next() },
+      { keys: ['Shift+r'], does: 'the doubtful frame looks right',
+        run: (app) => app.review.looksRight() },
       { keys: ['Escape'], does: 'stop', run: (app) => app.tracking.stop() },
     ],
   },
@@ -84,7 +93,7 @@ function listenToKeys(app) {
     if (document.querySelector('dialog[open]')) return;
     const command = commands.get(pressedKeys(event));
     if (!command) return;
-    const onControl = event.target.closest && event.target.closest('button, select, a, summary');
+    const onControl = event.target.closest && event.target.closest('button, select, a, summary, input');
     if (onControl && [' ', 'Enter'].includes(event.key)) return; // it presses that button
     if (!app.project && !command.anywhere) {
       if (event.key !== 'Escape') app.status.say(NO_VIDEO);

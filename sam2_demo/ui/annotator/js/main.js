@@ -27,7 +27,10 @@ class App {
     this.timeline = new Timeline(find, colorOf, (object) => this.project.nameOf(object), {
       seek: (frame) => this.seek(frame),
       goTo: (frame, object) => this.goTo(frame, object),
+      redraw: () => this.render(),
     });
+    this.comparison = new Comparison(this, find);
+    this.review = new Review(this, find);
     this.stage = new Stage(find('stage'), find('canvas'), colorOf, {
       click: (place, other) => this.editing.click(place, other ? !this.sign : this.sign),
       box: (from, to) => this.editing.box(from, to),
@@ -50,6 +53,8 @@ class App {
     find('play').onclick = () => this.togglePlay();
     find('undo').onclick = () => this.editing.undo();
     find('clear-frame').onclick = () => this.editing.clearFrame();
+    find('set-in').onclick = () => this.setEdge('first');
+    find('set-out').onclick = () => this.setEdge('last');
     find('show-masks').onclick = () => this.toggleMasks();
     find('sign-plus').onclick = () => this.setSign(true);
     find('sign-minus').onclick = () => this.setSign(false);
@@ -99,6 +104,9 @@ class App {
   leave() {
     this.player.stop();
     this.tracking.clear();
+    this.timeline.scenes.clear();
+    this.comparison.clear();
+    this.review.clear();
     this.downloads.clear();
     this.objects.clear();
     this.project = null;
@@ -190,6 +198,11 @@ class App {
     else this.status.say(`There is no prompt ${step < 0 ? 'before' : 'after'} this frame.`);
   }
 
+  /** Makes the frame on show the in point ("first") or the out point ("last"). */
+  setEdge(name) {
+    this.timeline.range.set(name, this.frame);
+  }
+
   step(count) {
     if (this.project) this.seek(this.frame + count);
   }
@@ -242,7 +255,7 @@ class App {
   }
 
   isTyping(target) {
-    return target.closest && Boolean(target.closest('input, textarea, select, [contenteditable]'));
+    return target.closest && Boolean(target.closest('input:not([type=checkbox]), textarea, select, [contenteditable]'));
   }
 
   showPlaying(playing) {
@@ -272,7 +285,7 @@ class App {
     if (picture) { // until it is there, the frame before stays on show
       this.stage.draw(this.effects.applied({
         picture,
-        masks: this.masksShown ? project.masksOn(frame) : new Map(),
+        masks: this.masksShown ? this.comparison.masksOn(frame) : new Map(),
         prompts: this.player.playing ? [] : project.promptsOn(frame),
         active: project.active,
       }, frame, this.masksShown));
@@ -282,6 +295,7 @@ class App {
     this.timeline.draw(project, frame, label);
     this.objects.render();
     this.tracking.render();
+    this.comparison.render();
     this.downloads.render(project);
     find('clock').textContent =
       `${formatTime(times[frame])} / ${formatTime(times[frames - 1])}`;

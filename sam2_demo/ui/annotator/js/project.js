@@ -74,6 +74,7 @@ class Project {
       this.masks.set(frame, new Map(objects.map(
         ([id, counts, iou, score]) => [id, { counts, iou, score, area: areaOf(counts) }])));
     }
+    if ('undo' in answer) this.undoable = answer.undo; // the step that undo would take back
     if (answer.prompts) this.readPrompts(answer.prompts, answer.sequence, keepPrompts);
   }
 

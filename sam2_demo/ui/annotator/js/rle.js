@@ -49,3 +49,21 @@ function columnsOf(counts, height, step, columns) {
   first.fill(ends.length, column + 1);
   return { ends, first };
 }
+
+/** Returns intersection over union of two masks of one size; 1 where both are empty. */
+function iouOf(one, other) {
+  if (one === other) return 1;
+  const runs = [decodeCounts(one), decodeCounts(other)], at = [0, 0];
+  const left = runs.map((all) => all[0]);
+  let both = 0, either = 0;
+  while (at[0] < runs[0].length && at[1] < runs[1].length) {
+    const step = Math.min(...left), set = at.map((place) => place % 2);
+    if (set[0] && set[1]) both += step;
+    if (set[0] || set[1]) either += step;
+    for (const side of [0, 1]) {
+      left[side] -= step;
+      while (left[side] === 0 && at[side] < runs[side].length) left[side] = runs[side][++at[side]];
+    }
+  }
+  return either ? both / either : 1;
+}

@@ -1,7 +1,7 @@
 // The timeline: ruler, small pictures and lanes below each other, and the frame on show.
 
 class Timeline {
-  /** `act` has seek(frame) and goTo(frame, object). */
+  /** `act` has seek(frame), goTo(frame, object) and redraw(). */
   constructor(find, colorOf, nameOf, act) {
     this.box = find('timeline');
     this.playhead = find('playhead');
@@ -10,6 +10,8 @@ class Timeline {
     this.film = new Filmstrip(find('ruler'), find('film'));
     this.lanes = new Lanes(find('lanes'), find('lanes-canvas'), colorOf, nameOf);
     this.marks = new PromptMarks(this.layer, colorOf, act.goTo);
+    this.range = new FrameRange(find, act.redraw);
+    this.scenes = new Scenes(find('cuts'), act.redraw, act.seek);
     this.listen(find('lanes'));
   }
 
@@ -17,6 +19,8 @@ class Timeline {
     this.film.clear();
     this.marks.clear();
     this.lanes.open(video);
+    this.range.open(video);
+    this.scenes.open(video);
   }
 
   listen(scroller) {
@@ -54,6 +58,8 @@ class Timeline {
     this.film.draw(project.video, this.axis, width);
     this.lanes.draw(project, this.axis, width);
     this.marks.draw(project, this.axis, (lane) => this.lanes.top(lane) + LANE / 2);
+    this.range.draw(this.axis);
+    this.scenes.draw(this.axis);
     this.playhead.style.transform = `translateX(${this.axis.middle(frame)}px)`;
     this.playhead.setAttribute('aria-valuemax', frames);
     this.playhead.setAttribute('aria-valuenow', frame + 1);

@@ -1,0 +1,66 @@
+"""The review queue: what a person should look at, what looks right, and a check of both ways."""
+
+from contextlib import closing
+
+from sam2_demo.core.errors import InputError
+from sam2_demo.inference.direction_check import frames_to_check
+from sam2_demo.inference.open_video import OpenVideo
+from sam2_demo.ui.app_state import AppState
+from sam2_demo.ui.streams import Report, Stopped, Work, waiting_report
+from sam2_demo.ui.wire import Fields, text_in
+
+MAX_DOUBTS = 500
+MAX_KEY_LENGTH = 80
+
+
+def review_json(video: OpenVideo) -> dict[str, object]:
+    """Returns the doubts, the worst first: frame, object, reason, severity, first, last, key."""
+    doubts = video.doubts()
+    rows = [
+        [
+            doubt.frame_index,
+            doubt.object_id,
+            doubt.reason.value,
+            doubt.severity,
+            doubt.first,
+            doubt.last,
+            doubt.key,
+        ]
+        for doubt in doubts[:MAX_DOUBTS]
+    ]
+    return {"doubts": rows, "count": len(doubts)}
+
+
+def dismiss(video: OpenVideo, fields: Fields) -> dict[str, object]:
+    """Takes in that a doubt's mask looks right; returns the doubts that are left.
+
+    Raises:
+        InputError: there is no such doubt.
+    """
+    key = text_in(fields, "key", MAX_KEY_LENGTH)
+    if key not in {doubt.key for doubt in video.doubts()}:
+        raise InputError("that mask is not in doubt any more", "NO_DOUBT")
+    video.review.dismiss(key)
+    return review_json(video)
+
+
+def checking(state: AppState, video: OpenVideo, fields: Fields) -> Work:
+    """Returns the work that tracks every object the other way and reports how far it is."""
+    tracks = {key: value.track for key, value in video.session.objects.items()}
+    total = frames_to_check(tracks)
+    if total == 0:
+        raise InputError("There is nothing to check yet: propagate first.", "NOTHING_TRACKED")
+    run = video.new_run()
+
+    def work(report: Report, closed: Stopped) -> None:
+        def stopped() -> bool:
+            return closed() or run.is_set()
+
+        with state.propagating.place(waiting_report(report), stopped):
+            done = 0
+            with closing(video.check_directions(stopped)) as frames:
+                for done, _ in enumerate(frames, start=1):
+                    report({"stage": "checking", "done": done, "total": max(done, total)})
+            report({"finished": True, "done": done} | review_json(video))
+
+    return work

@@ -1,0 +1,276 @@
+"""What is propagated, in a real browser: in and out points, scene cuts, prompts, old or new masks.
+
+Skipped where no Chromium is installed.
+"""
+
+import re
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from browser import CHROMIUM, Visit, running_app, running_browser
+from playwright.sync_api import Browser
+from two_scenes import write_two_scenes
+
+from sam2_demo.ui.annotator import FOLDER
+
+pytestmark = pytest.mark.skipif(CHROMIUM is None, reason="no Chromium is installed here")
+
+FRAMES = 24
+DESKTOP = {"width": 1280, "height": 860}
+PHONE = {"width": 390, "height": 844}
+ANSWERED = re.compile("IoU|hidden on this frame")
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Browser]:
+    with running_browser() as browser:
+        yield browser
+
+
+@pytest.fixture(scope="module")
+def app(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    with running_app(tmp_path_factory.mktemp("app")) as (address, log):
+        yield address
+        text = log.read_text()
+    assert "Traceback" not in text, text
+
+
+@pytest.fixture
+def clip(tmp_path: Path) -> Path:
+    return write_two_scenes(tmp_path / "two.mp4")
+
+
+def begin(browser: Browser, app: str, clip: Path, **context: Any) -> Visit:
+    visit = Visit.begin(browser, app, **context)
+    visit.page.set_default_timeout(30_000)
+    visit.open_file(clip)
+    visit.page.get_by_role("button", name="Scene cut at frame 13").wait_for()
+    return visit
+
+
+def go_to(visit: Visit, number: int) -> None:
+    """Walks to a frame, counted from 1."""
+    visit.page.keyboard.press("Home")
+    for _ in range((number - 1) // 10):
+        visit.page.keyboard.press("Shift+ArrowRight")
+    for _ in range((number - 1) % 10):
+        visit.page.keyboard.press("ArrowRight")
+    visit.find("frame-note").get_by_text(f"Frame {number} of {FRAMES}").wait_for()
+
+
+def wait_for_end(visit: Visit, text: str) -> None:
+    visit.find("progress-text").get_by_text(text, exact=True).wait_for()
+
+
+def test_plans(browser: Browser) -> None:
+    page = browser.new_page()
+    page.add_script_tag(content=(FOLDER / "js" / "plan.js").read_text())
+    plan = {"start": 10, "direction": "forward", "first": 0, "last": 29, "prompts": [], "cuts": []}
+    both = plan | {"direction": "both"}
+    cases = [
+        (plan, (10, 10, 29, ["end"])),
+        (plan | {"direction": "backward"}, (10, 0, 10, ["end"])),
+        (both | {"first": 5, "last": 20}, (10, 5, 20, ["end", "end"])),
+        (plan | {"first": 15}, (15, 15, 29, ["end"])),
+        (both | {"prompts": [3, 7, 10, 12, 20]}, (10, 7, 12, ["prompt", "prompt"])),
+        (both | {"cuts": [4, 10, 16]}, (10, 10, 15, ["cut", "cut"])),
+        (plan | {"cuts": [11], "prompts": [11]}, (10, 10, 10, ["cut"])),
+        (both | {"cuts": [2, 25], "first": 5, "last": 20}, (10, 5, 20, ["end", "end"])),
+    ]
+    for fields, (start, first, last, reasons) in cases:
+        found = page.evaluate("(fields) => planRun(fields)", fields)
+        ends = [
+            end["reason"] for end in (found["ends"]["backward"], found["ends"]["forward"]) if end
+        ]
+        assert (found["start"], found["first"], found["last"], ends) == (
+            start,
+            first,
+            last,
+            reasons,
+        )
+    ways = page.evaluate("(fields) => waysOn(planRun(fields))", both | {"cuts": [4, 16]})
+    assert ways == [{"direction": "forward", "start": 16}, {"direction": "backward", "start": 3}]
+    page.close()
+
+
+def test_a_run_stops_at_a_scene_cut_and_goes_on(browser: Browser, app: str, clip: Path) -> None:
+    visit = begin(browser, app, clip, viewport=DESKTOP)
+    page = visit.page
+    page.mouse.click(*visit.place(0.3, 0.5))
+    visit.wait_for_note(0, ANSWERED)
+    visit.find("from").get_by_text("from frame 1 to 12").wait_for()
+    page.keyboard.press("p")
+    wait_for_end(visit, "Done: 12 frames, up to the scene cut at frame 13")
+    assert "no mask" in note_on(visit, 13)
+    page.get_by_role("button", name="Go on from frame 13").click()
+    wait_for_end(visit, "Done: 12 frames")
+    assert "no mask" not in note_on(visit, 24)
+
+    page.get_by_role("button", name="Scene cut at frame 13").click()
+    visit.find("frame-note").get_by_text("Frame 13 of").wait_for()
+    visit.find("to-cut").uncheck()
+    go_to(visit, 1)
+    visit.find("from").get_by_text("from frame 1 to 24").wait_for()
+    assert visit.complaints == []
+    page.context.close()
+
+
+def note_on(visit: Visit, number: int) -> str:
+    """Returns what the list says of the first object on a frame."""
+    go_to(visit, number)
+    return visit.note_of(0)
+
+
+@pytest.mark.parametrize("window", [DESKTOP, PHONE], ids=["desktop", "phone"])
+def test_in_and_out_points(browser: Browser, app: str, clip: Path, window: dict[str, int]) -> None:
+    visit = begin(browser, app, clip, viewport=window, has_touch=window is PHONE)
+    page = visit.page
+    page.mouse.click(*visit.place(0.3, 0.5))
+    visit.wait_for_note(0, ANSWERED)
+    go_to(visit, 3)
+    page.keyboard.press("i")
+    go_to(visit, 8)
+    visit.find("set-out").click()
+    visit.find("range-clear").get_by_text("Frames 3–8").wait_for()
+    visit.find("from").get_by_text("from frame 3 to 8").wait_for()
+    visit.find("propagate").click()
+    wait_for_end(visit, "Done: 6 frames")
+    assert "no mask" in note_on(visit, 2)
+    assert "no mask" not in note_on(visit, 8)
+    assert "no mask" in note_on(visit, 9)
+
+    edge = visit.find("edge-last")
+    edge.press("ArrowLeft")
+    visit.find("range-clear").get_by_text("Frames 3–7").wait_for()
+    box, strip = edge.bounding_box(), visit.find("film").bounding_box()
+    page.mouse.move(box["x"] + 3, box["y"] + 20)
+    page.mouse.down()
+    page.mouse.move(strip["x"] + strip["width"] * 0.48, box["y"] + 20)
+    page.mouse.up()
+    visit.find("range-clear").get_by_text("Frames 3–12").wait_for()
+    visit.find("range-clear").click()
+    assert not visit.find("range-clear").is_visible()
+    assert visit.overflow_px() == 0
+    assert visit.complaints == []
+    page.context.close()
+
+
+def test_to_the_next_prompt_and_one_object_alone(browser: Browser, app: str, clip: Path) -> None:
+    visit = begin(browser, app, clip, viewport=DESKTOP)
+    page = visit.page
+    page.mouse.click(*visit.place(0.3, 0.5))
+    visit.wait_for_note(0, ANSWERED)
+    go_to(visit, 6)
+    page.mouse.click(*visit.place(0.37, 0.5))
+    visit.wait_for_note(0, ANSWERED)
+    page.keyboard.press("n")
+    go_to(visit, 1)
+    page.mouse.click(*visit.place(0.8, 0.2))
+    visit.wait_for_note(1, ANSWERED)
+    visit.find("to-prompt").check()
+    page.keyboard.press("1")
+    visit.find("objects-active").click()
+    page.keyboard.press("p")
+    wait_for_end(visit, "Done: 6 frames, up to the prompt on frame 6")
+    go_to(visit, 4)
+    assert "no mask" not in visit.note_of(0)
+    assert "no mask" in visit.note_of(1)
+    assert visit.complaints == []
+    page.context.close()
+
+
+@pytest.mark.parametrize("window", [DESKTOP, PHONE], ids=["desktop", "phone"])
+def test_before_and_after_a_correction(
+    browser: Browser, app: str, clip: Path, window: dict[str, int]
+) -> None:
+    visit = begin(browser, app, clip, viewport=window, has_touch=window is PHONE)
+    page = visit.page
+    visit.find("to-cut").uncheck()
+    visit.find("stage").scroll_into_view_if_needed()
+    page.mouse.click(*visit.place(0.3, 0.5))
+    visit.wait_for_note(0, ANSWERED)
+    page.keyboard.press("p")
+    wait_for_end(visit, f"Done: {FRAMES} frames")
+    assert not visit.find("compare").is_visible()
+    go_to(visit, 9)
+    before = pixels(visit)
+
+    go_to(visit, 3)
+    visit.drag_box(0.55, 0.05, 0.98, 0.95)
+    visit.wait_for_note(0, re.compile("IoU.*1 prompt here"))
+    page.keyboard.press("p")
+    visit.find("compare-text").get_by_text("would change").wait_for()
+    assert page.locator(".s2-change").count() > 0
+    go_to(visit, 9)
+    after = pixels(visit)
+    assert after != before
+    visit.find("compare-before").click()
+    wait_for_pixels(visit, before)
+    page.keyboard.press("b")
+    wait_for_pixels(visit, after)
+    visit.find("compare-flicker").click()
+    wait_for_pixels(visit, before)
+    wait_for_pixels(visit, after)
+    assert visit.overflow_px() == 0
+
+    visit.find("keep-old").click()
+    visit.find("compare").wait_for(state="hidden")
+    wait_for_pixels(visit, before)
+    page.reload()
+    visit.wait_for_picture()
+    go_to(visit, 9)
+    wait_for_pixels(visit, before)
+    assert visit.complaints == []
+    page.context.close()
+
+
+PIXELS = """() => {
+  const canvas = document.querySelector('[data-id="canvas"]');
+  const small = new OffscreenCanvas(64, 40).getContext('2d');
+  small.drawImage(canvas, 0, 0, 64, 40);
+  return [...small.getImageData(0, 0, 64, 40).data].join();
+}"""
+
+
+def pixels(visit: Visit) -> str:
+    """Returns what is on the canvas, small, once it stands still."""
+    visit.page.wait_for_timeout(200)
+    return visit.page.evaluate(PIXELS)
+
+
+def wait_for_pixels(visit: Visit, wanted: str) -> None:
+    visit.page.wait_for_function(f"(wanted) => ({PIXELS})() === wanted", arg=wanted)
+
+
+@pytest.mark.parametrize("window", [DESKTOP, PHONE], ids=["desktop", "phone"])
+def test_review(browser: Browser, app: str, clip: Path, window: dict[str, int]) -> None:
+    visit = begin(browser, app, clip, viewport=window, has_touch=window is PHONE)
+    page = visit.page
+    page.keyboard.press("r")
+    visit.wait_for_status("no masks to review yet")
+    page.mouse.click(*visit.place(0.3, 0.5))
+    visit.wait_for_note(0, ANSWERED)
+    page.keyboard.press("p")
+    visit.find("progress-text").get_by_text("Done: 12 frames").wait_for()
+    go_to(visit, 4)
+    visit.drag_box(0.55, 0.05, 0.98, 0.95)
+    visit.wait_for_note(0, re.compile("IoU.*1 prompt here"))
+
+    page.keyboard.press("r")
+    visit.find("review-list").get_by_text("Frame 5 · Object 1").first.wait_for()
+    current = page.locator(".s2-doubts [aria-current]")
+    current.wait_for()
+    number = int(re.search(r"Frame (\d+)", current.inner_text()).group(1))
+    visit.find("frame-note").get_by_text(f"Frame {number} of").wait_for()
+    count = int(re.search(r"\d+", visit.find("review-count").inner_text()).group())
+    page.keyboard.press("Shift+r")
+    left = f"{count - 1} left" if count > 1 else "nothing in doubt"
+    visit.find("review-count").get_by_text(left, exact=True).wait_for()
+
+    visit.find("review-check").click()
+    visit.find("review-text").get_by_text("Both directions compared on").wait_for()
+    assert visit.overflow_px() == 0
+    assert visit.complaints == []
+    page.context.close()
