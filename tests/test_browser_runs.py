@@ -208,7 +208,7 @@ def test_before_and_after_a_correction(
     assert after != before
     visit.find("compare-before").click()
     wait_for_pixels(visit, before)
-    page.keyboard.press("b")
+    page.keyboard.press("f")
     wait_for_pixels(visit, after)
     visit.find("compare-flicker").click()
     wait_for_pixels(visit, before)
@@ -248,7 +248,7 @@ def wait_for_pixels(visit: Visit, wanted: str) -> None:
 def test_review(browser: Browser, app: str, clip: Path, window: dict[str, int]) -> None:
     visit = begin(browser, app, clip, viewport=window, has_touch=window is PHONE)
     page = visit.page
-    page.keyboard.press("r")
+    page.keyboard.press("j")
     visit.wait_for_status("no masks to review yet")
     page.mouse.click(*visit.place(0.3, 0.5))
     visit.wait_for_note(0, ANSWERED)
@@ -258,14 +258,14 @@ def test_review(browser: Browser, app: str, clip: Path, window: dict[str, int]) 
     visit.drag_box(0.55, 0.05, 0.98, 0.95)
     visit.wait_for_note(0, re.compile("IoU.*1 prompt here"))
 
-    page.keyboard.press("r")
+    page.keyboard.press("j")
     visit.find("review-list").get_by_text("Frame 5 · Object 1").first.wait_for()
     current = page.locator(".s2-doubts [aria-current]")
     current.wait_for()
     number = int(re.search(r"Frame (\d+)", current.inner_text()).group(1))
     visit.find("frame-note").get_by_text(f"Frame {number} of").wait_for()
     count = int(re.search(r"\d+", visit.find("review-count").inner_text()).group())
-    page.keyboard.press("Shift+r")
+    page.keyboard.press("Shift+j")
     left = f"{count - 1} left" if count > 1 else "nothing in doubt"
     visit.find("review-count").get_by_text(left, exact=True).wait_for()
 

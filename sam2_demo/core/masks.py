@@ -1,9 +1,10 @@
 """Masks as run-length strings: the one form in which masks are stored, sent and exported."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from jaxtyping import Bool, Int
+from jaxtyping import Bool, Float, Int
 from pycocotools import mask as coco
 
 from sam2_demo.core.errors import PromptError
@@ -76,11 +77,6 @@ class EncodedMask:
             return 1.0
         return float(coco.iou([self._coco()], [other._coco()], [0])[0, 0])
 
-    def share_in(self, other: "EncodedMask") -> float:
-        """Returns which share of this mask lies in another one of the same size; 0.0 if empty."""
-        self._check_size(other)
-        return float(coco.iou([self._coco()], [other._coco()], [1])[0, 0]) if self.area_px else 0.0
-
     def union(self, other: "EncodedMask") -> "EncodedMask":
         """Returns the mask of the pixels that are set here or in a mask of the same size."""
         self._check_size(other)
@@ -96,6 +92,13 @@ class EncodedMask:
 
     def _coco(self) -> dict[str, object]:
         return {"size": list(self.size_hw), "counts": self.counts.encode("ascii")}
+
+
+def shares_in_each_other(masks: Sequence[EncodedMask]) -> Float[np.ndarray, "masks masks"]:
+    """Returns which share of each mask (row) lies in each (column); all of one size, none empty."""
+    encoded = [mask._coco() for mask in masks]
+    shares: Float[np.ndarray, "masks masks"] = coco.iou(encoded, encoded, [1] * len(encoded))
+    return shares
 
 
 def _run_lengths(counts: str) -> Int[np.ndarray, " runs"] | None:

@@ -12,6 +12,7 @@ from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
+from sam2_demo.core.masks import shares_in_each_other
 from sam2_demo.inference.track import FrameMasks, ObjectMask
 
 LOW_CONFIDENCE = 0.5
@@ -130,13 +131,6 @@ class _Look(NamedTuple):
         left, top, right, bottom = (one - two for one, two in sides)
         return math.hypot(left + right, top + bottom) / 2 / max(self.size_px, other.size_px)
 
-    def meets(self, other: "_Look") -> bool:
-        """Returns whether the boxes overlap."""
-        left, top, right, bottom = self.box_xyxy
-        other_left, other_top, other_right, other_bottom = other.box_xyxy
-        beside = left >= other_right or other_left >= right
-        return not (beside or top >= other_bottom or other_top >= bottom)
-
 
 Looks = Mapping[int, _Look]
 
@@ -169,11 +163,13 @@ def _doubts_on(looks: Looks, before: Looks, is_cut: bool) -> Iterator[tuple[Reas
 
 def _merged(looks: Looks) -> Iterator[tuple[Reason, int, float]]:
     """Yields each object that lies in a larger one."""
-    visible = [(key, look) for key, look in looks.items() if look.area_px]
-    visible.sort(key=lambda item: item[1].area_px)
-    for place, (object_id, look) in enumerate(visible):
-        larger = [other for _, other in visible[place + 1 :] if look.meets(other)]
-        share = max((look.found.mask.share_in(one.found.mask) for one in larger), default=0.0)
+    visible = [(look.area_px, key) for key, look in looks.items() if look.area_px]
+    visible.sort()
+    if len(visible) < 2:
+        return
+    shares = shares_in_each_other([looks[key].found.mask for _, key in visible])
+    for place, (_, object_id) in enumerate(visible[:-1]):
+        share = float(shares[place, place + 1 :].max())
         if share >= MERGED_SHARE:
             yield Reason.MERGED, object_id, share
 

@@ -95,9 +95,13 @@ class Comparison {
     return button;
   }
 
-  /** The masks to be drawn on a frame. */
-  masksOn(frame) {
-    return (this.showsOld && this.before.get(frame)) || this.app.project.masksOn(frame);
+  /** The old masks of a frame where they are to be shown instead of the new ones, or null. */
+  oldMasksOn(frame) {
+    const old = this.showsOld && this.before.get(frame);
+    if (!old) return null;
+    const hidden = new Set(this.app.project.objects.filter(({ visible }) => visible === false)
+      .map(({ id }) => id));
+    return new Map([...old].filter(([id]) => !hidden.has(id)));
   }
 
   show(old) {

@@ -285,7 +285,8 @@ class App {
     if (picture) { // until it is there, the frame before stays on show
       this.stage.draw(this.effects.applied({
         picture,
-        masks: this.masksShown ? this.comparison.masksOn(frame) : new Map(),
+        masks: this.masksShown
+          ? this.comparison.oldMasksOn(frame) || project.masksOn(frame) : new Map(),
         prompts: this.player.playing ? [] : project.promptsOn(frame),
         active: project.active,
       }, frame, this.masksShown));
