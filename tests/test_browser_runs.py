@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 from browser import CHROMIUM, Visit, running_app, running_browser
 from playwright.sync_api import Browser
-from two_scenes import write_two_scenes
+from scene_clips import write_scenes
 
 from sam2_demo.ui.annotator import FOLDER
 
@@ -39,7 +39,7 @@ def app(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
 
 @pytest.fixture
 def clip(tmp_path: Path) -> Path:
-    return write_two_scenes(tmp_path / "two.mp4")
+    return write_scenes(tmp_path / "two.mp4")
 
 
 def begin(browser: Browser, app: str, clip: Path, **context: Any) -> Visit:
@@ -151,7 +151,7 @@ def test_in_and_out_points(browser: Browser, app: str, clip: Path, window: dict[
     page.mouse.up()
     visit.find("range-clear").get_by_text("Frames 3–12").wait_for()
     visit.find("range-clear").click()
-    assert not visit.find("range-clear").is_visible()
+    visit.find("range-clear").wait_for(state="hidden")
     assert visit.overflow_px() == 0
     assert visit.complaints == []
     page.context.close()

@@ -10,8 +10,8 @@ from typing import Any
 
 import pytest
 from browser import CHROMIUM, Visit, running_app, running_browser
-from media_clips import write_clip
 from playwright.sync_api import Browser
+from scene_clips import write_scenes
 
 from sam2_demo.ui.annotator import FOLDER
 from sam2_demo.ui.palette import OBJECT_COLORS
@@ -39,7 +39,7 @@ def app(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
 
 @pytest.fixture
 def clip(tmp_path: Path) -> Path:
-    return write_clip(tmp_path / "clip.mp4", FRAMES, size_hw=(96, 160), rate=10)
+    return write_scenes(tmp_path / "clip.mp4", scenes=1, frames_each=FRAMES)
 
 
 def begin(browser: Browser, app: str, clip: Path, **context: Any) -> Visit:
@@ -79,7 +79,7 @@ def test_pictures_lanes_and_prompts(
           return all.length > 2 && all.every((one) => one.complete && one.naturalWidth > 0); }"""
     )
 
-    page.mouse.click(*visit.place(0.3, 0.7))
+    page.mouse.click(*visit.place(0.3, 0.5))
     visit.wait_for_note(0, "1 prompt here")
     visit.find("propagate").click()
     visit.find("progress-text").get_by_text(f"Done: {FRAMES} frames").wait_for()

@@ -12,10 +12,12 @@ function planRun({ start, direction, first, last, prompts, cuts }) {
   const promptBefore = Math.max(...prompts.filter((frame) => frame < from));
   const cut = Math.min(...cuts.filter((frame) => frame > from));
   const cutBefore = Math.max(...cuts.filter((frame) => frame <= from));
-  if (prompt < forward.frame) forward = { frame: prompt, reason: 'prompt' };
-  if (cut <= forward.frame) forward = { frame: cut - 1, reason: 'cut' };
-  if (promptBefore > backward.frame) backward = { frame: promptBefore, reason: 'prompt' };
-  if (cutBefore > backward.frame) backward = { frame: cutBefore, reason: 'cut' };
+  if (prompt < forward.frame) forward = { frame: prompt, reason: 'prompt', at: prompt };
+  if (cut <= forward.frame) forward = { frame: cut - 1, reason: 'cut', at: cut };
+  if (promptBefore > backward.frame) {
+    backward = { frame: promptBefore, reason: 'prompt', at: promptBefore };
+  }
+  if (cutBefore > backward.frame) backward = { frame: cutBefore, reason: 'cut', at: cutBefore };
   return {
     start: from,
     first: direction === 'forward' ? from : backward.frame,
@@ -28,8 +30,8 @@ function planRun({ start, direction, first, last, prompts, cuts }) {
 /** Says why a run ended where it did; empty where nothing held it up. */
 function endText({ ends }) {
   const reasons = [ends.backward, ends.forward].filter((end) => end && end.reason !== 'end');
-  return reasons.map(({ frame, reason }) => (reason === 'prompt'
-    ? `up to the prompt on frame ${frame + 1}` : `up to the scene cut at frame ${frame + 1}`))
+  return reasons.map(({ at, reason }) => (reason === 'prompt'
+    ? `up to the prompt on frame ${at + 1}` : `up to the scene cut at frame ${at + 1}`))
     .join(' and ');
 }
 
