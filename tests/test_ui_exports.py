@@ -203,3 +203,14 @@ def test_clicks_after_the_start_do_not_change_a_file(state: AppState, video: Ope
     video.change(lambda session: session.clear_object(1))
     assert masklets.masks_on(0)[1] == before
     assert before != EncodedMask.empty(before.size_hw)
+
+
+def test_a_picture_is_a_video_of_one_frame(state: AppState, client: TestClient) -> None:
+    video = open_small(state, frames=1)
+    click = {"frame": 0, "object": 1, "points": [[20, 20, 1]]}
+    assert client.post(f"videos/{video.token}/prompt", json=click).status_code == 200
+    for kind in EXPORT_KINDS:
+        content = export(client, video, kind)
+        if EXPORT_KINDS[kind].media_type.startswith(("video/", "image/")):
+            with av.open(io.BytesIO(content)) as container:
+                assert len(list(container.decode(video=0))) == 1

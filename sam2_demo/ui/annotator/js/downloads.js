@@ -43,8 +43,10 @@ class Downloads {
     this.listed = null;
   }
 
-  /** Offers the objects to choose from, where there are several. */
-  render(project) {
+  /** Says which frames are written, and offers the objects where there are several. */
+  render(project, range) {
+    this.find('export-frames').textContent =
+      range.isWhole() ? '' : `frames ${range.first + 1}–${range.last + 1}`;
     const names = project.objects.map((object) => [object.id, project.nameOf(object)]);
     const listed = JSON.stringify(names);
     if (listed === this.listed) return;
@@ -60,6 +62,8 @@ class Downloads {
     const only = this.find('export-objects').value;
     const fields = { kind, effects: this.app.effects.choice };
     if (only) fields.objects = [Number(only)];
+    const { range } = this.app.timeline;
+    if (!range.isWhole()) fields.frames = [range.first, range.last];
     return fields;
   }
 

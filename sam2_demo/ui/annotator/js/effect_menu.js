@@ -69,17 +69,23 @@ class EffectMenu {
     if (text.trim()) this.choose({ text });
   }
 
+  /** Chooses anything but what is there already, and something that can be seen. */
   surprise() {
-    const before = JSON.stringify(this.choice);
+    const { objects, background } = this.choice;
+    let chosen;
     do {
-      this.choose({
+      chosen = {
         objects: anyOf(Object.keys(EFFECTS.objects)),
         background: anyOf(Object.keys(EFFECTS.background)),
-        emoji: anyOf(Object.keys(EFFECTS.emoji)),
-        color: anyOf(SURPRISE_COLORS),
-        strength: anyOf([1, 2, 3]),
-      });
-    } while (JSON.stringify(this.choice) === before);
+      };
+    } while ((chosen.objects === 'original' && chosen.background === 'original')
+      || (chosen.objects === objects && chosen.background === background));
+    this.choose({
+      ...chosen,
+      emoji: anyOf(Object.keys(EFFECTS.emoji)),
+      color: anyOf(SURPRISE_COLORS),
+      strength: anyOf([1, 2, 3]),
+    });
   }
 
   show() {

@@ -297,7 +297,7 @@ class App {
     this.objects.render();
     this.tracking.render();
     this.comparison.render();
-    this.downloads.render(project);
+    this.downloads.render(project, this.timeline.range);
     find('clock').textContent =
       `${formatTime(times[frame])} / ${formatTime(times[frames - 1])}`;
     find('frame-note').textContent = label;
