@@ -47,7 +47,7 @@ class EncodedMask:
                 "give a mask of the video's size",
                 "MASK_SIZE",
             )
-        return cls.encode(cls(size_hw, counts).decode())
+        return cls(size_hw, _compressed(runs, size_hw))
 
     @classmethod
     def empty(cls, size_hw: tuple[int, int]) -> "EncodedMask":
@@ -121,3 +121,14 @@ def _run_lengths(counts: str) -> Int[np.ndarray, " runs"] | None:
     values[1::2] = np.cumsum(values[1::2])
     values[2::2] = np.cumsum(values[2::2])
     return values
+
+
+def _compressed(runs: Int[np.ndarray, " runs"], size_hw: tuple[int, int]) -> str:
+    """Returns the one string for these runs; runs of no pixels join their neighbours."""
+    is_set = np.arange(len(runs)) % 2
+    is_set, runs = is_set[runs > 0], runs[runs > 0]
+    starts = np.flatnonzero(np.diff(is_set, prepend=-1))
+    joined = [0] * int(is_set[0]) + np.add.reduceat(runs, starts).tolist()
+    rle = coco.frPyObjects({"size": list(size_hw), "counts": joined}, *size_hw)
+    counts: str = rle["counts"].decode("ascii")
+    return counts

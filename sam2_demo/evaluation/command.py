@@ -10,7 +10,6 @@ finished: the same command again goes on where it was stopped.
 """
 
 import argparse
-import hashlib
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -26,7 +25,7 @@ from sam2_demo.evaluation.prompted import FirstPrompt
 from sam2_demo.evaluation.protocols import Choices, Clip, Entry, Scorer, find_protocol, listing
 from sam2_demo.evaluation.report import as_table, write_report
 from sam2_demo.evaluation.scores import CountedFrames, ObjectScore
-from sam2_demo.model.checkpoints import load_model
+from sam2_demo.model.checkpoints import load_model, weights_digest
 from sam2_demo.model.sam2 import Sam2
 
 
@@ -127,17 +126,8 @@ def _load(arguments: argparse.Namespace, settings: dict[str, str]) -> Sam2:
     if device.type == "cpu":
         prepare_cpu()
     loaded = load_model(arguments.model or "auto", device)
-    settings.update(model=loaded.name, weights=_digest(loaded.model), device=str(device))
+    settings.update(model=loaded.name, weights=weights_digest(loaded.model), device=str(device))
     return loaded.model
-
-
-def _digest(model: Sam2) -> str:
-    """Returns what tells these weights from others: the start of a digest over all of them."""
-    digest = hashlib.sha256()
-    for name, weights in sorted(model.state_dict().items()):
-        digest.update(name.encode())
-        digest.update(weights.cpu().numpy().tobytes())
-    return digest.hexdigest()[:12]
 
 
 def _score(

@@ -50,6 +50,14 @@ class EditableObjects:
         """The objects in the order in which a person sees them."""
         return tuple(self._objects)
 
+    def snapshot(self) -> Objects:
+        """Returns the objects as they are now; a propagation that goes on changes none of them."""
+        with self._lock:
+            return {
+                key: replace(state, track=state.track.copy())
+                for key, state in self._objects.items()
+            }
+
     @property
     def records(self) -> Records:
         """What a person made of the objects: enough to make this session anew."""
@@ -142,6 +150,21 @@ class EditableObjects:
             if step:
                 self._put(step, object_id, replace(state, settings=settings))
 
+    def replace_objects(self, step: str, objects: Objects) -> None:
+        """Makes these the objects, locked ones included, as one step of this name to undo.
+
+        Raises:
+            PromptError: an object's id cannot be used, or there are too many.
+        """
+        with self._change():
+            for object_id in objects:
+                check_object_id(object_id)
+            self._check_count(len(objects))
+            tracks = {
+                key: replace(state, track=state.track.copy()) for key, state in objects.items()
+            }
+            self._commit(step, tracks)
+
     def undo(self) -> Moment | None:
         """Returns the moment before the last step, now the present; None if there is none."""
         with self._change():
@@ -197,7 +220,10 @@ class EditableObjects:
         check_object_id(object_id)
         if object_id in self._objects:
             raise PromptError(f"there is an object {object_id} already", "BAD_OBJECT")
-        if len(self._objects) >= self._max_objects:
+        self._check_count(len(self._objects) + 1)
+
+    def _check_count(self, count: int) -> None:
+        if count > self._max_objects:
             raise PromptError(
                 f"a session holds at most {self._max_objects} objects: remove one first",
                 "TOO_MANY_OBJECTS",

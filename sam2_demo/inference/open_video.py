@@ -29,6 +29,7 @@ from sam2_demo.inference.propagation import Agreement, Direction
 from sam2_demo.inference.review import Doubt, find_doubts
 from sam2_demo.inference.review_desk import ReviewDesk
 from sam2_demo.inference.session import VideoSession
+from sam2_demo.inference.session_file import Provenance, SavedSession
 from sam2_demo.inference.track import FrameMasks
 from sam2_demo.media.scene_cuts import scene_cuts
 from sam2_demo.media.video import Video
@@ -41,10 +42,12 @@ class ModelLabel:
     Attributes:
         name: What it is called.
         source: Where its weights came from.
+        weights: Digest of its weights; empty where there are none.
     """
 
     name: str
     source: str
+    weights: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -253,6 +256,34 @@ class OpenVideo:
     def _ended_by(self, stopped: Callable[[], bool]) -> Callable[[], bool]:
         """Returns what tells long work to end: ``stopped``, the next event, or the end of all."""
         return lambda: self._waiting > 0 or self._closed or stopped()
+
+    def save_session(self, active_s: float = 0.0) -> SavedSession:
+        """Returns all that was made of the video so far; a propagation goes on meanwhile.
+
+        Args:
+            active_s: For how many seconds a person worked on it.
+        """
+        self._check_open()
+        made_of = Provenance(
+            video_name=self.video.name,
+            video_digest=self.video.digest,
+            frames=len(self.video),
+            size_hw=self.video.size_hw,
+            model=self.model.name,
+            weights=self.model.weights,
+        )
+        return SavedSession(made_of, self.session.snapshot(), active_s)
+
+    def open_session(self, saved: SavedSession) -> Reply:
+        """Returns the frames whose masks changed: a saved session's objects replace those here.
+
+        Its masks stay as they were saved, whichever model answers here. It is one step to undo.
+
+        Raises:
+            InputError: it was made of another video, or has too many objects; nothing is changed.
+        """
+        saved.check_video(self.video.digest, len(self.video), self.video.size_hw)
+        return self.change(lambda session: session.replace_objects("open session", saved.objects))
 
     def new_run(self) -> threading.Event:
         """Returns the flag that ``stop`` will set, for a propagation that is about to begin."""

@@ -11,6 +11,7 @@ import pickle
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -71,7 +72,7 @@ HUB_TIMEOUT_S = 10.0
 _LFS_POINTER = b"version https://git-lfs"
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class LoadedModel:
     """A model ready to answer.
 
@@ -84,6 +85,11 @@ class LoadedModel:
     name: str
     model: Sam2
     source: str
+
+    @cached_property
+    def weights(self) -> str:
+        """What tells its weights from others."""
+        return weights_digest(self.model)
 
 
 def load_model(
@@ -189,6 +195,15 @@ def _read_pickle(path: Path, start: bytes) -> dict[str, Any]:
 
 def _unreadable(path: Path, why: str) -> CheckpointError:
     return corrupt(f"{path.name} ({path.stat().st_size:,} bytes)", why)
+
+
+def weights_digest(model: Sam2) -> str:
+    """Returns what tells these weights from others: the start of a SHA-256 over all of them."""
+    digest = hashlib.sha256()
+    for name, weights in sorted(model.state_dict().items()):
+        digest.update(name.encode())
+        digest.update(weights.cpu().numpy().tobytes())
+    return digest.hexdigest()[:12]
 
 
 def save_checkpoint(

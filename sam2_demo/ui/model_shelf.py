@@ -82,8 +82,8 @@ class ModelShelf:
         """Returns what to call a model; where the operator keeps files is nobody's business."""
         file = Path(model.source)
         if file.suffix in CHECKPOINT_SUFFIXES:
-            return ModelLabel(file.name, "a file on the server")
-        return ModelLabel(model.name, model.source)
+            return ModelLabel(file.name, "a file on the server", model.weights)
+        return ModelLabel(model.name, model.source, model.weights)
 
     def session(self, model: LoadedModel, frames: FrameSource) -> VideoSession:
         """Returns a new session over a video that this model answers."""

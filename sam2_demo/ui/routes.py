@@ -26,6 +26,7 @@ from sam2_demo.ui.messages import explain
 from sam2_demo.ui.opening import choosing, opening, reopen, switching
 from sam2_demo.ui.origin import SameOrigin
 from sam2_demo.ui.reviewing import checking, dismiss, review_json
+from sam2_demo.ui.saved_sessions import open_session, saved_session
 from sam2_demo.ui.streams import Work, streamed
 from sam2_demo.ui.tracking import finding_scenes, tracking
 from sam2_demo.ui.wire import (
@@ -81,6 +82,10 @@ def build_routes(state: AppState) -> Mount:
         Route("/videos/{token}/preview", _answered(partial(_preview, state)), methods=["POST"]),
         Route("/videos/{token}/review", _answered(partial(_review, state))),
         Route("/videos/{token}/dismiss", _answered(partial(_dismiss, state)), methods=["POST"]),
+        Route("/videos/{token}/session", _answered(partial(_save, state))),
+        Route(
+            "/videos/{token}/open_session", _answered(partial(_restore, state)), methods=["POST"]
+        ),
         Route("/videos/{token}/stop", _answered(partial(_stop, state)), methods=["POST"]),
         *posts,
         *streams,
@@ -278,6 +283,17 @@ async def _download(state: AppState, request: Request) -> Response:
     name = request.path_params["kind"]
     kind, path = export_kind(name), exported_file(video, name)
     return FileResponse(path, media_type=kind.media_type, filename=kind.file_name(video))
+
+
+async def _save(state: AppState, request: Request) -> Response:
+    video = state.store.find(request.path_params["token"])
+    return await run_in_threadpool(saved_session, video, request.query_params.get("active_s", ""))
+
+
+async def _restore(state: AppState, request: Request) -> Response:
+    fields = await _fields(request)
+    video = state.store.find(request.path_params["token"])
+    return JSONResponse(await run_in_threadpool(open_session, state, video, fields))
 
 
 async def _fields(request: Request) -> Fields:

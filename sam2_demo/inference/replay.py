@@ -1,0 +1,166 @@
+"""Answers the prompts of a session file anew, without a page, and compares.
+
+The video is read anew and has to be the one that the session was made of. Every prompt is
+answered from the start, all objects are then propagated over the frames that the file says they
+were propagated over, and for each object it is said how well the new masks agree with the stored
+ones. Where the prompts came first and one propagation followed, the same model on the same machine
+answers the same masks. Where corrections and propagations took turns, the new masks may differ:
+the file says what was given, not in which order.
+"""
+
+import argparse
+import statistics
+import tempfile
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from sam2_demo.core.device import choose_device, prepare_cpu
+from sam2_demo.core.errors import SettingError
+from sam2_demo.core.masks import EncodedMask
+from sam2_demo.inference.objects import Objects, ObjectState
+from sam2_demo.inference.propagation import Direction
+from sam2_demo.inference.session import VideoSession
+from sam2_demo.inference.session_file import (
+    SUFFIX,
+    SavedSession,
+    read_session,
+    session_as_text,
+)
+from sam2_demo.inference.track import PromptedFrame, Track
+from sam2_demo.media.ingest import ingest
+from sam2_demo.media.mask_files import safe_name, write_palette_zip
+from sam2_demo.media.masklets import Masklets, ObjectLabel
+from sam2_demo.media.video import Video
+from sam2_demo.media.whole_files import whole_file
+from sam2_demo.model.checkpoints import MODEL_NAMES, LoadedModel, load_model
+
+GREY = (128, 128, 128)
+
+
+@dataclass(frozen=True, slots=True)
+class Agreement:
+    """How well the new masks of an object agree with the stored ones.
+
+    Attributes:
+        name: What the object is called.
+        frames: How many frames have a mask in either.
+        mean_iou: Mean over these frames; a mask that only one of them has counts as 0.
+    """
+
+    name: str
+    frames: int
+    mean_iou: float
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Adds the command's options."""
+    parser.add_argument("file", type=Path, help=f"session file (…{SUFFIX})")
+    parser.add_argument("--video", type=Path, required=True, help="the video that it was made of")
+    parser.add_argument("--model", help="name or file; the one that the session names by default")
+    parser.add_argument("--out", type=Path, help="folder for the new session and palette PNGs")
+    parser.add_argument("--device", default="auto", help="auto, cpu, cuda or mps")
+
+
+def run(arguments: argparse.Namespace) -> None:
+    """Replays a session and prints how well it agrees.
+
+    Raises:
+        InputError: the file or the video cannot be used, or they do not belong together.
+        CheckpointError: the model cannot be had.
+    """
+    saved = read_session(arguments.file)
+    name = arguments.model or _model_of(saved)
+    with tempfile.TemporaryDirectory(prefix="sam2_replay_") as folder:
+        frames = saved.made_of.frames
+        video = ingest(arguments.video, Path(folder) / "video", first_frames=frames)
+        saved.check_video(video.digest, len(video), video.size_hw)
+        device = choose_device(arguments.device)
+        if device.type == "cpu":
+            prepare_cpu()
+        model = load_model(name, device)
+        session = VideoSession(model.model, video)
+        replay(saved.objects, session)
+        _print_agreement(saved, model, session)
+        if arguments.out is not None:
+            _write(arguments.out, saved, model, video, session.objects)
+
+
+def replay(objects: Objects, session: VideoSession) -> None:
+    """Answers the objects' prompts in a session that is new, and propagates as they were."""
+    session.restore({key: _unanswered(state) for key, state in objects.items()})
+    for step, direction in ((1, Direction.FORWARD), (-1, Direction.BACKWARD)):
+        for within, object_ids in _runs(objects, step):
+            start = within[0] if step == 1 else within[1]
+            list(session.propagate(start, direction, within, object_ids=object_ids))
+    for object_id, state in objects.items():
+        session.change_settings(object_id, state.settings)
+
+
+def agreements(stored: Objects, new: Objects) -> list[Agreement]:
+    """Returns how well each object agrees, in their order."""
+    found = []
+    for object_id, state in stored.items():
+        before, after = state.track.answers, new[object_id].track.answers
+        frames = before.keys() | after.keys()
+        ious = [
+            before[frame].mask.iou(after[frame].mask) if frame in before and frame in after else 0.0
+            for frame in frames
+        ]
+        name = state.settings.name or f"Object {object_id}"
+        found.append(Agreement(name, len(ious), statistics.fmean(ious) if ious else 1.0))
+    return found
+
+
+def _model_of(saved: SavedSession) -> str:
+    """Returns the name of the model that a session was made by; a file is nobody's to name."""
+    name = saved.made_of.model
+    if name not in MODEL_NAMES:
+        raise SettingError(
+            f"the session was made by {name[:80]!r}, which is no model that everybody has: "
+            "give --model NAME or --model FILE",
+            "UNKNOWN_MODEL",
+        )
+    return name
+
+
+def _unanswered(state: ObjectState) -> ObjectState:
+    """Returns an object with its prompts alone, for now without a lock."""
+    prompts = {f: PromptedFrame(each.prompt, None) for f, each in state.track.prompts.items()}
+    return ObjectState(replace(state.settings, is_locked=False), Track(prompts))
+
+
+def _runs(objects: Objects, step: int) -> Iterator[tuple[tuple[int, int], list[int]]]:
+    """Yields first and last frame that were propagated over this way, with their objects."""
+    together: dict[tuple[int, int], list[int]] = {}
+    for object_id, state in objects.items():
+        frames = [frame for frame, way in state.track.steps.items() if way == step]
+        if frames and state.track.prompts:
+            together.setdefault((min(frames), max(frames)), []).append(object_id)
+    yield from together.items()
+
+
+def _print_agreement(saved: SavedSession, model: LoadedModel, session: VideoSession) -> None:
+    same = "the same weights" if model.weights == saved.made_of.weights else "other weights"
+    print(f"{model.name} answered ({same}); the session was made by {saved.made_of.model}")
+    for each in agreements(saved.objects, session.objects):
+        print(f"{each.name!r}: mean IoU {each.mean_iou:.4f} on {each.frames} frames")
+
+
+def _write(
+    folder: Path, saved: SavedSession, model: LoadedModel, video: Video, objects: Objects
+) -> None:
+    """Writes the new session file and its masks as palette PNGs."""
+    folder.mkdir(parents=True, exist_ok=True)
+    made_of = replace(saved.made_of, model=model.name, weights=model.weights)
+    name = safe_name(saved.made_of.video_name)
+    with whole_file(folder / f"{name}{SUFFIX}") as partial:
+        partial.write_text(session_as_text(replace(saved, made_of=made_of, objects=objects)))
+
+    def masks(frame_index: int) -> Mapping[int, EncodedMask]:
+        answers = {key: each.track.answers.get(frame_index) for key, each in objects.items()}
+        return {key: answer.mask for key, answer in answers.items() if answer is not None}
+
+    labels = {key: ObjectLabel(each.settings.name, GREY) for key, each in objects.items()}
+    masklets = Masklets(video, labels, masks, range(len(video)))
+    write_palette_zip(masklets, folder / f"{name}_masks.zip")

@@ -1,0 +1,56 @@
+"""Session files through the routes: given to the browser, and opened on the video that is open."""
+
+import math
+from typing import Any
+
+from starlette.responses import Response
+
+from sam2_demo.inference.open_video import OpenVideo
+from sam2_demo.inference.session_file import SUFFIX, read_session, session_as_text
+from sam2_demo.media.mask_files import safe_name
+from sam2_demo.ui.app_state import AppState
+from sam2_demo.ui.wire import Fields, reply_json, text_in
+
+
+def saved_session(video: OpenVideo, active_s: str) -> Response:
+    """Returns the session file of a video, to be kept by the browser.
+
+    Args:
+        video: The video.
+        active_s: For how many seconds a person worked on it, as the page says; what is no such
+            number counts as none.
+    """
+    text = session_as_text(video.save_session(_seconds(active_s)))
+    name = f"{safe_name(video.video.name)}{SUFFIX}"
+    headers = {"Content-Disposition": f'attachment; filename="{name}"', "Cache-Control": "no-store"}
+    return Response(text, media_type="application/json", headers=headers)
+
+
+def open_session(state: AppState, video: OpenVideo, fields: Fields) -> dict[str, Any]:
+    """Returns what changed as an uploaded session file was opened; the upload is not kept.
+
+    Beside that: ``made_by``, the model that answered when the file was saved; ``same_model``,
+    whether it is the one that answers here; ``active_s``, the seconds of work until then.
+
+    Raises:
+        InputError: the file cannot be used, or was made of another video; nothing is changed.
+    """
+    path = state.uploads.find(text_in(fields, "upload"))
+    try:
+        saved = read_session(path)
+    finally:
+        path.unlink(missing_ok=True)
+    reply = video.open_session(saved)
+    return reply_json(reply) | {
+        "made_by": saved.made_of.model,
+        "same_model": saved.made_of.weights == video.model.weights,
+        "active_s": saved.active_s,
+    }
+
+
+def _seconds(text: str) -> float:
+    try:
+        seconds = float(text)
+    except ValueError:
+        return 0.0
+    return seconds if 0 <= seconds < math.inf else 0.0

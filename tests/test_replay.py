@@ -1,0 +1,109 @@
+"""The command that answers a session's prompts anew: same model, same masks."""
+
+import re
+import zipfile
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+from media_clips import write_clip
+from miniature import random_miniature
+from PIL import Image
+
+from sam2_demo.__main__ import main
+from sam2_demo.core.prompts import FramePrompt, Point
+from sam2_demo.inference.open_video import ModelLabel, OpenVideo
+from sam2_demo.inference.propagation import Direction
+from sam2_demo.inference.replay import agreements, replay
+from sam2_demo.inference.session import VideoSession
+from sam2_demo.inference.session_file import read_session, session_as_text
+from sam2_demo.media.ingest import ingest
+from sam2_demo.model.checkpoints import save_checkpoint, weights_digest
+
+FRAMES = 6
+MODEL = random_miniature(seed=3)
+
+
+@pytest.fixture(scope="module")
+def clip(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return write_clip(tmp_path_factory.mktemp("clip") / "clip.mp4", frames=FRAMES)
+
+
+@pytest.fixture(scope="module")
+def opened(clip: Path) -> OpenVideo:
+    """Returns the clip with prompts on two frames, then one propagation from the middle."""
+    folder = clip.parent / "open"
+    video = ingest(clip, folder / "video")
+    label = ModelLabel("miniature.pt", "made up", weights_digest(MODEL))
+    opened = OpenVideo("token", folder, video, VideoSession(MODEL, video), label)
+    height, width = video.size_hw
+    click = FramePrompt((Point(width / 3, height / 3),))
+    opened.set_prompt(2, 1, replace(click, candidate=1))
+    opened.set_prompt(2, 4, FramePrompt(box_xyxy=(2, 2, width / 2, height - 3)))
+    opened.set_prompt(4, 4, click.with_point(Point(width - 4, 4, positive=False)))
+    list(opened.propagate(2, Direction.BOTH, lambda: False))
+    opened.change_settings(4, {"name": "box", "is_locked": True})
+    return opened
+
+
+def test_same_model_and_machine_answer_the_same_masks(
+    clip: Path, opened: OpenVideo, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = tmp_path / "clip.sam2.json"
+    path.write_text(session_as_text(opened.save_session(3.5)))
+    save_checkpoint(tmp_path / "miniature.pt", MODEL)
+    command = ["replay", str(path), "--video", str(clip), "--device", "cpu"]
+    command += ["--model", str(tmp_path / "miniature.pt"), "--out", str(tmp_path / "out")]
+    assert main(command) == 0
+    printed = capsys.readouterr().out
+    assert "the same weights" in printed
+    assert re.findall(r"'(.+)': mean IoU (\S+) on (\d+) frames", printed) == [
+        ("Object 1", "1.0000", "6"),
+        ("box", "1.0000", "6"),
+    ]
+    again = read_session(tmp_path / "out" / "clip.sam2.json")
+    assert [each.mean_iou for each in agreements(opened.session.objects, again.objects)] == [1, 1]
+    assert again.objects[4].settings == opened.session.objects[4].settings
+    assert again.objects[1].track.steps == opened.session.objects[1].track.steps
+    with zipfile.ZipFile(tmp_path / "out" / "clip_masks.zip") as archive:
+        pictures = [name for name in archive.namelist() if name.endswith(".png")]
+        assert len(pictures) == FRAMES
+        with archive.open("Annotations/clip/00002.png") as file:
+            labels = np.asarray(Image.open(file))
+    answers = {key: each.track.answers[2] for key, each in opened.session.objects.items()}
+    for object_id, answer in answers.items():
+        assert set(np.unique(labels[answer.mask.decode()])) <= {object_id, *answers}
+
+
+def test_only_what_was_propagated_is_propagated(opened: OpenVideo) -> None:
+    objects = opened.save_session().objects
+    track = objects[1].track
+    kept = {frame: answer for frame, answer in track.answers.items() if frame in (2, 3)}
+    short = replace(track, answers=kept, steps={2: 1, 3: 1})
+    session = VideoSession(MODEL, opened.video)
+    replay({1: replace(objects[1], track=short), 4: objects[4]}, session)
+    assert sorted(session.objects[1].track.answers) == [2, 3]
+    assert sorted(session.objects[4].track.answers) == list(range(FRAMES))
+
+
+def test_agreement_counts_frames_that_only_one_has(opened: OpenVideo) -> None:
+    objects = opened.save_session().objects
+    track = objects[1].track
+    half = replace(track, answers={f: track.answers[f] for f in (0, 1, 2)})
+    (agreement,) = agreements({1: objects[1]}, {1: replace(objects[1], track=half)})
+    assert (agreement.frames, agreement.mean_iou) == (6, 0.5)
+
+
+def test_what_does_not_belong_together_is_refused(
+    clip: Path, opened: OpenVideo, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = tmp_path / "clip.sam2.json"
+    path.write_text(session_as_text(opened.save_session()))
+    assert main(["replay", str(path), "--video", str(clip)]) == 2
+    assert "UNKNOWN_MODEL: the session was made by 'miniature.pt'" in capsys.readouterr().err
+    other = write_clip(tmp_path / "other.mp4", frames=FRAMES, size_hw=(64, 64))
+    assert main(["replay", str(path), "--video", str(other), "--model", "embedded"]) == 2
+    assert capsys.readouterr().err.startswith("OTHER_VIDEO")
+    assert main(["replay", str(clip), "--video", str(clip)]) == 2
+    assert capsys.readouterr().err.startswith("BAD_SESSION_FILE")

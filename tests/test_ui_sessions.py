@@ -1,0 +1,107 @@
+"""Session files through the routes: fetched, opened, refused."""
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from small_app import client_of, open_small, small_state
+from starlette.testclient import TestClient
+
+from sam2_demo.inference.open_video import OpenVideo
+from sam2_demo.ui.app_state import AppState
+
+
+@pytest.fixture
+def state(tmp_path: Path) -> AppState:
+    return small_state(tmp_path)
+
+
+@pytest.fixture
+def client(state: AppState) -> Iterator[TestClient]:
+    with client_of(state) as client:
+        yield client
+
+
+@pytest.fixture
+def video(state: AppState, client: TestClient) -> OpenVideo:
+    """Returns an open video with an object that was propagated."""
+    video = open_small(state)
+    for action, fields in (
+        ("prompt", {"frame": 0, "object": 1, "points": [[20, 20, 1]]}),
+        ("settings", {"object": 1, "name": "cup"}),
+        ("propagate", {"frame": 0}),
+    ):
+        assert client.post(f"videos/{video.token}/{action}", json=fields).status_code == 200
+    return video
+
+
+def saved(client: TestClient, video: OpenVideo, query: str = "") -> bytes:
+    answer = client.get(f"videos/{video.token}/session{query}")
+    assert answer.status_code == 200, answer.text
+    assert answer.headers["content-type"] == "application/json"
+    disposition = 'attachment; filename="small.sam2.json"'
+    assert answer.headers["content-disposition"] == disposition
+    return answer.content
+
+
+def opened(client: TestClient, video: OpenVideo, content: bytes) -> Any:
+    upload = client.post("uploads", content=content).json()["upload"]
+    return client.post(f"videos/{video.token}/open_session", json={"upload": upload})
+
+
+def masks_of(client: TestClient, video: OpenVideo) -> Any:
+    return client.get(f"videos/{video.token}/masks").json()["frames"]
+
+
+def test_a_saved_session_opens_on_another_visit(
+    client: TestClient, state: AppState, video: OpenVideo
+) -> None:
+    other = open_small(state)
+    answer = opened(client, other, saved(client, video, "?active_s=12.5")).json()
+    assert masks_of(client, other) == masks_of(client, video) == answer["frames"]
+    assert answer["objects"] == [[1, "cup", None, True, False]]
+    assert answer["undo"] == "open session"
+    assert (answer["made_by"], answer["same_model"]) == ("fake", True)
+    assert answer["active_s"] == 12.5
+    assert list((state.settings.data_dir / "uploads").iterdir()) == []
+
+
+def test_another_model_keeps_the_masks_and_says_whose_they_are(
+    client: TestClient, video: OpenVideo
+) -> None:
+    file = json.loads(saved(client, video))
+    file["made_of"].update(model="better", weights="1234")
+    before = masks_of(client, video)
+    answer = opened(client, video, json.dumps(file).encode()).json()
+    assert (answer["made_by"], answer["same_model"]) == ("better", False)
+    assert masks_of(client, video) == before
+
+
+@pytest.mark.parametrize("active_s", ["", "much", "-1", "inf", "nan"])
+def test_work_that_is_no_number_of_seconds_counts_as_none(
+    client: TestClient, video: OpenVideo, active_s: str
+) -> None:
+    assert json.loads(saved(client, video, f"?active_s={active_s}"))["active_s"] == 0
+
+
+def test_what_cannot_be_opened_changes_nothing_and_is_not_kept(
+    client: TestClient, state: AppState, video: OpenVideo
+) -> None:
+    before = masks_of(client, video)
+    other_video = json.loads(saved(client, video))
+    other_video["made_of"].update(video_digest="another")
+    for content, code in (
+        (b"no session", "BAD_SESSION_FILE"),
+        (json.dumps(other_video).encode(), "OTHER_VIDEO"),
+    ):
+        answer = opened(client, video, content)
+        assert (answer.status_code, answer.json()["error"]["code"]) == (422, code)
+    assert list((state.settings.data_dir / "uploads").iterdir()) == []
+    for upload in ("", "../video.json", 7, None):
+        fields = {"upload": upload}
+        answer = client.post(f"videos/{video.token}/open_session", json=fields)
+        assert answer.status_code == 422
+    assert client.get("videos/unknown/session").status_code == 403
+    assert masks_of(client, video) == before
