@@ -185,7 +185,7 @@ def test_a_run_that_is_told_to_stop_keeps_what_it_did(tmp_path: Path) -> None:
     run.run()
     resumed = trainer(experiment, tmp_path)
     resumed.resume()
-    assert resumed.step == run.step == 0
+    assert resumed.step == run.step == 1
     assert json.loads((tmp_path / "experiment.json").read_text())["steps"] == 100
 
 
@@ -193,7 +193,7 @@ def test_a_checkpoint_goes_on_and_the_result_is_a_model_like_it(tmp_path: Path) 
     """Fine-tuning: the loss falls, and what comes out loads with the start's configuration."""
     start = first_model(replace(OVERFIT, seed=3))
     save_checkpoint(tmp_path / "start.pt", start)
-    stage = Stage(image_size=64, videos=BatchOptions(2, frames=3, objects=1))
+    stage = Stage(image_size=0, videos=BatchOptions(2, frames=3, objects=1))
     experiment = replace(
         EXPERIMENTS["finetune"],
         start=str(tmp_path / "start.pt"),

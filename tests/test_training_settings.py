@@ -65,6 +65,7 @@ def test_settings_choose_by_name_and_may_be_none() -> None:
         ("steps=1.5", "give a value like"),
         ("bfloat16=1", "give a value like"),
         ("stages.0.scale=(0.1,)", "give a value like"),
+        ("stages.0.image_size=100", "multiple of 32"),
         ("stages.0.scale.2=1", "not one of 0 to 1"),
         ("model.width=129", "multiple"),
         ("seed.low=1", "'low' is no setting"),

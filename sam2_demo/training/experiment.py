@@ -1,6 +1,6 @@
 """What a training run is, as data: the network, the data, the stages, the optimiser's settings."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from sam2_demo.model.config import EMBEDDED, Sam2Config
 from sam2_demo.training.augmentation import Augmentation
@@ -43,7 +43,7 @@ class Stage:
 
     Attributes:
         share: Its part of the run, relative to the other stages.
-        image_size: Side in pixels of the square frames.
+        image_size: Side in pixels of the square frames; 0 for the model's own.
         images: A step on pictures; None where there are only clips.
         videos: A step on clips; None where there are only pictures.
         pictures_per_clip: How many pictures are cut from one synthetic clip for a step on pictures;
@@ -65,6 +65,8 @@ class Stage:
             raise ValueError("images and videos are both None: a stage trains on one or both")
         if self.images is not None and self.images.frames != 1:
             raise ValueError(f"images.frames is {self.images.frames}: pictures have 1")
+        if self.image_size < 0 or self.image_size % 32:
+            raise ValueError(f"image_size is {self.image_size}: give a multiple of 32")
 
 
 @dataclass(frozen=True)
@@ -132,6 +134,11 @@ class Experiment:
                         f"{batch.clips} clips cannot be divided into {self.parts} equal parts: "
                         "choose a number of parts that divides the clips of every stage"
                     )
+
+    def sized(self, image_size: int) -> "Experiment":
+        """Returns the same with this size in the stages that take the model's own."""
+        stages = [replace(s, image_size=s.image_size or image_size) for s in self.stages]
+        return replace(self, stages=tuple(stages))
 
     @property
     def is_by_the_clock(self) -> bool:

@@ -45,7 +45,7 @@ _PAPER_VIDEOS = BatchOptions(
 
 _PRETRAIN = Experiment(
     model=RELEASED[DEFAULT_RELEASED],
-    stages=(Stage(image_size=1024, images=_PAPER_IMAGES),),
+    stages=(Stage(image_size=0, images=_PAPER_IMAGES),),
     steps=90_000,
     learning_rate=4e-4,
     encoder_rate=1.0,
@@ -60,7 +60,7 @@ _PRETRAIN = Experiment(
 
 _FULL = replace(
     _PRETRAIN,
-    stages=(Stage(image_size=1024, images=_PAPER_IMAGES, videos=_PAPER_VIDEOS),),
+    stages=(Stage(image_size=0, images=_PAPER_IMAGES, videos=_PAPER_VIDEOS),),
     steps=200_000,
     learning_rate=3e-4,
     encoder_rate=0.2,
@@ -74,7 +74,7 @@ Source: arXiv 2408.00714, appendix D.2.2. Give it the model that ``pretrain`` wr
 _FINETUNE = replace(
     _FULL,
     start=DEFAULT_RELEASED,
-    stages=(Stage(image_size=1024, videos=replace(_PAPER_VIDEOS, clips=4)),),
+    stages=(Stage(image_size=0, videos=replace(_PAPER_VIDEOS, clips=4)),),
     steps=1000,
     learning_rate=5e-6,
     encoder_rate=0.6,

@@ -63,7 +63,7 @@ class Trainer:
         device: torch.device | None = None,
         processes: Processes | None = None,
     ) -> None:
-        self.experiment, self.folder = experiment, folder
+        self.folder = folder
         self.device, self.processes = device or torch.device("cpu"), processes or Processes()
         folder.mkdir(parents=True, exist_ok=True)
         if self.device.type == "cpu":
@@ -71,8 +71,9 @@ class Trainer:
             # times as long backward as the plain products do.
             torch.backends.cuda.enable_flash_sdp(False)
             torch.set_num_threads(1)  # here; so the first weights do not depend on the machine
-        self.mixes = [open_mix(stage) for stage in experiment.stages]
         self.model = first_model(experiment).to(self.device).train()
+        self.experiment = experiment = experiment.sized(self.model.config.image_size)
+        self.mixes = [open_mix(stage) for stage in experiment.stages]
         self.parameters = list(self.model.parameters())
         self.averaged = [parameter.detach().clone() for parameter in self.parameters]
         self.optimiser = make_optimiser(
@@ -85,7 +86,7 @@ class Trainer:
         self.views = [_resized_view(self.model, stage.image_size) for stage in experiment.stages]
         self._threads, self._cores_each = self._share_cores()
         self.step, self.elapsed_s = 0, 0.0
-        self._is_stopping = False
+        self._is_asked_to_stop = False
 
     @property
     def progress(self) -> float:
@@ -95,24 +96,24 @@ class Trainer:
         return self.step / max(1, self.experiment.steps)
 
     def stop(self) -> None:
-        """Lets ``run`` end after the step that it is at; all processes then stop together."""
-        self._is_stopping = True
+        """Lets ``run`` end after a step; all processes then stop together."""
+        self._is_asked_to_stop = True
 
     def run(self, stop_at_step: int | None = None) -> None:
         """Trains until the run is over, or, for tests, until a step; then writes a checkpoint."""
-        saved_s = self.elapsed_s
+        saved_s, is_stopping = self.elapsed_s, False
         with ExitStack() as stack:
             pool = stack.enter_context(ThreadPoolExecutor(self._threads, "compute"))
             numbers = self.processes.share(self.experiment.parts)
             composer = stack.enter_context(Composer(self.experiment, self.mixes, numbers))
             report = stack.enter_context(_Report(self)) if self.processes.is_first else None
-            while self.progress < 1 and self.step != stop_at_step and not self._is_stopping:
+            while self.progress < 1 and self.step != stop_at_step and not is_stopping:
                 started = time.perf_counter()
                 figures = self._train_step(pool, composer)
                 elapsed_s = time.perf_counter() - started
-                told = self.processes.gathered((elapsed_s, figures, self._is_stopping))
+                told = self.processes.gathered((elapsed_s, figures, self._is_asked_to_stop))
                 self.elapsed_s += told[0][0]  # one clock for all
-                self._is_stopping = any(each[2] for each in told)
+                is_stopping = any(each[2] for each in told)
                 if report is not None:
                     report.add(summed([each[1] for each in told]))
                 if self.elapsed_s - saved_s > 60 * self.experiment.checkpoint_minutes:
@@ -143,9 +144,9 @@ class Trainer:
 
     def resume(self) -> None:
         """Goes back to where ``save`` was called last."""
-        state = torch.load(self.folder / "resume.pt", map_location=self.device, weights_only=True)
+        state = torch.load(self.folder / "resume.pt", map_location="cpu", weights_only=True)
         self.model.load_state_dict(state["model"])
-        self.averaged = state["averaged"]
+        self.averaged = [average.to(self.device) for average in state["averaged"]]
         rates = [group["rate"] for group in self.optimiser.param_groups]
         self.optimiser.load_state_dict(state["optimiser"])
         for group, rate in zip(self.optimiser.param_groups, rates, strict=True):
