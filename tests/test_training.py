@@ -193,15 +193,17 @@ def test_a_checkpoint_goes_on_and_the_result_is_a_model_like_it(tmp_path: Path) 
     """Fine-tuning: the loss falls, and what comes out loads with the start's configuration."""
     start = first_model(replace(OVERFIT, seed=3))
     save_checkpoint(tmp_path / "start.pt", start)
-    stage = Stage(image_size=0, videos=BatchOptions(2, frames=3, objects=1))
+    videos = BatchOptions(2, frames=2, objects=1, rollout=RolloutOptions(corrections=1))
+    stage = Stage(image_size=0, videos=videos)
     experiment = replace(
         EXPERIMENTS["finetune"],
         start=str(tmp_path / "start.pt"),
         data=(f"davis:{write_discs(tmp_path / 'data')}",),
         stages=(stage,),
-        steps=40,
+        steps=30,
         learning_rate=2e-3,
-        parts=1,
+        drop_path=0.0,
+        parts=2,
         bfloat16=False,
     )
     trainer(experiment, tmp_path / "run").run()

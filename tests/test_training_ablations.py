@@ -16,7 +16,13 @@ from sam2_demo.training.experiments import EXPERIMENTS
 from sam2_demo.training.first_model import first_model
 from sam2_demo.training.settings import with_settings
 
-SMALL = ("model.image_size=64", "stages.0.image_size=64")
+SMALL = (
+    "model.image_size=64",
+    "model.image_encoder.width=16",
+    "model.image_encoder.stages=(1,1,1,1)",
+    "model.image_encoder.global_attention_blocks=(2,)",
+    "stages.0.image_size=64",
+)
 
 
 def test_every_variant_is_the_base_but_for_its_own_settings() -> None:
