@@ -107,7 +107,7 @@ EXPORT_KINDS = {
     "matte": ExportKind(
         "Video",
         "Matte",
-        "MP4, black and white",
+        "MP4 of the masks",
         "matte.mp4",
         "video/mp4",
         _plain(write_matte),
