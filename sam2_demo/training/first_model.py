@@ -17,15 +17,30 @@ def first_model(experiment: Experiment) -> Sam2:
     Raises:
         CheckpointError: the model to start from cannot be had.
     """
+    model = undrawn_model(experiment)
+    draw_weights(model, experiment)
+    return model
+
+
+def undrawn_model(experiment: Experiment) -> Sam2:
+    """Returns the model that is started from, or one whose weights are still to be drawn.
+
+    Raises:
+        CheckpointError: the model to start from cannot be had.
+    """
     if not experiment.start:
         # Not in training: it is calibrated on pictures, and nothing may be left out meanwhile.
-        model = Sam2(_with_drop_path(experiment.model, experiment.drop_path)).eval()
-        initialise(model, experiment.initialisation, experiment.seed)
-        return model
+        return Sam2(_with_drop_path(experiment.model, experiment.drop_path)).eval()
     start = load_model(experiment.start, torch.device("cpu")).model
     model = Sam2(_with_drop_path(start.config, experiment.drop_path))
     model.load_state_dict(start.state_dict())
     return model
+
+
+def draw_weights(model: Sam2, experiment: Experiment) -> None:
+    """Draws the weights of a model that does not start from another."""
+    if not experiment.start:
+        initialise(model, experiment.initialisation, experiment.seed)
 
 
 def without_drop_path(config: Sam2Config) -> Sam2Config:

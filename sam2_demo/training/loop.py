@@ -30,7 +30,7 @@ from sam2_demo.model.sam2 import Sam2
 from sam2_demo.training.composing import Composer, Part
 from sam2_demo.training.data_mix import DataMix
 from sam2_demo.training.experiment import Experiment, Stage
-from sam2_demo.training.first_model import first_model, without_drop_path
+from sam2_demo.training.first_model import draw_weights, undrawn_model, without_drop_path
 from sam2_demo.training.optimiser import make_optimiser
 from sam2_demo.training.processes import Processes
 from sam2_demo.training.rollout import answer_figures, mean_loss, rollout
@@ -65,15 +65,17 @@ class Trainer:
     ) -> None:
         self.folder = folder
         self.device, self.processes = device or torch.device("cpu"), processes or Processes()
-        folder.mkdir(parents=True, exist_ok=True)
         if self.device.type == "cpu":
             # In spite of its place this rules the processor too, whose fused attention takes three
             # times as long backward as the plain products do.
             torch.backends.cuda.enable_flash_sdp(False)
             torch.set_num_threads(1)  # here; so the first weights do not depend on the machine
-        self.model = first_model(experiment).to(self.device).train()
-        self.experiment = experiment = experiment.sized(self.model.config.image_size)
+        model = undrawn_model(experiment)
+        self.experiment = experiment = experiment.sized(model.config.image_size)
+        # Before the weights, which take a while for large models: data may turn out to be missing.
         self.mixes = [open_mix(stage) for stage in experiment.stages]
+        draw_weights(model, experiment)
+        self.model = model.to(self.device).train()
         self.parameters = list(self.model.parameters())
         self.averaged = [parameter.detach().clone() for parameter in self.parameters]
         self.optimiser = make_optimiser(
@@ -86,6 +88,7 @@ class Trainer:
         self.views = [_resized_view(self.model, stage.image_size) for stage in experiment.stages]
         self._threads, self._cores_each = self._share_cores()
         self.step, self.elapsed_s = 0, 0.0
+        folder.mkdir(parents=True, exist_ok=True)
         self._is_asked_to_stop = False
 
     @property
