@@ -10,7 +10,7 @@ import sys
 import time
 import urllib.error
 import urllib.request
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -138,6 +138,27 @@ class Visit:
         self.page.mouse.move(*self.place((x0 + x1) / 2, (y0 + y1) / 2))
         self.page.mouse.move(*self.place(x1, y1))
         self.page.mouse.up()
+
+    def color_at(self, x: float, y: float) -> tuple[int, int, int]:
+        """Returns the colour that the canvas shows at a place, in shares of its size."""
+        return tuple(
+            self.find("canvas").evaluate(
+                """(canvas, [x, y]) => {
+                  const pen = new OffscreenCanvas(1, 1).getContext('2d');
+                  pen.drawImage(canvas, x * canvas.width, y * canvas.height, 1, 1, 0, 0, 1, 1);
+                  return [...pen.getImageData(0, 0, 1, 1).data].slice(0, 3);
+                }""",
+                [x, y],
+            )
+        )
+
+    def answer_to(self, action: str, act: Callable[[], object]) -> tuple[Any, Any]:
+        """Returns what the page sent to the server when something was done, and the answer."""
+        with self.page.expect_request(f"**/videos/*/{action}") as event:
+            act()
+        answer = event.value.response().json()
+        self.page.wait_for_timeout(60)  # until it is drawn
+        return event.value.post_data_json, answer
 
     def note_of(self, place: int) -> str:
         """Returns what the object list says of an object on the frame on show."""

@@ -1,5 +1,7 @@
 // Prompts: each change shows at once, goes to the server in order, and is taken back if refused.
 
+const MAX_COUNTS = 1000 * 1024; // a request may have so many bytes, and a little more
+
 class Editing {
   /** `app` gives project, status, frame and render. */
   constructor(app) {
@@ -8,17 +10,19 @@ class Editing {
     this.waiting = 0;
   }
 
-  /** Sends one request after the other. */
-  send(path, makeFields) {
+  /** Sends one request after the other; `settle` is told whether it was refused. */
+  send(path, makeFields, settle = () => {}) {
     const { project } = this.app;
     this.waiting++;
     this.app.showBusy();
     this.chain = this.chain.then(async () => {
       try {
         const answer = await postJson(`videos/${project.video.token}/${path}`, makeFields());
+        settle(false);
         project.read(answer, this.waiting > 1);
         return answer;
       } catch (error) {
+        settle(true);
         if (project === this.app.project) {
           if (this.waiting === 1) project.restorePrompts();
           this.app.status.fail(error);
@@ -33,36 +37,65 @@ class Editing {
     return this.chain;
   }
 
-  click(place, positive) {
-    const { project, frame } = this.app;
+  async click(place, positive) {
+    const { project, frame, candidates } = this.app;
     const prompt = project.prompt(project.active, frame);
-    const point = [place.x, place.y, positive ? 1 : 0];
-    this.change({ ...prompt, points: [...prompt.points, point] });
+    const points = [...prompt.points, [place.x, place.y, positive ? 1 : 0]];
+    if (await this.change({ ...prompt, points })) candidates.offer(prompt.object, frame);
   }
 
-  box(from, to) {
+  deletePoint(prompt, index) {
+    return this.change({ ...prompt, points: prompt.points.filter((point, at) => at !== index) });
+  }
+
+  /** Sets a box, or deletes it where it is null. */
+  box(prompt, box) {
+    return this.change({ ...prompt, box });
+  }
+
+  deleteBox() {
     const { project, frame } = this.app;
-    const box = [Math.min(from.x, to.x), Math.min(from.y, to.y),
-      Math.max(from.x, to.x), Math.max(from.y, to.y)];
-    this.change({ ...project.prompt(project.active, frame), box });
+    return this.box(project.prompt(project.active, frame), null);
   }
 
-  change(prompt) {
-    this.app.status.clear();
-    this.app.status.endHint();
-    this.app.project.setPrompt(prompt);
+  chooseCandidate(object, frame, { number, counts }) {
+    const { project } = this.app;
+    return this.change({ ...project.prompt(object, frame), candidate: number }, counts);
+  }
+
+  /** A drawn mask takes the place of all that was given on the frame: it is the answer. */
+  drawMask(counts, object = this.app.project.active, frame = this.app.frame) {
+    const points = [];
+    return this.change({ object, frame, points, box: null, mask: true, candidate: null }, counts);
+  }
+
+  /** Sends a prompt; `counts` is the mask that will be its answer, where that is known. */
+  async change(prompt, counts = null) {
+    const { project, status } = this.app, { object, frame } = prompt;
+    const before = project.prompt(object, frame);
+    const given = { ...prompt, candidate: candidateOf(prompt, before) };
+    const isDrawn = counts !== null && prompt.mask;
+    if (isDrawn && counts.length > MAX_COUNTS) {
+      status.say('This mask is too finely grained to be sent: use one with fewer small parts.');
+      return null;
+    }
+    status.clear();
+    status.endHint();
+    project.setPrompt(given);
+    const settle = counts === null ? () => {} : project.showDrawn(object, frame, counts);
     this.app.render();
-    return this.send('prompt', () => prompt);
+    const path = isEmptyPrompt(given) ? 'clear_prompt' : 'prompt';
+    return this.send(path, () => ({ ...given, mask: isDrawn ? counts : given.mask || null }), settle);
   }
 
   clearFrame() {
     const { project, frame } = this.app;
-    const { object, points, box } = project.prompt(project.active, frame);
-    if (!points.length && !box) {
+    const prompt = project.prompt(project.active, frame);
+    if (isEmptyPrompt(prompt)) {
       this.app.status.say('This object has no clicks on this frame.');
       return null;
     }
-    return this.send('clear_prompt', () => ({ object, frame }));
+    return this.change({ ...prompt, points: [], box: null, mask: false });
   }
 
   async undo() {
@@ -87,4 +120,11 @@ class Editing {
   rename(object, name) {
     return this.send('settings', () => ({ object, name }));
   }
+}
+
+/** A candidate belongs to the first click alone: it goes where that goes. */
+function candidateOf({ points, box, mask, candidate }, before) {
+  const isFirst = !box && !mask && points.length > 0
+    && String(points[0]) === String(before.points[0]);
+  return isFirst ? candidate : null;
 }

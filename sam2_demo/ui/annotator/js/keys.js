@@ -13,8 +13,36 @@ const KEYS = [
     lines: [
       { how: 'click', does: 'on the object (or as + / − says)' },
       { how: 'right click, Alt or Shift + click', does: 'the other sign' },
-      { how: 'drag', does: 'a box around the object' },
+      { how: 'long touch', does: 'the other sign' },
+      { how: 'click on a point', does: 'deletes it; drag it to move it' },
+      { how: 'drag', does: 'a box; its handles resize it, its border moves it' },
       { keys: ['x', 't'], does: 'switch between + and −', run: (app) => app.toggleSign() },
+      { keys: ['a'], does: 'another mask for a single click', run: (app) => app.candidates.cycle(1) },
+      { keys: ['v'], does: 'preview under the pointer', run: (app) => app.hover.toggle() },
+    ],
+  },
+  {
+    title: 'Tools',
+    lines: [
+      { keys: ['c'], does: 'click', run: (app) => app.tools.choose('click') },
+      { keys: ['r'], does: 'box', run: (app) => app.tools.choose('box') },
+      { keys: ['b'], does: 'brush', run: (app) => app.tools.choose('brush') },
+      { keys: ['e'], does: 'eraser', run: (app) => app.tools.choose('eraser') },
+      { keys: ['l'], does: 'lasso: drag around, or click corner by corner',
+        run: (app) => app.tools.choose('lasso') },
+      { keys: ['['], does: 'smaller brush', run: (app) => app.tools.grow(-1) },
+      { keys: [']'], does: 'larger brush', run: (app) => app.tools.grow(1) },
+      { keys: ['Enter'], does: 'close the lasso', run: (app) => app.tools.enter() },
+    ],
+  },
+  {
+    title: 'Look closely',
+    lines: [
+      { how: 'wheel, pinch', does: 'zoom' },
+      { how: 'hold H and drag, middle button, two fingers', does: 'move the picture' },
+      { keys: ['+', '='], shown: ['+'], does: 'closer', run: (app) => app.zoom.by(ZOOM_STEP) },
+      { keys: ['-'], does: 'farther', run: (app) => app.zoom.by(1 / ZOOM_STEP) },
+      { keys: ['0'], does: 'the whole picture', run: (app) => app.zoom.by(0) },
     ],
   },
   {
@@ -53,7 +81,7 @@ const KEYS = [
       { keys: ['j'], does: 'next doubtful frame', run: (app) => app.review.next() },
       { keys: ['Shift+j'], does: 'the doubtful frame looks right',
         run: (app) => app.review.looksRight() },
-      { keys: ['Escape'], does: 'stop', run: (app) => app.tracking.stop() },
+      { keys: ['Escape'], does: 'stop', run: (app) => app.tools.escape() || app.tracking.stop() },
     ],
   },
   {
@@ -126,7 +154,7 @@ function fillHelp(sheet) {
 /** Returns one key, or several that are held together, drawn as key caps. */
 function keyCaps(text) {
   const caps = document.createElement('span');
-  for (const key of text === '…' ? [] : text.split('+')) {
+  for (const key of text === '…' ? [] : text === '+' ? [text] : text.split('+')) {
     const cap = document.createElement('kbd');
     cap.textContent = KEY_NAMES[key] || (key.length === 1 ? key.toUpperCase() : key);
     caps.append(cap);

@@ -32,10 +32,16 @@ class App {
     this.comparison = new Comparison(this, find);
     this.review = new Review(this, find);
     this.stage = new Stage(find('stage'), find('canvas'), colorOf, {
-      click: (place, other) => this.editing.click(place, other ? !this.sign : this.sign),
-      box: (from, to) => this.editing.box(from, to),
+      tool: () => this.tools.current,
+      ready: () => this.project !== null,
+      halt: () => this.halt(),
       redraw: () => this.render(),
     });
+    this.zoom = new ZoomBar(this, find);
+    this.tools = new Tools(this, find);
+    this.hover = new Hover(this, find('preview'));
+    this.candidates = new Candidates(this, find('candidates'));
+    this.maskPicture = new MaskPicture(this, find('mask-picture'), find('mask-file'));
     this.opening = new Opening(find, this.status, (video, hint) => this.open(video, hint));
     this.model = { name: '', source: '' };
     this.listen();
@@ -55,6 +61,8 @@ class App {
     find('clear-frame').onclick = () => this.editing.clearFrame();
     find('set-in').onclick = () => this.setEdge('first');
     find('set-out').onclick = () => this.setEdge('last');
+    find('box-delete').onclick = () => this.editing.deleteBox();
+    find('candidates-close').onclick = () => this.candidates.hide();
     find('show-masks').onclick = () => this.toggleMasks();
     find('sign-plus').onclick = () => this.setSign(true);
     find('sign-minus').onclick = () => this.setSign(false);
@@ -85,6 +93,8 @@ class App {
     this.project = new Project(video);
     this.cache.open(this.project.video);
     this.stage.open(this.project.video);
+    this.tools.open(this.project.video);
+    this.hover.open(this.project.video);
     this.timeline.open(this.project.video);
     this.effects.open(this.project.video);
     this.frame = 0;
@@ -234,6 +244,17 @@ class App {
     this.render();
   }
 
+  /** Whoever points at a frame wants it to stay. */
+  halt() {
+    this.player.stop();
+    this.tracking.follow = false;
+  }
+
+  /** Whoever draws on a mask wants to see it. */
+  showMasks() {
+    this.masksShown = true;
+  }
+
   choose(id) {
     if (this.project.active === id) return;
     this.project.active = id;
@@ -287,8 +308,11 @@ class App {
         picture,
         masks: this.masksShown
           ? this.comparison.oldMasksOn(frame) || project.masksOn(frame) : new Map(),
+        frame,
         prompts: this.player.playing ? [] : project.promptsOn(frame),
         active: project.active,
+        holds: this.tools.isPointing && !this.player.playing,
+        preview: this.hover,
       }, frame, this.masksShown));
       find('canvas').dataset.frame = frame;
     }
@@ -304,17 +328,20 @@ class App {
     find('sign-plus').setAttribute('aria-checked', this.sign);
     find('sign-minus').setAttribute('aria-checked', !this.sign);
     find('show-masks').setAttribute('aria-pressed', this.masksShown);
+    this.tools.render();
+    this.candidates.render();
+    this.zoom.render();
     this.drawTarget();
   }
 
   /** Rings the place of a good first click on a sample, until there is a prompt. */
   drawTarget() {
-    const target = this.find('target'), { video, prompts } = this.project;
+    const target = this.find('target'), { prompts } = this.project;
     target.hidden = !this.hint || this.hint[0] !== this.frame || prompts.size > 0;
     if (target.hidden) return;
-    const canvas = this.find('canvas'), [, x, y] = this.hint;
-    target.style.left = `${canvas.offsetLeft + x * canvas.clientWidth / video.width}px`;
-    target.style.top = `${canvas.offsetTop + y * canvas.clientHeight / video.height}px`;
+    const canvas = this.find('canvas'), place = this.stage.view.toCanvas(this.hint[1], this.hint[2]);
+    target.style.left = `${canvas.offsetLeft + place.x}px`;
+    target.style.top = `${canvas.offsetTop + place.y}px`;
   }
 }
 

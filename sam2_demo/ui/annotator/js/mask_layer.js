@@ -6,9 +6,10 @@ const FILL_ALPHA = 0.42;
 const MASK_SIDE = 1280;
 
 class MaskLayer {
-  constructor(video) {
+  /** `side` is how many pixels the longer side has at most. */
+  constructor(video, side = MASK_SIDE) {
     this.videoHeight = video.height;
-    this.step = Math.max(1, Math.ceil(Math.max(video.width, video.height) / MASK_SIDE));
+    this.step = Math.max(1, Math.ceil(Math.max(video.width, video.height) / side));
     this.columns = Math.ceil(video.width / this.step);
     this.rows = Math.ceil(video.height / this.step);
     this.plate = document.createElement('canvas');

@@ -38,8 +38,8 @@ class ObjectList {
 
   noteOn(project, object, frame) {
     const mask = project.masksOn(frame).get(object.id);
-    const { points, box } = project.prompt(object.id, frame);
-    const clicks = points.length + (box ? 1 : 0);
+    const { points, box, mask: isDrawn } = project.prompt(object.id, frame);
+    const clicks = points.length + (box ? 1 : 0) + (isDrawn ? 1 : 0);
     const prompts = clicks ? `${clicks} prompt${clicks === 1 ? '' : 's'} here` : '';
     if (!mask) return prompts || 'no mask on this frame';
     const state = mask.area === 0 ? 'hidden on this frame'

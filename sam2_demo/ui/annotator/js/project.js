@@ -5,8 +5,9 @@ class Project {
     this.video = { ...video, frames: video.frame_times_s.length };
     this.objects = [];
     this.names = new Map(video.objects); // of removed objects, too: they may come back
-    this.prompts = new Map();   // "object:frame" -> {object, frame, points, box}
+    this.prompts = new Map();   // "object:frame" -> {object, frame, points, box, mask, candidate}
     this.masks = new Map();     // frame -> Map(object -> {counts, iou, score})
+    this.drawn = new Map();     // "object:frame" -> a drawn mask whose answer is on its way
     this.frameSequence = new Map();
     this.promptSequence = 0;
     this.sinceRun = new Set();  // frames prompted since the last propagation
@@ -41,12 +42,36 @@ class Project {
   }
 
   prompt(object, frame) {
-    return this.prompts.get(`${object}:${frame}`) || { object, frame, points: [], box: null };
+    return this.prompts.get(`${object}:${frame}`)
+      || { object, frame, points: [], box: null, mask: false, candidate: null };
   }
 
+  /** Takes in what a person gave; an empty prompt is none. */
   setPrompt(prompt) {
-    this.prompts.set(`${prompt.object}:${prompt.frame}`, prompt);
+    const key = `${prompt.object}:${prompt.frame}`;
+    if (isEmptyPrompt(prompt)) this.prompts.delete(key);
+    else this.prompts.set(key, prompt);
     this.sinceRun.add(prompt.frame);
+  }
+
+  /** Shows a drawn mask until its answer is there; returns what takes it back. */
+  showDrawn(object, frame, counts) {
+    const key = `${object}:${frame}`, before = this.masksOn(frame).get(object);
+    const mask = { counts, iou: 1, score: 10, area: areaOf(counts) };
+    this.drawn.set(key, mask);
+    this.setMask(frame, object, mask);
+    return (isRefused) => {
+      if (this.drawn.get(key) !== mask) return;
+      this.drawn.delete(key);
+      if (isRefused && this.masksOn(frame).get(object) === mask) this.setMask(frame, object, before);
+    };
+  }
+
+  setMask(frame, object, mask) {
+    const masks = new Map(this.masksOn(frame));
+    if (mask) masks.set(object, mask);
+    else masks.delete(object);
+    this.masks.set(frame, masks);
   }
 
   promptsOn(frame) {
@@ -72,7 +97,8 @@ class Project {
       if ((this.frameSequence.get(frame) || 0) > answer.sequence) continue;
       this.frameSequence.set(frame, answer.sequence);
       this.masks.set(frame, new Map(objects.map(
-        ([id, counts, iou, score]) => [id, { counts, iou, score, area: areaOf(counts) }])));
+        ([id, counts, iou, score]) => [id, this.drawn.get(`${id}:${frame}`)
+          || { counts, iou, score, area: areaOf(counts) }])));
     }
     if ('undo' in answer) this.undoable = answer.undo; // the step that undo would take back
     if (answer.prompts) this.readPrompts(answer.prompts, answer.sequence, keepPrompts);
@@ -83,8 +109,8 @@ class Project {
     this.promptSequence = sequence;
     this.confirmed = rows;
     if (keepPrompts) return;
-    this.prompts = new Map(rows.map(([object, frame, points, box]) =>
-      [`${object}:${frame}`, { object, frame, points, box }]));
+    this.prompts = new Map(rows.map(([object, frame, points, box, mask, candidate]) =>
+      [`${object}:${frame}`, { object, frame, points, box, mask: Boolean(mask), candidate }]));
     for (const [object] of rows) this.addObject(object, '');
     for (const frame of this.sinceRun) {
       if (!this.promptsOn(frame).length) this.sinceRun.delete(frame);
@@ -102,4 +128,8 @@ class Project {
     const frames = [...this.sinceRun];
     return direction === 'backward' ? Math.max(...frames) : Math.min(...frames);
   }
+}
+
+function isEmptyPrompt({ points, box, mask }) {
+  return !points.length && !box && !mask;
 }

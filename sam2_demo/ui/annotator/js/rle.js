@@ -24,6 +24,24 @@ function areaOf(counts) {
   return decodeCounts(counts).reduce((sum, run, index) => sum + (index % 2 ? run : 0), 0);
 }
 
+/** Returns left, top, right and bottom of what is set, right and bottom excluded. */
+function boxOf(counts, height) {
+  const box = [Infinity, Infinity, 0, 0];
+  let position = 0;
+  decodeCounts(counts).forEach((run, index) => {
+    const end = position + run;
+    if (index % 2 && run) {
+      const [first, last] = [position, end - 1].map((at) => Math.floor(at / height));
+      box[0] = Math.min(box[0], first);
+      box[2] = Math.max(box[2], last + 1);
+      box[1] = Math.min(box[1], first === last ? position - first * height : 0);
+      box[3] = Math.max(box[3], first === last ? end - first * height : height);
+    }
+    position = end;
+  });
+  return box;
+}
+
 /**
  * Returns a mask's runs column by column: top and bottom of each in `ends`, those of a column from
  * `first[column]` on. Of every `step` columns and rows one is kept, so that a huge video costs no
@@ -66,4 +84,24 @@ function iouOf(one, other) {
     }
   }
   return either ? both / either : 1;
+}
+
+/** Returns run lengths as the compressed string that `decodeCounts` reads. */
+function encodeRuns(runs) {
+  const characters = [];
+  runs.forEach((run, index) => {
+    let value = index > 2 ? run - runs[index - 2] : run;
+    for (;;) {
+      const bits = value & 31;
+      value >>= 5;
+      const more = bits & 16 ? value !== -1 : value !== 0;
+      characters.push(bits + (more ? 32 : 0) + 48);
+      if (!more) break;
+    }
+  });
+  const parts = [];
+  for (let at = 0; at < characters.length; at += 4096) {
+    parts.push(String.fromCharCode(...characters.slice(at, at + 4096)));
+  }
+  return parts.join('');
 }

@@ -51,13 +51,22 @@ class Status {
   }
 
   hintSeen() {
-    try { return localStorage.getItem(HINT_KEY) === '1'; } catch (error) { return false; }
+    return remembered(HINT_KEY) === '1';
   }
 
   endHint() {
     this.hint.hidden = true;
-    try { localStorage.setItem(HINT_KEY, '1'); } catch (error) { /* private window */ }
+    remember(HINT_KEY, '1');
   }
+}
+
+/** Returns what this browser was told to remember, null where it was not or may not. */
+function remembered(key) {
+  try { return localStorage.getItem(key); } catch (error) { return null; }
+}
+
+function remember(key, text) {
+  try { localStorage.setItem(key, text); } catch (error) { /* a private window */ }
 }
 
 function showMeter(meter, done, total) {

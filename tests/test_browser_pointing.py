@@ -1,0 +1,272 @@
+"""Clicks, boxes, candidates, previews and zoom in a real browser, with mouse and fingers."""
+
+import re
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+from browser import CHROMIUM, Visit, running_app, running_browser
+from playwright.sync_api import Browser
+
+from sam2_demo.core.masks import EncodedMask
+
+pytestmark = pytest.mark.skipif(CHROMIUM is None, reason="no Chromium is installed here")
+
+SAMPLE, WIDTH, HEIGHT = "city.mp4", 720, 404
+ANSWERED = re.compile("IoU|hidden on this frame")
+DESKTOP = {"viewport": {"width": 1280, "height": 860}}
+PHONE = {"viewport": {"width": 390, "height": 844}, "has_touch": True, "is_mobile": True}
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Browser]:
+    with running_browser() as browser:
+        yield browser
+
+
+@pytest.fixture(scope="module")
+def app(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    with running_app(tmp_path_factory.mktemp("app")) as (address, log):
+        yield address
+        text = log.read_text()
+    assert "Traceback" not in text, text
+
+
+@pytest.fixture(scope="module")
+def desktop_page(browser: Browser, app: str) -> Visit:
+    return Visit.begin(browser, app, **DESKTOP)
+
+
+@pytest.fixture(scope="module")
+def phone_page(browser: Browser, app: str) -> Visit:
+    return Visit.begin(browser, app, **PHONE)
+
+
+@pytest.fixture
+def visit(desktop_page: Visit) -> Iterator[Visit]:
+    yield from opened_anew(desktop_page)
+
+
+@pytest.fixture
+def phone(phone_page: Visit) -> Iterator[Visit]:
+    yield from opened_anew(phone_page)
+
+
+def opened_anew(visit: Visit) -> Iterator[Visit]:
+    """Opens the sample as if for the first time, and asks for complaints afterwards."""
+    if visit.find("reopen").is_visible():
+        visit.find("reopen").click()
+    visit.page.set_default_timeout(30_000)
+    visit.open_sample(SAMPLE)
+    yield visit
+    assert visit.overflow_px() == 0
+    assert visit.complaints == []
+
+
+def row_of(answer: Any, object_id: int = 1) -> Any:
+    """Returns points, box, whether there is a mask, and the candidate of an object's prompt."""
+    return next(row[2:] for row in answer["prompts"] if row[0] == object_id)
+
+
+def drag(visit: Visit, start: tuple[float, float], end: tuple[float, float]) -> None:
+    visit.page.mouse.move(*visit.place(*start))
+    visit.page.mouse.down()
+    visit.page.mouse.move(*visit.place(*end), steps=4)
+    visit.page.mouse.up()
+
+
+def test_points_are_moved_and_deleted(visit: Visit) -> None:
+    page = visit.page
+    page.mouse.click(*visit.place(0.6, 0.6))
+    visit.wait_for_note(0, ANSWERED)
+    page.mouse.click(*visit.place(0.3, 0.6), button="right")
+    visit.wait_for_note(0, "2 prompts here")
+
+    asked = []
+    page.on("request", lambda request: asked.append(request.url))
+    _, answer = visit.answer_to("prompt", lambda: drag(visit, (0.3, 0.6), (0.4, 0.2)))
+    assert sum(url.endswith("/prompt") for url in asked) == 1  # once, on release
+    points, box, _, _ = row_of(answer)
+    assert points[1] == pytest.approx([0.4 * WIDTH, 0.2 * HEIGHT, 0], abs=1.5)
+    assert (len(points), box) == (2, None)
+
+    page.mouse.click(*visit.place(0.4, 0.2))
+    visit.wait_for_note(0, "1 prompt here")
+    page.mouse.click(*visit.place(0.6, 0.6))
+    visit.wait_for_note(0, "no mask on this frame")
+    page.keyboard.press("z")
+    visit.wait_for_note(0, "1 prompt here")
+
+
+def test_a_box_is_resized_moved_and_deleted(visit: Visit) -> None:
+    visit.page.keyboard.press("r")
+    _, first = visit.answer_to("prompt", lambda: drag(visit, (0.2, 0.4), (0.4, 0.8)))
+    _, resized = visit.answer_to("prompt", lambda: drag(visit, (0.4, 0.8), (0.45, 0.9)))
+    _, moved = visit.answer_to("prompt", lambda: drag(visit, (0.25, 0.4), (0.35, 0.3)))
+    shares = (0.2, 0.4, 0.4, 0.8), (0.2, 0.4, 0.45, 0.9), (0.3, 0.3, 0.55, 0.8)
+    for answer, (left, top, right, bottom) in zip((first, resized, moved), shares, strict=True):
+        box = [left * WIDTH, top * HEIGHT, right * WIDTH, bottom * HEIGHT]
+        assert row_of(answer)[1] == pytest.approx(box, abs=1.5)
+
+    visit.page.mouse.click(*visit.place(0.9, 0.9))
+    visit.wait_for_status("Drag from one corner")
+    visit.page.keyboard.press("c")
+    visit.answer_to("prompt", lambda: visit.page.mouse.click(*visit.place(0.42, 0.55)))
+    visit.wait_for_note(0, "2 prompts here")
+    visit.find("box-delete").click()
+    visit.wait_for_note(0, "1 prompt here")
+    assert visit.find("box-delete").is_hidden()
+
+
+def test_one_of_three_candidates_is_chosen(visit: Visit) -> None:
+    page = visit.page
+    page.mouse.click(*visit.place(0.6, 0.6))
+    choices = page.get_by_role("radiogroup", name="Which one?").get_by_role("radio")
+    choices.nth(2).wait_for()
+    checked = [choices.nth(place).get_attribute("aria-checked") for place in range(3)]
+    assert checked == ["true", "false", "false"]
+    iou = re.search(r"0\.\d\d", choices.nth(1).inner_text()).group()
+
+    sent, answer = visit.answer_to("prompt", lambda: choices.nth(1).click())
+    assert row_of(answer)[3] == sent["candidate"] is not None
+    visit.wait_for_note(0, f"IoU {iou}")
+    ((_, ((_, counts, _, _),)),) = answer["frames"]
+    _, after = visit.answer_to("prompt", lambda: page.keyboard.press("a"))
+    assert row_of(after)[3] not in (None, sent["candidate"])
+    assert after["frames"][0][1][0][1] != counts
+    visit.answer_to("undo", lambda: page.keyboard.press("z"))
+    visit.wait_for_note(0, f"IoU {iou}")
+
+    page.reload()
+    visit.wait_for_picture()
+    visit.wait_for_note(0, f"IoU {iou}")
+    page.keyboard.press("a")  # still to be chosen from
+    choices.nth(2).wait_for()
+    assert choices.nth(1).get_attribute("aria-checked") == "true"
+    _, refined = visit.answer_to("prompt", lambda: page.mouse.click(*visit.place(0.3, 0.5)))
+    assert row_of(refined)[3] == sent["candidate"]  # the second click refines the choice
+    visit.find("candidates").wait_for(state="hidden")
+
+
+def test_the_mask_under_the_pointer_is_outlined(visit: Visit) -> None:
+    page = visit.page
+    page.mouse.move(*visit.place(0.3, 0.5))
+    page.mouse.move(*visit.place(0.31, 0.5))
+    page.mouse.click(*visit.place(0.65, 0.6))
+    visit.wait_for_note(0, ANSWERED)
+    visit.find("candidates-close").click()
+    _, before = visit.answer_to("masks", lambda: page.reload())
+    visit.wait_for_picture()
+    picture = "document.querySelector('[data-id=canvas]').toDataURL()"
+    page.mouse.move(*visit.place(0.95, 0.95))
+    visit.answer_to("preview", lambda: page.mouse.move(*visit.place(0.3, 0.6)))
+    shown = page.evaluate(picture)
+    page.mouse.move(*visit.place(0.3, -0.05))
+    page.wait_for_function(f"(shown) => {picture} !== shown", arg=shown)
+    bare = page.evaluate(picture)
+
+    visit.find("preview").click()
+    page.mouse.move(*visit.place(0.3, 0.6))
+    page.wait_for_timeout(300)
+    assert page.evaluate(picture) == bare
+    visit.find("preview").click()
+    _, after = visit.answer_to("masks", lambda: page.reload())
+    assert (after["frames"], after["prompts"]) == (before["frames"], before["prompts"])
+    visit.wait_for_picture()
+    page.keyboard.press("z")  # takes the click back: a preview is no step
+    visit.wait_for_note(0, "no mask on this frame")
+
+
+def test_clicks_are_exact_at_any_zoom(visit: Visit) -> None:
+    page = visit.page
+    page.mouse.move(*visit.place(0.25, 0.5))
+    page.mouse.wheel(0, -600)
+    level = visit.find("zoom-level")
+    level.get_by_text(re.compile("^2\\d\\d %")).wait_for()
+    zoom = float(
+        page.evaluate("document.querySelector('[data-id=zoom-level]').textContent.slice(0,-2)")
+    )
+
+    def click_at(x: float, y: float) -> Any:
+        _, answer = visit.answer_to("prompt", lambda: page.mouse.click(*visit.place(x, y)))
+        return row_of(answer)[0][-1]
+
+    assert click_at(0.25, 0.5) == pytest.approx([0.25 * WIDTH, 0.5 * HEIGHT, 1], abs=2)
+    visit.find("candidates-close").click()
+    page.mouse.move(*visit.place(0.9, 0.9))  # to the left by a quarter of the picture on show
+    page.mouse.down(button="middle")
+    page.mouse.move(*visit.place(0.65, 0.9), steps=3)
+    page.mouse.up(button="middle")
+    share = 0.25 + 0.25 * 100 / zoom
+    assert click_at(0.25, 0.4)[0] == pytest.approx(share * WIDTH, abs=2)
+    page.keyboard.down("h")
+    drag(visit, (0.6, 0.9), (0.85, 0.9))
+    page.keyboard.up("h")
+    assert click_at(0.25, 0.3)[0] == pytest.approx(0.25 * WIDTH, abs=2)
+    page.keyboard.press("+")
+    assert float(level.inner_text()[:-2]) == pytest.approx(1.25 * zoom, rel=0.01)
+    page.keyboard.press("-")
+    page.keyboard.press("0")
+    level.get_by_text("100 %").wait_for()
+    assert visit.find("zoom-out").is_disabled()
+    assert click_at(0.8, 0.2) == pytest.approx([0.8 * WIDTH, 0.2 * HEIGHT, 1], abs=1.5)
+
+
+class Fingers:
+    """Fingers on a phone, each a place in shares of the picture."""
+
+    def __init__(self, visit: Visit) -> None:
+        self.visit = visit
+        self.wire = visit.page.context.new_cdp_session(visit.page)
+
+    def send(self, kind: str, *places: tuple[float, float]) -> None:
+        points = [self.visit.place(*place) for place in places]
+        touches = [{"x": x, "y": y, "id": index} for index, (x, y) in enumerate(points)]
+        self.wire.send("Input.dispatchTouchEvent", {"type": kind, "touchPoints": touches})
+
+
+def test_fingers(phone: Visit) -> None:
+    page, fingers = phone.page, Fingers(phone)
+    page.touchscreen.tap(*phone.place(0.6, 0.6))
+    phone.wait_for_note(0, "1 prompt here")
+    phone.find("candidates-close").tap()
+
+    def hold() -> None:
+        fingers.send("touchStart", (0.3, 0.4))
+        page.wait_for_timeout(900)
+        fingers.send("touchEnd")
+
+    _, answer = phone.answer_to("prompt", hold)
+    points = row_of(answer)[0]
+    assert [positive for _, _, positive in points] == [1, 0]  # a long touch: the other sign
+    x, y = phone.place(0.3, 0.4)
+    phone.answer_to("prompt", lambda: page.touchscreen.tap(x + 15, y - 12))  # large enough to hit
+    phone.wait_for_note(0, "1 prompt here")
+
+    fingers.send("touchStart", (0.4, 0.5), (0.6, 0.5))
+    fingers.send("touchMove", (0.3, 0.5), (0.7, 0.5))
+    fingers.send("touchMove", (0.2, 0.5), (0.8, 0.5))
+    fingers.send("touchEnd")
+    phone.find("zoom-level").get_by_text("300 %").wait_for()
+    phone.wait_for_note(0, "1 prompt here")  # two fingers point at nothing
+    phone.find("zoom-level").tap()
+    phone.find("zoom-level").wait_for(state="hidden")
+
+    for button in page.locator(".s2-toolbar button:visible, .s2-transport button:visible").all():
+        assert button.bounding_box()["height"] >= 44, button.inner_text()
+
+
+def test_candidates_of_a_phone_are_large_enough_and_leave_the_picture_free(phone: Visit) -> None:
+    phone.page.touchscreen.tap(*phone.place(0.6, 0.6))
+    choices = phone.page.get_by_role("radiogroup", name="Which one?").get_by_role("radio")
+    choices.nth(2).wait_for()
+    stage, panel = phone.find("stage").bounding_box(), phone.find("candidates").bounding_box()
+    assert panel["x"] >= stage["x"]
+    assert panel["x"] + panel["width"] <= stage["x"] + stage["width"]
+    assert panel["y"] >= stage["y"] + stage["height"]
+    for choice in choices.all():
+        assert min(choice.bounding_box()["width"], choice.bounding_box()["height"]) >= 44
+    sent, answer = phone.answer_to("prompt", lambda: choices.nth(1).tap())
+    counts = answer["frames"][0][1][0][1]
+    assert EncodedMask((HEIGHT, WIDTH), counts).area_px > 0
+    assert sent["candidate"] == row_of(answer)[3]
