@@ -78,8 +78,16 @@ def test_every_download_arrives(browser: Browser, app: str, clip: Path, tmp_path
     table = visit.download("boxes", tmp_path).read_text()
     assert len(list(csv.DictReader(io.StringIO(table)))) <= 2 * FRAMES
     visit.find("export-objects").select_option(label="Only Object 2")
+    visit.page.keyboard.press("Home")
+    for _ in range(2):
+        visit.page.keyboard.press("ArrowRight")
+    visit.find("frame-note").get_by_text("Frame 3 of").wait_for()
+    visit.find("set-in").click()
+    visit.find("export-frames").get_by_text(f"frames 3–{FRAMES}").wait_for()
     with zipfile.ZipFile(visit.download("yolo", tmp_path)) as archive:
         assert b'0: "Object 2"' in archive.read("data.yaml")
+        labels = [name for name in archive.namelist() if name.startswith("labels/")]
+        assert labels == [f"labels/{frame:05d}.txt" for frame in range(2, FRAMES)]
     assert visit.complaints == []
     visit.page.context.close()
 
