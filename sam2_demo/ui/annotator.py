@@ -55,6 +55,8 @@ SCRIPTS = (
     "effects",
     "effect_menu",
     "downloads",
+    "effort",
+    "session_file",
     "keys",
     "main",
 )

@@ -24,6 +24,8 @@ class App {
     this.tracking = new Tracking(this, find);
     this.effects = new EffectMenu(this, find);
     this.downloads = new Downloads(this, find);
+    this.effort = new Effort(this, find);
+    this.sessionFile = new SessionFile(this, find);
     this.timeline = new Timeline(find, colorOf, (object) => this.project.nameOf(object), {
       seek: (frame) => this.seek(frame),
       goTo: (frame, object) => this.goTo(frame, object),
@@ -322,6 +324,7 @@ class App {
     this.tracking.render();
     this.comparison.render();
     this.downloads.render(project, this.timeline.range);
+    this.effort.render(project);
     find('clock').textContent =
       `${formatTime(times[frame])} / ${formatTime(times[frames - 1])}`;
     find('frame-note').textContent = label;

@@ -1,0 +1,80 @@
+// Session files: all that was made of a video, saved as one file and opened again on the same video.
+
+const SESSION_SUFFIX = '.sam2.json';
+
+class SessionFile {
+  /** `app` gives project, status, editing, tracking, effort, seek and open. */
+  constructor(app, find) {
+    this.app = app;
+    this.buttons = [find('session-save'), find('session-open')];
+    find('session-save').onclick = () => this.alone(() => this.save());
+    find('session-open').onclick = () => find('session-file').click();
+    find('session-file').onchange = (event) => {
+      const [file] = event.target.files;
+      event.target.value = '';
+      if (file) this.alone(() => this.open(file));
+    };
+    this.listenForDrops(find('work'));
+  }
+
+  listenForDrops(zone) {
+    zone.addEventListener('dragover', (event) => event.preventDefault());
+    zone.addEventListener('drop', (event) => {
+      event.preventDefault();
+      const [file] = event.dataTransfer.files;
+      if (!file) return;
+      if (file.name.endsWith('.json')) this.alone(() => this.open(file));
+      else {
+        this.app.status.say(`Here only session files (${SESSION_SUFFIX}) can be dropped; for `
+          + 'another video, choose “Open another video” first.');
+      }
+    });
+  }
+
+  /** Does one thing after another; what is on its way to the server comes first. */
+  async alone(act) {
+    if (this.buttons[0].disabled) return;
+    for (const button of this.buttons) button.disabled = true;
+    try {
+      await this.app.editing.chain;
+      await act();
+    } catch (error) {
+      this.app.status.fail(error);
+    } finally {
+      for (const button of this.buttons) button.disabled = false;
+    }
+  }
+
+  async save() {
+    const { project, effort } = this.app;
+    const seconds = (effort.activeMs / 1000).toFixed(1);
+    const path = `videos/${project.video.token}/session?active_s=${seconds}`;
+    const response = await fetchOrRefuse(path, {});
+    const named = /filename="([^"]+)"/.exec(response.headers.get('Content-Disposition'));
+    const link = document.createElement('a');
+    link.href = URL.createObjectURL(await response.blob());
+    link.download = named ? named[1] : `video${SESSION_SUFFIX}`;
+    link.click();
+    setTimeout(() => URL.revokeObjectURL(link.href), 60000);
+  }
+
+  /** The file's objects take the place of those here; one undo brings these back. */
+  async open(file) {
+    const { app } = this, { project, frame, status } = app;
+    if (app.tracking.running) {
+      status.say('Propagation is running: stop it or wait for its end, then open the session.');
+      return;
+    }
+    status.say(`Opening ${file.name} …`);
+    const upload = await uploadFile(file, () => {}, new AbortController().signal);
+    const { token } = project.video;
+    const answer = await postJson(`videos/${token}/open_session`, { upload });
+    app.effort.set(token, 1000 * answer.active_s);
+    if (project !== app.project) return; // the person went on to another video
+    await app.open(await getJson(`videos/${token}`));
+    app.seek(frame);
+    const whose = answer.same_model ? `by ${answer.made_by}, which answers here, too`
+      : `by ${answer.made_by}; from now on ${app.model.name} answers`;
+    status.say(`Opened ${file.name}. Its masks were made ${whose}. Undo brings back what was here.`);
+  }
+}
