@@ -8,6 +8,7 @@ place of the server's, for drawing them is what is measured.
 
 import argparse
 import json
+import re
 import sys
 import tempfile
 import time
@@ -74,7 +75,7 @@ def write_long_clip(path: Path, frames: int) -> None:
         output.mux(video.encode(None))
 
 
-def made_up_masks(frames: int, objects: int) -> str:
+def made_up_masks(frames: int, objects: int) -> dict[str, Any]:
     """Returns the answer of the masks route: ragged discs that go round, object by object."""
     y, x = np.mgrid[: SIZE_HW[0], : SIZE_HW[1]]
     rng = np.random.default_rng(0)
@@ -96,7 +97,7 @@ def made_up_masks(frames: int, objects: int) -> str:
         for frame in range(frames)
     ]
     prompts = [[one, 0, [[100, 100, 1]], None] for one in range(1, objects + 1)]
-    return json.dumps({"sequence": 10**6, "frames": rows, "prompts": prompts})
+    return {"sequence": 10**6, "frames": rows, "prompts": prompts}
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
@@ -128,14 +129,20 @@ def _measure(visit: Visit, clip: Path, frames: int, objects: int) -> None:
     session = page.context.new_cdp_session(page)
     session.send("Performance.enable", {"timeDomain": "threadTicks"})
     masks = made_up_masks(frames, objects)
-    page.route("**/masks", lambda route: route.fulfill(body=masks, content_type="application/json"))
+
+    def answer(route: Any) -> None:
+        first, last = (int(number) for number in re.findall(r"=(\d+)", route.request.url))
+        part = masks | {"frames": masks["frames"][first : last + 1]}
+        route.fulfill(body=json.dumps(part), content_type="application/json")
+
+    page.route("**/masks?*", answer)
     page.add_init_script(MEASURE)
     page.reload()
     visit.wait_for_picture()
     page.locator(".s2-objects li").nth(objects - 1).wait_for()
-    page.wait_for_timeout(1000)
+    page.wait_for_timeout(1000 + 5 * frames)
     print(
-        f"{len(masks) / 1e6:.0f} MB of masks; long tasks (ms) while they came in:",
+        f"{len(json.dumps(masks)) / 1e6:.0f} MB of masks; long tasks (ms) while they came in:",
         page.evaluate("window.longTasks.splice(0)"),
     )
     walk(page, session, "first visit of 40 frames", "ArrowRight", 40)

@@ -105,6 +105,16 @@ def test_a_run_ends_where_new_masks_agree_with_the_old_ones(
     assert undone["moment"] is not None
 
 
+def test_masks_are_read_in_parts(client: TestClient, video: OpenVideo) -> None:
+    click(client, video)
+    stream(client, video, "propagate", {"frame": 0})
+    part = client.get(f"videos/{video.token}/masks?first=2&last=3").json()
+    assert [frame[0] for frame in part["frames"]] == [2, 3]
+    for wrong in ("first=4&last=3", "first=-1", "last=6", "last=x"):
+        refused = client.get(f"videos/{video.token}/masks?{wrong}")
+        assert refused.json()["error"]["code"] == "BAD_FRAME"
+
+
 @pytest.mark.parametrize(
     ("fields", "code"),
     [

@@ -294,10 +294,11 @@ class OpenVideo:
         """Makes the propagation that began last stop between two frames."""
         self._run.set()
 
-    def masks(self) -> Reply:
-        """Returns the masks of every frame, as they stand now."""
+    def masks(self, within: tuple[int, int] | None = None) -> Reply:
+        """Returns the masks from a first to a last frame, of all by default, as they stand now."""
+        first, last = within or (0, len(self.video) - 1)
         with self.turn():
-            frames = range(len(self.video))
+            frames = range(first, last + 1)
             return self._reply([self.session.masks(frame_index) for frame_index in frames])
 
     def close(self) -> None:

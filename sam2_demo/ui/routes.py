@@ -33,6 +33,7 @@ from sam2_demo.ui.wire import (
     MAX_BODY_BYTES,
     Fields,
     about_json,
+    bounds_in,
     candidates_json,
     frame_index_in,
     object_id_in,
@@ -222,7 +223,8 @@ async def _video(state: AppState, request: Request) -> Response:
 
 async def _masks(state: AppState, request: Request) -> Response:
     video = state.store.find(request.path_params["token"])
-    reply = await run_in_threadpool(video.masks)
+    fields = {name: _number_in(text) for name, text in request.query_params.items()}
+    reply = await run_in_threadpool(video.masks, bounds_in(fields, len(video.video)))
     found = [frame for frame in reply.frames if frame.objects]
     return JSONResponse(reply_json(replace(reply, frames=found)))
 
@@ -273,9 +275,13 @@ async def _thumbnail(state: AppState, request: Request) -> Response:
 def _frame_named(state: AppState, request: Request) -> tuple[OpenVideo, Path]:
     """Returns the open video and the file of the frame that an address names."""
     video = state.store.find(request.path_params["token"])
-    text = request.path_params["frame_index"]
-    fields = {"frame": int(text) if text.isdecimal() and len(text) < 9 else text}
+    fields = {"frame": _number_in(request.path_params["frame_index"])}
     return video, video.video.jpeg_path(frame_index_in(fields, len(video.video)))
+
+
+def _number_in(text: str) -> int | str:
+    """Returns the number that a part of an address is, or the text if it is none."""
+    return int(text) if text.isdecimal() and len(text) < 9 else text
 
 
 async def _download(state: AppState, request: Request) -> Response:

@@ -1,6 +1,7 @@
 // The annotator: builds the parts and passes what happens in one to the others.
 
 const PREFETCH_FRAMES = 12;
+const MASKS_AT_ONCE = 150; // frames
 const PLAY_SHAPE = 'M6 4v12l10-6z';
 const PAUSE_SHAPE = 'M5 4h3.5v12H5zM11.5 4H15v12h-3.5z';
 
@@ -106,9 +107,17 @@ class App {
     this.showModel(video.model, video.source);
     if (video.warnings.length) this.status.say(video.warnings.join(' '));
     this.show(0);
-    if (video.prompts.length) {
-      const { project } = this;
-      project.read(await getJson(`videos/${video.token}/masks`));
+    if (video.prompts.length) await this.readMasks(this.project);
+  }
+
+  /** Takes in the masks that are there, a part of the video at a time: the page stays quick. */
+  async readMasks(project) {
+    const { token, frames } = project.video;
+    for (let first = 0; first < frames; first += MASKS_AT_ONCE) {
+      const last = Math.min(frames, first + MASKS_AT_ONCE) - 1;
+      const answer = await getJson(`videos/${token}/masks?first=${first}&last=${last}`);
+      if (project !== this.project) return;
+      project.read(answer);
       this.render();
     }
   }
