@@ -11,6 +11,7 @@ import pytest
 from PIL import Image
 
 from sam2_demo.core.errors import VideoError
+from sam2_demo.media.excerpt import Excerpt
 from sam2_demo.media.frame_zip import natural_order
 from sam2_demo.media.ingest import ingest
 from sam2_demo.media.limits import Limits
@@ -71,7 +72,15 @@ def test_only_the_first_part_of_a_long_zip_is_taken_when_asked(tmp_path: Path) -
     path = write_zip(tmp_path / "frames.zip", members)
     limits = Limits(max_frames=4)
     assert refused(path, limits).code == "TOO_MANY_FRAMES"
-    assert len(ingest(path, tmp_path / "video", limits, first_frames=4)) == 4
+    assert len(ingest(path, tmp_path / "video", limits, excerpt=Excerpt(first_frames=4))) == 4
+
+
+def test_pictures_follow_each_other_at_the_rate_that_is_named(tmp_path: Path) -> None:
+    members = {f"{index}.png": picture(10 * index) for index in range(9)}
+    path = write_zip(tmp_path / "frames.zip", members)
+    video = ingest(path, tmp_path / "video", excerpt=Excerpt(0.5, 1.0, fps=4))
+    assert [round(float(video[index].mean()), -1) for index in range(4)] == [20, 30, 40, 50]
+    assert video.frame_times_s == (0, 0.25, 0.5, 0.75)
 
 
 @pytest.mark.parametrize(

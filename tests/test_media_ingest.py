@@ -7,6 +7,7 @@ import media_clips
 import pytest
 
 from sam2_demo.core.errors import VideoError
+from sam2_demo.media.excerpt import Excerpt
 from sam2_demo.media.ingest import ingest
 from sam2_demo.media.limits import Limits
 from sam2_demo.media.video import Video
@@ -164,7 +165,7 @@ def test_only_the_first_part_of_a_long_video(tmp_path: Path) -> None:
     clip = media_clips.write_clip(tmp_path / "clip.mp4", 40)
     limits = Limits(max_frames=30)
     assert refusal(clip, limits).code == "TOO_MANY_FRAMES"
-    video = ingest(clip, tmp_path / "video", limits, first_frames=10)
+    video = ingest(clip, tmp_path / "video", limits, excerpt=Excerpt(first_frames=10))
     assert [media_clips.frame_number(video[index]) for index in range(len(video))] == [*range(10)]
 
 

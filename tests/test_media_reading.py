@@ -1,5 +1,6 @@
 """Reading videos: every frame once, at its time, upright, in 8-bit RGB; in this process."""
 
+import shutil
 from fractions import Fraction
 from pathlib import Path
 
@@ -10,6 +11,7 @@ import pytest
 from PIL import ExifTags, Image, ImageOps
 
 from sam2_demo.core.errors import VideoError
+from sam2_demo.media.excerpt import WHOLE, Excerpt
 from sam2_demo.media.frame_spooler import Order
 from sam2_demo.media.limits import Limits
 from sam2_demo.media.reading import read_upload
@@ -18,9 +20,9 @@ from sam2_demo.media.video import Video
 ONE = 1 << 16
 
 
-def read(upload: Path, limits: Limits = Limits(), first_frames: int | None = None) -> Video:  # noqa: B008
+def read(upload: Path, limits: Limits = Limits(), excerpt: Excerpt = WHOLE) -> Video:  # noqa: B008
     folder = upload.with_name(upload.name + ".read")
-    order = Order(upload, upload.name, folder, limits, first_frames, lambda done, total: None)
+    order = Order(upload, upload.name, folder, limits, excerpt, lambda done, total: None)
     reading = read_upload(order)
     return Video(
         folder,
@@ -284,11 +286,66 @@ def test_sound_stays_in_step(tmp_path: Path, audio_codec: str, delay_ms: int) ->
 
 def test_only_the_first_frames_and_their_sound(tmp_path: Path) -> None:
     clip = media_clips.write_clip(tmp_path / "clip.mp4", 50, audio_codec="aac")
-    video = read(clip, Limits(max_frames=25), first_frames=25)
+    video = read(clip, Limits(max_frames=25), Excerpt(first_frames=25))
     assert numbers(video) == list(range(25))
     with av.open(str(video.audio_path)) as container:
         samples = sum(frame.samples for frame in container.decode(audio=0))
     assert samples / 48_000 == pytest.approx(1.0, abs=0.06)
+
+
+@pytest.mark.parametrize("name", ["clip.mp4", "clip.webm", "clip.avi"])
+def test_a_part_is_taken_with_its_own_frames_times_and_sound(tmp_path: Path, name: str) -> None:
+    form = {  # the tone begins with frame 35, but in an AVI always with the file
+        "clip.mp4": ("libx264", "aac", Fraction(7, 5)),
+        "clip.webm": ("libvpx-vp9", "libopus", Fraction(7, 5)),
+        "clip.avi": ("mjpeg", "pcm_s16le", Fraction(0)),
+    }
+    codec, sound, late_s = form[name]
+    pixels = "yuvj420p" if codec == "mjpeg" else "yuv420p"
+    base = Fraction(1, 25 if codec == "mjpeg" else 1000)
+    clip = media_clips.write_clip(
+        tmp_path / name,
+        50,
+        codec=codec,
+        pixel_format=pixels,
+        time_base=base,
+        audio_codec=sound,
+        audio_start_s=late_s,
+    )
+    video = read(clip, excerpt=Excerpt(start_s=1.0, length_s=0.8))
+    assert numbers(video) == list(range(25, 45))
+    assert video.frame_times_s == pytest.approx([index / 25 for index in range(20)], abs=2e-3)
+    assert video.warnings == ()
+    with av.open(str(video.audio_path)) as container:
+        frames = list(container.decode(audio=0))
+    loud = [frame.time for frame in frames if np.abs(frame.to_ndarray()).max() > 0.1]
+    assert loud[0] == pytest.approx(max(0.0, late_s - 1), abs=0.06)
+    assert loud[-1] == pytest.approx(0.8, abs=0.1)
+
+
+def test_a_part_of_uneven_times_is_what_a_player_shows_then(tmp_path: Path) -> None:
+    ticks = [0, 100, 130, 500, 900, 1000]
+    clip = media_clips.write_clip(tmp_path / "clip.mkv", 6, ticks=ticks)
+    video = read(clip, excerpt=Excerpt(start_s=0.13, length_s=0.8))
+    assert numbers(video) == [2, 3, 4]
+    assert video.frame_times_s == pytest.approx([0, 0.37, 0.77])
+    assert numbers(read_again(clip, Excerpt(start_s=0.95))) == [5]
+    assert numbers(read_again(clip, Excerpt(start_s=0.2, length_s=0))) == [3]
+
+
+def read_again(upload: Path, excerpt: Excerpt) -> Video:
+    shutil.rmtree(upload.with_name(upload.name + ".read"))
+    return read(upload, excerpt=excerpt)
+
+
+def test_a_part_may_be_cut_at_the_limit_but_must_begin_in_the_video(tmp_path: Path) -> None:
+    clip = media_clips.write_clip(tmp_path / "clip.mp4", 30)
+    video = read(clip, Limits(max_frames=10), Excerpt(start_s=0.4, first_frames=10))
+    assert numbers(video) == list(range(10, 20))
+    assert [notice.code for notice in video.notices] == ["CUT_AT_LIMIT"]
+    with pytest.raises(VideoError, match="before second 2") as refusal:
+        read_again(clip, Excerpt(start_s=2))
+    assert refusal.value.code == "START_BEYOND_END"
 
 
 @pytest.mark.parametrize("name", ["clip.mp4", "clip.mkv"])

@@ -8,6 +8,7 @@ from pathlib import Path
 from sam2_demo.media.checks import check_size, refuse_empty, refuse_frames
 from sam2_demo.media.decode import DecodedFrame
 from sam2_demo.media.display import Display, FrameConverter, display_of
+from sam2_demo.media.excerpt import Excerpt
 from sam2_demo.media.jpeg_files import JpegFiles
 from sam2_demo.media.limits import Limits
 
@@ -23,7 +24,7 @@ class Order:
         name: What the person calls the file.
         folder: Where pictures and sound go.
         limits: Bounds on everything.
-        first_frames: Take only so many frames; None for all.
+        excerpt: Which part to take.
         report: Told of the frames done and, where it is known, how many there will be.
     """
 
@@ -31,7 +32,7 @@ class Order:
     name: str
     folder: Path
     limits: Limits
-    first_frames: int | None
+    excerpt: Excerpt
     report: Report
 
 
@@ -43,6 +44,7 @@ class FrameSpooler:
         stamps: The time stamp of each frame written, None where the file gives none.
         bad_frames: Frames that are damaged or stand in for a lost one.
         resized_at: The first frame of another size than the first, or None.
+        is_cut: Whether there was more than may be taken, and only a part was asked for.
     """
 
     display: Display
@@ -54,6 +56,7 @@ class FrameSpooler:
         pixel_aspect: Fraction | None = None,
         orientation: int | None = None,
     ) -> None:
+        self.is_cut = False
         self.stamps: list[int | None] = []
         self.bad_frames: list[int] = []
         self.resized_at: int | None = None
@@ -78,12 +81,14 @@ class FrameSpooler:
         if part is None and (self._expected or 0) > 2 * limits.max_frames:
             refuse_frames(f"more than {limits.max_frames:,}", limits)
         most = min(part or limits.max_frames, limits.max_frames)
-        expected = min(self._expected, most) if self._expected else None
+        is_countable = self._expected and not self._order.excerpt.is_timed
+        expected = min(self._expected or 0, most) if is_countable else None
         with JpegFiles(self._order.folder, limits.max_spool_bytes, limits.threads) as spool:
             for decoded in frames:
                 if spool.count == most:
                     if part is None:
                         refuse_frames(f"more than {limits.max_frames:,}", limits)
+                    self.is_cut = most == limits.max_frames
                     break
                 self._add(spool, decoded)
                 self._order.report(spool.count, expected)

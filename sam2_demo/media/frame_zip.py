@@ -20,6 +20,7 @@ from PIL import Image, ImageOps
 from sam2_demo.core.errors import VideoError
 from sam2_demo.media.checks import check_size, refuse_frames
 from sam2_demo.media.decode import DecodedFrame
+from sam2_demo.media.excerpt import Excerpt
 from sam2_demo.media.limits import MIB, Limits
 
 SUFFIXES = frozenset({".png", ".jpg", ".jpeg", ".webp", ".bmp", ".tif", ".tiff"})
@@ -31,11 +32,12 @@ PICTURE_FAULTS = (OSError, ValueError, SyntaxError, TypeError, zlib.error, zipfi
 
 
 @contextmanager
-def opened_zip(path: Path, limits: Limits, first_frames: int | None) -> Iterator["FrameZip"]:
-    """Returns a context with the pictures of a zip.
+def opened_zip(path: Path, limits: Limits, excerpt: Excerpt) -> Iterator["FrameZip"]:
+    """Returns a context with the pictures of a zip that belong to a part.
 
     Raises:
-        VideoError: the zip is damaged, hostile, encrypted, or holds no picture or too many.
+        VideoError: the zip is damaged, hostile, encrypted, or holds no picture or too many,
+            or the part begins behind its last one.
     """
     try:
         archive = zipfile.ZipFile(path)
@@ -47,7 +49,7 @@ def opened_zip(path: Path, limits: Limits, first_frames: int | None) -> Iterator
         ) from error
     with archive:
         entries = archive.infolist()
-        if len(entries) > limits.max_frames and first_frames is None:
+        if len(entries) > limits.max_frames and excerpt.first_frames is None:
             refuse_frames(f"{len(entries):,}", limits)
         _check_directory(entries, path.stat().st_size, limits)
         pictures = [entry for entry in entries if _is_picture(entry)]
@@ -58,7 +60,7 @@ def opened_zip(path: Path, limits: Limits, first_frames: int | None) -> Iterator
                 "NO_FRAMES",
             )
         pictures.sort(key=lambda entry: natural_order(entry.filename))
-        yield FrameZip(archive, pictures[:first_frames], limits)
+        yield FrameZip(archive, pictures[excerpt.indices(len(pictures))], limits)
 
 
 class FrameZip:

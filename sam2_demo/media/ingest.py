@@ -22,6 +22,7 @@ from typing import IO, NoReturn
 
 from sam2_demo.core.errors import ResourceError, VideoError
 from sam2_demo.media.checks import check_bytes
+from sam2_demo.media.excerpt import WHOLE, Excerpt
 from sam2_demo.media.ingest_worker import Job
 from sam2_demo.media.limits import Limits
 from sam2_demo.media.video import Video
@@ -43,7 +44,7 @@ def ingest(
     limits: Limits = DEFAULT_LIMITS,
     progress: Progress | None = None,
     cancelled: Cancelled | None = None,
-    first_frames: int | None = None,
+    excerpt: Excerpt = WHOLE,
     name: str | None = None,
 ) -> Video:
     """Returns the video after decoding an upload into a new folder.
@@ -54,8 +55,7 @@ def ingest(
         limits: Bounds on everything; what exceeds one is refused.
         progress: Called with the frames done and how many there will be, None while not known.
         cancelled: Asked some twenty times a second whether to stop.
-        first_frames: Take only so many frames of a longer video; None to refuse one that is too
-            long.
+        excerpt: Which part to take; the whole is refused where it is too long.
         name: What the person calls the video; the upload's file name unless given.
 
     Raises:
@@ -72,7 +72,7 @@ def ingest(
         raise ValueError(f"{folder} is not empty")
     # A name that is no Unicode text could not be shown or sent.
     shown_name = (name or upload.name).encode("utf-8", "replace").decode()
-    job = Job(upload.resolve(), folder.resolve(), shown_name, limits, first_frames)
+    job = Job(upload.resolve(), folder.resolve(), shown_name, limits, excerpt)
     try:
         _run(job, progress or _ignore, cancelled or _never)
         return Video.open(folder)

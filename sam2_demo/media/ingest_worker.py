@@ -16,6 +16,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from sam2_demo.core.errors import Sam2DemoError
+from sam2_demo.media.excerpt import Excerpt
 from sam2_demo.media.limits import Limits
 
 PROGRESS_EVERY = 8
@@ -31,14 +32,14 @@ class Job:
         folder: The folder to fill; it exists and is empty.
         name: The name of the upload as the person knows it.
         limits: Bounds on everything.
-        first_frames: Take only so many frames; None for all.
+        excerpt: Which part to take.
     """
 
     upload: Path
     folder: Path
     name: str
     limits: Limits
-    first_frames: int | None = None
+    excerpt: Excerpt
 
     def to_json(self) -> str:
         """Returns the job as the worker's argument."""
@@ -54,7 +55,7 @@ class Job:
             folder=Path(facts["folder"]),
             name=facts["name"],
             limits=Limits(**facts["limits"]),
-            first_frames=facts["first_frames"],
+            excerpt=Excerpt(**facts["excerpt"]),
         )
 
 
@@ -103,7 +104,7 @@ def run(job: Job) -> None:
         name=job.name,
         folder=job.folder,
         limits=job.limits,
-        first_frames=job.first_frames,
+        excerpt=job.excerpt,
         report=_report_progress,
     )
     reading = read_upload(order)

@@ -17,6 +17,7 @@ from sam2_demo.media.boxes import IndexClaims, read_claims
 from sam2_demo.media.checks import check_claims, check_not_too_large, check_size
 from sam2_demo.media.containers import FileFormat, identify_file
 from sam2_demo.media.decode import DECODER_FAULTS, DecodedFrame, FrameDecoder
+from sam2_demo.media.excerpt_frames import frames_of
 from sam2_demo.media.frame_spooler import FrameSpooler, Order
 from sam2_demo.media.frame_zip import opened_zip
 from sam2_demo.media.opening import opened, video_stream
@@ -29,8 +30,7 @@ NO_CLAIMS = IndexClaims(
 # The limits bound the size of pictures, from their headers, before any is decoded.
 Image.MAX_IMAGE_PIXELS = None
 
-ZIP_RATE = Fraction(24)
-"""Frames per second of a zip of pictures, which knows of none."""
+WEBP_TICK_S = Fraction(1, 1000)
 PICTURE_SUFFIXES = frozenset({".png", ".jpg", ".jpeg", ".webp", ".bmp", ".tif", ".tiff", ".svg"})
 
 
@@ -93,7 +93,7 @@ def _read_stream(order: Order, file_format: FileFormat) -> Reading:
     claims = NO_CLAIMS
     if file_format.demuxer == "mov":
         claims = read_claims(order.upload)
-        check_claims(claims, order.limits, order.first_frames)
+        check_claims(claims, order.limits, order.excerpt.first_frames)
     orientation = _picture_orientation(order) if file_format.is_picture else None
     with opened(order.upload, file_format, order.limits, claims.is_cut) as container:
         stream = video_stream(container, order.limits)
@@ -103,15 +103,22 @@ def _read_stream(order: Order, file_format: FileFormat) -> Reading:
         decoder = FrameDecoder(container, stream)
         spooler = FrameSpooler(order, expected, stream.sample_aspect_ratio, orientation)
         try:
-            spooler.spool(decoder, part=1 if file_format.is_picture else order.first_frames)
+            if file_format.is_picture:
+                spooler.spool(decoder, part=1)
+            else:
+                rate = stream.guessed_rate
+                frames = frames_of(order.excerpt, decoder, stream.time_base, rate)
+                spooler.spool(frames, order.excerpt.first_frames)
         except VideoError:
             _check_coded_picture(order, file_format)
             raise
         times = frame_times(
             spooler.stamps, stream.time_base, stream.guessed_rate, file_format.has_times
         )
-        first = next((stamp for stamp in spooler.stamps if stamp is not None), 0)
-        start_s = first * (stream.time_base or Fraction(0))
+        first = next((stamp for stamp in spooler.stamps if stamp is not None), None)
+        start_s = Fraction(order.excerpt.start_s)
+        if first is not None and stream.time_base is not None:
+            start_s = first * stream.time_base
     reading = _reading(spooler, times)
     _warn_of_decoding(reading, decoder, claims)
     if file_format.is_picture:
@@ -133,6 +140,11 @@ def _reading(spooler: FrameSpooler, times: FrameTimes) -> Reading:
             "RESOLUTION_CHANGED",
             f"The size of the pictures changes at frame {spooler.resized_at}; all are shown in "
             "the size of the first.",
+        )
+    if spooler.is_cut:
+        reading.warn(
+            "CUT_AT_LIMIT",
+            f"Its first {len(times.ticks):,} frames are open, which is all that may be at once.",
         )
     if times.repaired and len(times.ticks) > 1:
         reading.warn(
@@ -227,12 +239,13 @@ def _read_webp(order: Order) -> Reading:
         with Image.open(order.upload, formats=("WEBP",)) as image:
             check_size((image.height, image.width), order.limits)
             spooler = FrameSpooler(order, getattr(image, "n_frames", 1))
-            spooler.spool(_webp_frames(image), order.first_frames)
+            frames = frames_of(order.excerpt, _webp_frames(image), WEBP_TICK_S, None)
+            spooler.spool(frames, order.excerpt.first_frames)
     except (OSError, ValueError, SyntaxError) as error:
         raise VideoError(
             "This WebP file is damaged: export it again, then upload the new copy.", "NOT_A_VIDEO"
         ) from error
-    return _reading(spooler, frame_times(spooler.stamps, Fraction(1, 1000), None))
+    return _reading(spooler, frame_times(spooler.stamps, WEBP_TICK_S, None))
 
 
 def _webp_frames(image: Image.Image) -> Iterable[DecodedFrame]:
@@ -246,10 +259,11 @@ def _webp_frames(image: Image.Image) -> Iterable[DecodedFrame]:
 
 def _read_zip(order: Order) -> Reading:
     """Returns the facts of a zip of pictures."""
-    with opened_zip(order.upload, order.limits, order.first_frames) as pictures:
+    with opened_zip(order.upload, order.limits, order.excerpt) as pictures:
         spooler = FrameSpooler(order, len(pictures))
-        spooler.spool(pictures.frames(), order.first_frames)
-    times = frame_times(spooler.stamps, None, ZIP_RATE, expected=False)
+        spooler.spool(pictures.frames(), order.excerpt.first_frames)
+    rate = Fraction(order.excerpt.fps)
+    times = frame_times(spooler.stamps, None, rate, expected=False)
     reading = _reading(spooler, times)
     if spooler.bad_frames:
         numbers = ", ".join(map(str, spooler.bad_frames[:8]))

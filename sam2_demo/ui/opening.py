@@ -7,13 +7,17 @@ from pathlib import Path
 
 from sam2_demo.core.errors import VideoError
 from sam2_demo.inference.open_video import OpenVideo
+from sam2_demo.media.excerpt import WHOLE, Excerpt
 from sam2_demo.media.ingest import ingest
 from sam2_demo.media.video import Video
 from sam2_demo.ui.app_state import AppState
 from sam2_demo.ui.streams import Report, Stopped, Work, progress_report, waiting_report
-from sam2_demo.ui.wire import Fields, reply_json, text_in, video_json
+from sam2_demo.ui.wire import Fields, number_in, reply_json, text_in, video_json
 
 VIDEO_FOLDER = "video"
+MAX_TIME_S = 1e6
+MAX_FPS = 240
+CHOOSE_ANOTHER_PART = frozenset({"TOO_MANY_FRAMES", "START_BEYOND_END"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,13 +28,13 @@ class Source:
         path: The file.
         title: What the page calls it.
         is_upload: Whether it is an upload, which is not kept.
-        first_frames: How many frames to take of one that is too long; None to refuse it.
+        excerpt: Which part of it; all, and refused if that is too long, unless told otherwise.
     """
 
     path: Path
     title: str
     is_upload: bool
-    first_frames: int | None = None
+    excerpt: Excerpt = WHOLE
 
 
 def opening(state: AppState, fields: Fields) -> Work:
@@ -47,7 +51,7 @@ def opening(state: AppState, fields: Fields) -> Work:
                 limits=state.settings.video_limits,
                 progress=progress_report(report, "reading"),
                 cancelled=stopped,
-                first_frames=source.first_frames,
+                excerpt=source.excerpt,
                 name=source.title,
             )
             session = state.shelf.session(model, video)
@@ -67,20 +71,33 @@ def _source(state: AppState, fields: Fields) -> Source:
     sample_name = text_in(fields, "sample")
     if sample_name:
         sample = state.samples.find(sample_name)
-        return Source(sample.path, sample.title, is_upload=False)
+        excerpt = Excerpt(first_frames=1) if fields.get("still") else WHOLE
+        return Source(sample.path, sample.title, False, excerpt)
     path = state.uploads.find(text_in(fields, "upload"))
-    first_frames = state.settings.video_limits.max_frames if fields.get("first_part") else None
-    return Source(path, text_in(fields, "name"), True, first_frames)
+    excerpt = _excerpt(fields, state.settings.video_limits.max_frames)
+    return Source(path, text_in(fields, "name"), True, excerpt)
+
+
+def _excerpt(fields: Fields, max_frames: int) -> Excerpt:
+    """Returns the part that the fields name; one that names its start is cut where too long."""
+    start_s = number_in(fields, "start_s", 0, MAX_TIME_S)
+    length_s = number_in(fields, "length_s", 0, MAX_TIME_S)
+    return Excerpt(
+        start_s=start_s or 0.0,
+        length_s=length_s,
+        first_frames=None if start_s is None else max_frames,
+        fps=number_in(fields, "fps", 1, MAX_FPS) or WHOLE.fps,
+    )
 
 
 @contextmanager
 def _not_kept(source: Source) -> Iterator[None]:
-    """Removes an upload at the end; one that is too long stays, for its first part is offered."""
+    """Removes an upload at the end; one of which another part can be chosen stays."""
     is_kept = not source.is_upload
     try:
         yield
     except VideoError as error:
-        is_kept = is_kept or error.code == "TOO_MANY_FRAMES"
+        is_kept = is_kept or error.code in CHOOSE_ANOTHER_PART
         raise
     finally:
         if not is_kept:

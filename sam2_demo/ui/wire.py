@@ -130,6 +130,17 @@ def text_in(fields: Fields, name: str, max_length: int = 1024) -> str:
     return "".join(character for character in text if character.isprintable()).strip()
 
 
+def number_in(fields: Fields, name: str, lowest: float, highest: float) -> float | None:
+    """Returns the number that a field holds, None where there is no such field."""
+    value = fields.get(name)
+    if value is None:
+        return None
+    number = _number(value)
+    if not lowest <= number <= highest:
+        raise InputError(f"{name} is {lowest:g} to {highest:g}, not {number:g}", "OUT_OF_RANGE")
+    return number
+
+
 def place_in(fields: Fields) -> int:
     """Returns the place in the order of objects that the fields name, from 0."""
     place = fields.get("place")

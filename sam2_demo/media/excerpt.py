@@ -1,0 +1,66 @@
+"""Which part of an upload is taken: from which second, for how long, how many frames at most."""
+
+import math
+from dataclasses import dataclass
+from fractions import Fraction
+from typing import NoReturn
+
+from sam2_demo.core.errors import VideoError
+
+TOLERANCE_S = Fraction(1, 1000)
+"""A person names a second; the frame that is shown then may start a rounding error before it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Excerpt:
+    """The part that is wanted; unless told otherwise, all of it.
+
+    Attributes:
+        start_s: Seconds after the first frame at which the part begins.
+        length_s: Its length in seconds; None to go on to the end.
+        first_frames: Take only so many frames of it; None to refuse a part that is too long.
+        fps: Frames per second of a zip of pictures, which knows of none.
+    """
+
+    start_s: float = 0.0
+    length_s: float | None = None
+    first_frames: int | None = None
+    fps: float = 24.0
+
+    @property
+    def is_timed(self) -> bool:
+        """Whether it begins or ends at a time, so that nobody knows how many frames it has."""
+        return self.start_s > 0 or self.length_s is not None
+
+    @property
+    def begins_s(self) -> Fraction:
+        """The time at which its first frame is shown, or soon after."""
+        return Fraction(self.start_s) - TOLERANCE_S
+
+    @property
+    def ends_s(self) -> Fraction | None:
+        """The time from which on frames are not its own; None where it goes on to the end."""
+        return None if self.length_s is None else self.begins_s + Fraction(self.length_s)
+
+    def indices(self, count: int) -> slice:
+        """Returns which of so many pictures without times are the part's; one at least.
+
+        Raises:
+            VideoError: it begins behind the last one.
+        """
+        fps = Fraction(self.fps)
+        start = max(0, math.ceil(self.begins_s * fps))
+        if start >= count:
+            self.refuse_start()
+        end = count if self.ends_s is None else max(start + 1, math.ceil(self.ends_s * fps))
+        return slice(start, min(end, count))
+
+    def refuse_start(self) -> NoReturn:
+        """Raises VideoError for a part that begins behind the last frame."""
+        raise VideoError(
+            f"This video ends before second {self.start_s:g}: choose an earlier start.",
+            "START_BEYOND_END",
+        )
+
+
+WHOLE = Excerpt()
