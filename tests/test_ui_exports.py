@@ -95,6 +95,18 @@ def test_pictures(client: TestClient, video: OpenVideo) -> None:
     assert soft[45, 5] == 12
 
 
+def test_one_frame_as_one_picture(client: TestClient, video: OpenVideo) -> None:
+    def png(kind: str) -> np.ndarray:
+        return np.asarray(Image.open(io.BytesIO(export(client, video, kind, frames=[2, 2]))))
+
+    mask, cut, drawn = png("mask_png"), png("cutout_png"), png("effects_png")
+    assert (mask[20, 20], mask[30, 50], mask[45, 5]) == (1, 2, 0)
+    assert (cut[20, 20, 3], cut[45, 5, 3]) == (255, 0)
+    np.testing.assert_array_equal(cut[20, 20, :3], video.video[2][20, 20])
+    np.testing.assert_array_equal(drawn[45, 5], video.video[2][45, 5])
+    assert (drawn[20, 20] != video.video[2][20, 20]).any()
+
+
 def test_data(client: TestClient, video: OpenVideo) -> None:
     coco = json.loads(export(client, video, "coco"))
     assert [category["name"] for category in coco["categories"]] == ["Object 1", "cup"]

@@ -42,21 +42,10 @@ def write_palette_zip(masklets: Masklets, path: Path, watch: Watch | None = None
         ExportError: an id does not fit a palette, a mask is of another size than the video, the
             disk is full, or the export was cancelled.
     """
-    for object_id in masklets.objects:
-        if not 1 <= object_id <= MAX_PALETTE_OBJECTS:
-            raise ExportError(
-                f"object {object_id} does not fit into palette pictures, whose objects are 1 to "
-                f"{MAX_PALETTE_OBJECTS}: export run lengths (COCO) instead",
-                "TOO_MANY_OBJECTS",
-            )
     folder = f"Annotations/{safe_name(masklets.video.name)}"
-    palette = davis_palette().tobytes()
     with picture_zip(masklets, path) as archive:
         for frame_index in (watch or Watch()).each(masklets.frames):
-            labels = label_picture(masklets.video.size_hw, masklets.masks_on(frame_index))
-            picture = Image.fromarray(labels)
-            picture.putpalette(palette)
-            archive.add(f"{folder}/{frame_index:05d}.png", png_bytes(picture))
+            archive.add(f"{folder}/{frame_index:05d}.png", palette_png(masklets, frame_index))
 
 
 def write_object_zip(masklets: Masklets, path: Path, watch: Watch | None = None) -> None:
@@ -116,10 +105,35 @@ def write_cutout_zip(
     folder = safe_name(masklets.video.name)
     with picture_zip(masklets, path) as archive:
         for frame_index in (watch or Watch()).each(masklets.frames):
-            objects = masklets.colored_on(frame_index)
-            cut = cut_out(masklets.video[frame_index], objects, choice, frame_index)
-            cut[cut[..., 3] == 0] = 0
-            archive.add(f"{folder}/{frame_index:05d}.png", png_bytes(Image.fromarray(cut)))
+            content = cutout_png(masklets, choice, frame_index)
+            archive.add(f"{folder}/{frame_index:05d}.png", content)
+
+
+def palette_png(masklets: Masklets, frame_index: int) -> bytes:
+    """Returns a frame's masks as a palette PNG, as DAVIS has them; the first of overlapping wins.
+
+    Raises:
+        ExportError: the id of an object does not fit a palette.
+    """
+    for object_id in masklets.objects:
+        if not 1 <= object_id <= MAX_PALETTE_OBJECTS:
+            raise ExportError(
+                f"object {object_id} does not fit into palette pictures, whose objects are 1 to "
+                f"{MAX_PALETTE_OBJECTS}: export run lengths (COCO) instead",
+                "TOO_MANY_OBJECTS",
+            )
+    labels = label_picture(masklets.video.size_hw, masklets.masks_on(frame_index))
+    picture = Image.fromarray(labels)
+    picture.putpalette(davis_palette().tobytes())
+    return png_bytes(picture)
+
+
+def cutout_png(masklets: Masklets, choice: EffectChoice, frame_index: int) -> bytes:
+    """Returns a frame's objects as an RGBA PNG, transparent and without colour around them."""
+    objects = masklets.colored_on(frame_index)
+    cut = cut_out(masklets.video[frame_index], objects, choice, frame_index)
+    cut[cut[..., 3] == 0] = 0
+    return png_bytes(Image.fromarray(cut))
 
 
 class PictureZip:

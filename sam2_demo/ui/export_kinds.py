@@ -23,6 +23,11 @@ from sam2_demo.media.overlay_video import (
     write_overlay,
     write_transparent,
 )
+from sam2_demo.media.picture_files import (
+    write_cutout_picture,
+    write_effects_picture,
+    write_mask_picture,
+)
 from sam2_demo.media.run_length_files import write_coco_json, write_sa_v_json, write_ytvis_json
 from sam2_demo.media.score_files import write_boxes_csv, write_scores_json
 from sam2_demo.media.video_track import VideoFormat
@@ -44,6 +49,7 @@ class ExportKind:
         media_type: Its type, as browsers know it.
         write: What writes it.
         shown_only: Whether it shows what the page shows, without the objects that are hidden there.
+        subject: Whether it is offered for a ``"video"``, an ``"image"``, or ``"both"``.
     """
 
     group: str
@@ -53,6 +59,7 @@ class ExportKind:
     media_type: str
     write: Write
     shown_only: bool = False
+    subject: str = "video"
 
     def path(self, video: OpenVideo) -> Path:
         """Returns where the file is, once it was made."""
@@ -80,7 +87,7 @@ def _transparent(form: VideoFormat) -> Write:
     return written
 
 
-_ZIP, _JSON = "application/zip", "application/json"
+_ZIP, _JSON, _PNG = "application/zip", "application/json", "image/png"
 
 EXPORT_KINDS = {
     "overlay": ExportKind(
@@ -114,6 +121,35 @@ EXPORT_KINDS = {
         True,
     ),
     "gif": ExportKind("Video", "GIF", "with effects", "overlay.gif", "image/gif", write_gif, True),
+    "effects_png": ExportKind(
+        "Pictures",
+        "With effects",
+        "PNG",
+        "effects.png",
+        _PNG,
+        write_effects_picture,
+        True,
+        "image",
+    ),
+    "cutout_png": ExportKind(
+        "Pictures",
+        "Cut-out",
+        "transparent PNG",
+        "cutout.png",
+        _PNG,
+        write_cutout_picture,
+        True,
+        "image",
+    ),
+    "mask_png": ExportKind(
+        "Pictures",
+        "Mask",
+        "palette PNG",
+        "mask.png",
+        _PNG,
+        write_mask_picture,
+        subject="image",
+    ),
     "palette": ExportKind(
         "Pictures", "Mask pictures", "palette PNGs", "masks.zip", _ZIP, _plain(write_palette_zip)
     ),
@@ -124,15 +160,28 @@ EXPORT_KINDS = {
         "object_masks.zip",
         _ZIP,
         _plain(write_object_zip),
+        subject="both",
     ),
     "soft": ExportKind(
-        "Pictures", "Soft masks", "PNGs, 0 to 255", "soft_masks.zip", _ZIP, _plain(write_soft_zip)
+        "Pictures",
+        "Soft masks",
+        "PNGs, 0 to 255",
+        "soft_masks.zip",
+        _ZIP,
+        _plain(write_soft_zip),
+        subject="both",
     ),
     "cutouts": ExportKind(
         "Pictures", "Cut-outs", "transparent PNGs", "cutouts.zip", _ZIP, write_cutout_zip, True
     ),
     "coco": ExportKind(
-        "Data", "COCO", "JSON, run lengths", "masks_coco.json", _JSON, _plain(write_coco_json)
+        "Data",
+        "COCO",
+        "JSON, run lengths",
+        "masks_coco.json",
+        _JSON,
+        _plain(write_coco_json),
+        subject="both",
     ),
     "ytvis": ExportKind(
         "Data",
@@ -146,12 +195,32 @@ EXPORT_KINDS = {
         "Data", "SA-V", "JSON, every 4th frame", "manual.json", _JSON, _plain(write_sa_v_json)
     ),
     "yolo": ExportKind(
-        "Data", "YOLO segments", "zip with pictures", "yolo.zip", _ZIP, _plain(write_yolo_zip)
+        "Data",
+        "YOLO segments",
+        "zip with pictures",
+        "yolo.zip",
+        _ZIP,
+        _plain(write_yolo_zip),
+        subject="both",
     ),
     "boxes": ExportKind(
-        "Data", "Boxes", "CSV", "boxes.csv", "text/csv; charset=utf-8", _plain(write_boxes_csv)
+        "Data",
+        "Boxes",
+        "CSV",
+        "boxes.csv",
+        "text/csv; charset=utf-8",
+        _plain(write_boxes_csv),
+        subject="both",
     ),
-    "scores": ExportKind("Data", "Scores", "JSON", "scores.json", _JSON, _plain(write_scores_json)),
+    "scores": ExportKind(
+        "Data",
+        "Scores",
+        "JSON",
+        "scores.json",
+        _JSON,
+        _plain(write_scores_json),
+        subject="both",
+    ),
 }
 
 
@@ -167,5 +236,8 @@ def export_kind(name: str) -> ExportKind:
 
 
 def exports_json() -> list[list[str]]:
-    """Returns [name, group, label, note] of each, in the order of the page's menu."""
-    return [[name, kind.group, kind.label, kind.note] for name, kind in EXPORT_KINDS.items()]
+    """Returns [name, group, label, note, subject] of each, in the order of the page's menu."""
+    return [
+        [name, kind.group, kind.label, kind.note, kind.subject]
+        for name, kind in EXPORT_KINDS.items()
+    ]

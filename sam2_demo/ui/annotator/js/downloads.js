@@ -11,7 +11,7 @@ class Downloads {
     find('export-tabs').append(...this.tabs);
     find('exports').append(...this.buttons);
     find('export-cancel').onclick = () => this.running && this.running.abort();
-    this.choose(this.groups[0]);
+    this.open('video');
   }
 
   makeTab(group) {
@@ -21,20 +21,31 @@ class Downloads {
     return tab;
   }
 
-  makeButton(kind, group, label, note) {
+  makeButton(kind, group, label, note, subject) {
     const button = makeButton('s2-download', '', `Download: ${label}, ${note}`,
       () => this.make(button));
     const name = document.createElement('b'), what = document.createElement('span');
     name.textContent = label;
     what.textContent = note;
     button.append(name, what);
-    Object.assign(button.dataset, { kind, group });
+    Object.assign(button.dataset, { kind, group, subject });
     return button;
+  }
+
+  /** Offers what there is for a video, or for an image. */
+  open(subject) {
+    this.offered = this.buttons.filter((button) => ['both', subject].includes(button.dataset.subject));
+    for (const tab of this.tabs) {
+      tab.hidden = !this.offered.some((button) => button.dataset.group === tab.dataset.tab);
+    }
+    this.choose(this.offered[0].dataset.group);
   }
 
   choose(group) {
     for (const tab of this.tabs) tab.setAttribute('aria-checked', tab.dataset.tab === group);
-    for (const button of this.buttons) button.hidden = button.dataset.group !== group;
+    for (const button of this.buttons) {
+      button.hidden = button.dataset.group !== group || !this.offered.includes(button);
+    }
   }
 
   clear() {

@@ -103,6 +103,7 @@ class App {
     this.frame = 0;
     this.heading = 1;
     this.setView('work');
+    this.showSubject(this.project.video.subject);
     this.find('file-name').textContent = video.name;
     this.showModel(video.model, video.source);
     if (video.warnings.length) this.status.say(video.warnings.join(' '));
@@ -134,6 +135,14 @@ class App {
     this.cache.clear();
     delete this.find('canvas').dataset.frame;
     this.setView('start');
+    this.opening.choose(this.opening.subject);
+  }
+
+  /** An image is a video of one frame: what moves through frames is hidden. */
+  showSubject(subject) {
+    this.element.querySelector('.s2').dataset.subject = subject;
+    this.find('reopen').textContent = `Open another ${subject === 'image' ? 'picture' : 'video'}`;
+    this.downloads.open(subject);
   }
 
   setView(view) {

@@ -3,6 +3,12 @@
 const PATH_CHOICE = ' ';
 const TOKEN_KEY = 'sam2-video';
 
+/** What differs between opening a video and opening an image, which is a video of one frame. */
+const SUBJECTS = {
+  video: { title: 'Drop a video here', accept: 'video/*,image/*,.mkv,.ts,.zip' },
+  image: { title: 'Drop a picture here', accept: 'image/*' },
+};
+
 class Opening {
   /** `onOpen(video)` receives the open video. */
   constructor(find, status, onOpen) {
@@ -10,6 +16,8 @@ class Opening {
     this.status = status;
     this.onOpen = onOpen;
     this.running = null;
+    this.samples = [];
+    this.listenToTabs();
     find('choose').onclick = () => find('file').click();
     find('file').onchange = (event) => {
       const [file] = event.target.files;
@@ -20,8 +28,47 @@ class Opening {
     this.listenForDrops(find('start'));
     find('drop').addEventListener('click', (event) => {
       if (event.target.closest('button, input')) return;
-      status.say('There is no video yet: choose a file, drop one here, or try a sample below.');
+      status.say(`There is no ${this.subject === 'image' ? 'picture' : 'video'} yet: choose a file, `
+        + 'drop one here, or try a sample below.');
     });
+  }
+
+  listenToTabs() {
+    const subjects = Object.keys(SUBJECTS);
+    for (const subject of subjects) {
+      const tab = this.find(`tab-${subject}`);
+      tab.onclick = () => this.choose(subject);
+      tab.onkeydown = (event) => {
+        if (event.key !== 'ArrowLeft' && event.key !== 'ArrowRight') return;
+        event.preventDefault();
+        const other = subjects.find((name) => name !== this.subject);
+        this.choose(other);
+        this.find(`tab-${other}`).focus();
+      };
+    }
+    this.choose('video');
+  }
+
+  /** Shows what belongs to opening a video or an image. */
+  choose(subject) {
+    const { title, accept } = SUBJECTS[subject];
+    this.subject = subject;
+    for (const name of Object.keys(SUBJECTS)) {
+      const tab = this.find(`tab-${name}`);
+      tab.setAttribute('aria-selected', name === subject);
+      tab.tabIndex = name === subject ? 0 : -1;
+    }
+    this.find('panel').setAttribute('aria-labelledby', `s2-tab-${subject}`);
+    this.find('drop-title').textContent = title;
+    this.find('file').accept = accept;
+    this.find('start').closest('.s2').dataset.subject = subject;
+    this.showSamples();
+  }
+
+  showSamples() {
+    const cards = this.samples.map((sample) => this.sampleCard(sample));
+    this.find('sample-grid').replaceChildren(...cards);
+    this.find('samples').hidden = cards.length === 0;
   }
 
   listenForDrops(zone) {
@@ -47,9 +94,8 @@ class Opening {
     onModel(about.default);
     this.find('accepted').textContent = about.accepted;
     if (about.notice) this.status.say(about.notice);
-    const cards = about.samples.map((sample) => this.sampleCard(sample));
-    this.find('sample-grid').replaceChildren(...cards);
-    this.find('samples').hidden = cards.length === 0;
+    this.samples = about.samples;
+    this.showSamples();
     await this.resume();
   }
 
@@ -71,7 +117,8 @@ class Opening {
     small.textContent = credit;
     small.title = credit;
     card.append(label, small);
-    card.onclick = () => this.open({ sample: name }, null, hint);
+    const still = this.subject === 'image';
+    card.onclick = () => this.open({ sample: name, still }, null, still && hint && hint[0] ? null : hint);
     return card;
   }
 
@@ -126,10 +173,10 @@ class Opening {
         await this.onOpen(video, hint);
       }
     } catch (error) {
-      if (error.code !== 'TOO_MANY_FRAMES' || fields.first_part) this.status.fail(error);
+      if (error.code !== 'TOO_MANY_FRAMES') this.status.fail(error);
       else {
         this.status.offer(error, 'Open its first part',
-          () => this.open({ ...fields, first_part: true }));
+          () => this.open({ ...fields, start_s: 0 }));
       }
     } finally {
       this.running = null;

@@ -2,7 +2,8 @@
 
 class Project {
   constructor(video) {
-    this.video = { ...video, frames: video.frame_times_s.length };
+    const frames = video.frame_times_s.length;
+    this.video = { ...video, frames, subject: frames === 1 ? 'image' : 'video' };
     this.objects = [];
     this.names = new Map(video.objects); // of removed objects, too: they may come back
     this.prompts = new Map();   // "object:frame" -> {object, frame, points, box, mask, candidate}

@@ -66,6 +66,10 @@ class Tracking {
   async start(direction = this.direction, from = null) {
     const { project, frame, status, editing, timeline } = this.app;
     if (this.running) return;
+    if (project.video.subject === 'image') {
+      status.say('This is a picture: there are no other frames to propagate to.');
+      return;
+    }
     if (!project.prompts.size) {
       status.say('Point at an object first: click on it, or drag a box around it.');
       return;
