@@ -26,6 +26,7 @@ from sam2_demo.model.sam2 import Sam2
 TOP = Path(__file__).parents[1]
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
 ARGUMENTS = ["--headless", "--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage"]
+FAKE_CAMERA = "--use-fake-device-for-media-stream"
 START_TIMEOUT_S = 120.0
 
 
@@ -81,7 +82,8 @@ def _wait_for(address: str, server: "subprocess.Popen[bytes]", log: Path) -> Non
 def running_browser() -> Iterator[Browser]:
     """Returns a context with a Chromium without a window."""
     with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=ARGUMENTS)
+        arguments = [*ARGUMENTS, FAKE_CAMERA]
+        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=arguments)
         try:
             yield browser
         finally:

@@ -9,6 +9,9 @@ const SUBJECTS = {
   image: { title: 'Drop a picture here', accept: 'image/*' },
 };
 
+/** Refusals after which the upload stays, so that a part of it can be chosen. */
+const CHOOSE_ANOTHER_PART = ['TOO_MANY_FRAMES', 'START_BEYOND_END'];
+
 class Opening {
   /** `onOpen(video)` receives the open video. */
   constructor(find, status, onOpen) {
@@ -17,13 +20,19 @@ class Opening {
     this.onOpen = onOpen;
     this.running = null;
     this.samples = [];
+    this.trim = new Trim(find);
+    this.camera = new Camera(find, status, (file) => this.openFile(file));
+    this.series = new PictureSeries(find, status, (fields, pack) => this.open(fields, pack));
     this.listenToTabs();
-    find('choose').onclick = () => find('file').click();
-    find('file').onchange = (event) => {
-      const [file] = event.target.files;
-      event.target.value = '';
-      if (file) this.openFile(file);
-    };
+    for (const [button, input] of [['choose', 'file'], ['choose-folder', 'folder']]) {
+      find(button).onclick = () => find(input).click();
+      find(input).onchange = () => {
+        const files = filesOf(find(input).files);
+        find(input).value = '';
+        if (files.length) this.openFiles(files, input === 'folder');
+      };
+    }
+    find('choose-folder').hidden = !('webkitdirectory' in find('folder'));
     find('opening-cancel').onclick = () => this.running && this.running.abort();
     this.listenForDrops(find('start'));
     find('drop').addEventListener('click', (event) => {
@@ -78,9 +87,15 @@ class Opening {
     };
     zone.addEventListener('dragover', (event) => light(event, true));
     zone.addEventListener('dragleave', (event) => light(event, false));
-    zone.addEventListener('drop', (event) => {
+    zone.addEventListener('drop', async (event) => {
       light(event, false);
-      if (event.dataTransfer.files.length) this.openFile(event.dataTransfer.files[0]);
+      if (!event.dataTransfer.files.length) return;
+      try {
+        const files = await filesDropped(event.dataTransfer);
+        this.openFiles(files, files.length !== 1);
+      } catch (error) {
+        this.status.show('The folder could not be read: choose it with the button.', 'error');
+      }
     });
   }
 
@@ -145,20 +160,51 @@ class Opening {
     try { sessionStorage.removeItem(TOKEN_KEY); } catch (error) { /* private window */ }
   }
 
-  openFile(file) {
-    return this.open({ name: file.name.slice(0, 200) }, file);
+  /** Opens one file, or several pictures as a video; other files of a folder are left out. */
+  openFiles(files, isFolder) {
+    if (this.running) return;
+    const pictures = picturesAmong(files);
+    if (files.length === 1 && !isFolder) this.openFile(files[0].file);
+    else if (pictures.length === 1) this.openFile(pictures[0].file);
+    else if (pictures.length) {
+      const [folder, ...rest] = pictures[0].name.split('/');
+      this.series.ask(pictures, rest.length ? folder : `${folder} and ${pictures.length - 1} more`);
+    } else if (isFolder) {
+      this.status.show('There is no picture among these files: choose PNG, JPEG, WebP, BMP or TIFF '
+        + 'files, or one video.', 'error');
+    } else this.status.show('Open one video at a time; several pictures become one.', 'error');
   }
 
-  /** Opens a file or a sample; `hint` is a good place for the first click. */
-  async open(fields, file, hint) {
+  openFile(file) {
+    const fields = { name: file.name.slice(0, 200) };
+    const isClip = !PICTURE_NAME.test(file.name) && this.subject === 'video';
+    if (this.find('trim-first').checked && isClip) this.openPart(fields, file);
+    else this.open(fields, file);
+  }
+
+  /** Asks for a part of a file that may be on the server already, then opens it. */
+  openPart(fields, file) {
+    this.status.clear();
+    this.trim.ask(file, (part) => this.open({ ...fields, ...part }, file));
+  }
+
+  /**
+   * Opens a file, a sample, or what `source` packs when called with progress and signal.
+   * `hint` is a good place for the first click.
+   */
+  async open(fields, source, hint) {
     if (this.running) return;
+    let file = source;
     this.running = new AbortController();
     const { signal } = this.running;
     this.status.clear();
     this.find('opening').hidden = false;
     this.find('start').classList.add('s2-occupied');
     try {
-      if (file) {
+      if (typeof source === 'function') {
+        file = await source((done, total) => this.report({ stage: 'packing', done, total }), signal);
+      }
+      if (file && !fields.upload) {
         fields.upload = await uploadFile(file,
           (done, total) => this.report({ stage: 'uploading', done, total }), signal);
       }
@@ -173,11 +219,8 @@ class Opening {
         await this.onOpen(video, hint);
       }
     } catch (error) {
-      if (error.code !== 'TOO_MANY_FRAMES') this.status.fail(error);
-      else {
-        this.status.offer(error, 'Open its first part',
-          () => this.open({ ...fields, start_s: 0 }));
-      }
+      if (!CHOOSE_ANOTHER_PART.includes(error.code)) this.status.fail(error);
+      else this.status.offer(error, 'Choose a part', () => this.openPart(fields, file));
     } finally {
       this.running = null;
       this.find('opening').hidden = true;

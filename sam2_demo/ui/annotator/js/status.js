@@ -97,6 +97,7 @@ function formatBytes(bytes) {
 
 /** Says in words what a report of long work means. */
 function stageText({ stage, done, total, before }) {
+  if (stage === 'packing') return `Packing picture ${done} of ${total}`;
   if (stage === 'uploading') return `Uploading: ${formatBytes(done)} of ${formatBytes(total)}`;
   if (stage === 'waiting') return `Waiting for ${before} ${before === 1 ? 'other' : 'others'} to finish`;
   if (stage === 'reading' && !done) return 'Opening the video';
