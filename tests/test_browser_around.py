@@ -145,7 +145,7 @@ def test_a_folder_of_pictures_becomes_a_video(browser: Browser, app: str, tmp_pa
     visit.find("file").set_input_files([folder / "f3.png", folder / "f5.png"])
     visit.find("series-form").get_by_role("button", name="Open").click()
     visit.wait_for_picture()
-    assert times_of(visit) == pytest.approx([0, 1 / 24], abs=1e-3)
+    assert times_of(visit) == pytest.approx([0, 0.1])  # the rate that was chosen last
     assert number_on(visit, 1) == 5
 
     visit.find("reopen").click()
@@ -223,8 +223,8 @@ def test_a_clip_from_the_camera(browser: Browser, app: str) -> None:
     page.get_by_role("button", name="Stop and open").click()
     visit.wait_for_picture()
     times = times_of(visit)
-    assert len(times) > 5
-    assert 1 < times[-1] < 15
+    assert len(times) > 1
+    assert 0.3 < times[-1] < 20
     assert visit.find("status").is_hidden()
     page.mouse.click(*visit.place(0.5, 0.5))
     visit.wait_for_note(0, ANSWERED)

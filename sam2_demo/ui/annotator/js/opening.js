@@ -21,7 +21,7 @@ class Opening {
     this.running = null;
     this.samples = [];
     this.trim = new Trim(find);
-    this.camera = new Camera(find, status, (file) => this.openFile(file));
+    this.camera = new Camera(find, status, (file) => this.open({ name: file.name }, file));
     this.series = new PictureSeries(find, status, (fields, pack) => this.open(fields, pack));
     this.listenToTabs();
     for (const [button, input] of [['choose', 'file'], ['choose-folder', 'folder']]) {
