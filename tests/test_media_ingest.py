@@ -1,5 +1,6 @@
 """Taking uploads in through the limited process: what is refused, why, and that nothing stays."""
 
+import hashlib
 import json
 from pathlib import Path
 
@@ -167,6 +168,17 @@ def test_only_the_first_part_of_a_long_video(tmp_path: Path) -> None:
     assert refusal(clip, limits).code == "TOO_MANY_FRAMES"
     video = ingest(clip, tmp_path / "video", limits, excerpt=Excerpt(first_frames=10))
     assert [media_clips.frame_number(video[index]) for index in range(len(video))] == [*range(10)]
+
+
+def test_the_digest_tells_parts_with_another_first_frame_apart(tmp_path: Path) -> None:
+    clip = media_clips.write_clip(tmp_path / "clip.mp4", 10)
+    parts = (Excerpt(), Excerpt(length_s=0.2), Excerpt(start_s=0.2), Excerpt(start_s=0.2))
+    digests = [
+        ingest(clip, tmp_path / f"video{place}", excerpt=part).digest
+        for place, part in enumerate(parts)
+    ]
+    assert digests[0] == digests[1] == hashlib.sha256(clip.read_bytes()).hexdigest()
+    assert digests[2] == digests[3] != digests[0]
 
 
 @pytest.mark.parametrize("name", ["-rf %d.mp4", "a:b'c\".mp4", "<img>.mp4"])

@@ -28,6 +28,7 @@ from sam2_demo.inference.session_file import (
     session_as_text,
 )
 from sam2_demo.inference.track import PromptedFrame, Track
+from sam2_demo.media.excerpt import Excerpt
 from sam2_demo.media.ingest import ingest
 from sam2_demo.media.mask_files import safe_name, write_palette_zip
 from sam2_demo.media.masklets import Masklets, ObjectLabel
@@ -73,7 +74,9 @@ def run(arguments: argparse.Namespace) -> None:
     name = arguments.model or _model_of(saved)
     with tempfile.TemporaryDirectory(prefix="sam2_replay_") as folder:
         frames = saved.made_of.frames
-        video = ingest(arguments.video, Path(folder) / "video", first_frames=frames)
+        video = ingest(
+            arguments.video, Path(folder) / "video", excerpt=Excerpt(first_frames=frames)
+        )
         saved.check_video(video.digest, len(video), video.size_hw)
         device = choose_device(arguments.device)
         if device.type == "cpu":

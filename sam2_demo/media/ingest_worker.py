@@ -83,9 +83,13 @@ def _report_progress(done: int, expected: int | None) -> None:
         _say(frames=done, expected=expected)
 
 
-def _digest(path: Path) -> str:
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
+def _digest(job: Job) -> str:
+    """Returns the upload's SHA-256; with the start where frame 0 is not the upload's first."""
+    with job.upload.open("rb") as file:
+        digest = hashlib.file_digest(file, "sha256")
+    if job.excerpt.start_s > 0:
+        digest.update(f"from second {job.excerpt.start_s:.6f}".encode())
+    return digest.hexdigest()
 
 
 def run(job: Job) -> None:
@@ -113,7 +117,7 @@ def run(job: Job) -> None:
         name=job.name,
         size_hw=reading.size_hw,
         times=reading.times,
-        digest=_digest(job.upload),
+        digest=_digest(job),
         notices=tuple(reading.notices),
         bad_frames=reading.bad_frames,
         has_audio=reading.has_audio,

@@ -43,7 +43,8 @@ class Video:
         name: The name of the upload, as it came: show it as text only, never use it as a path.
         size_hw: Height and width in pixels, as displayed.
         times: When each frame is shown, exactly.
-        digest: SHA-256 of the upload, in hexadecimal.
+        digest: SHA-256 of the upload, in hexadecimal; of the upload and the start of a part that
+            does not begin with its first frame.
         notices: What was odd about the upload.
         bad_frames: Frames that could not be decoded (the picture before is shown) or are damaged.
         has_audio: Whether an audio track was kept.
