@@ -236,3 +236,30 @@ def test_a_camera_that_is_refused(browser: Browser, app: str) -> None:
     visit.page.get_by_role("button", name="Record a clip").tap()
     visit.wait_for_status("did not allow the camera")
     end(visit)
+
+
+def test_tips_lead_through_the_first_minute_once(
+    browser: Browser, app: str, tmp_path: Path
+) -> None:
+    visit = Visit.begin(browser, app, **PHONE)
+    page = visit.page
+    clip = write_clip(tmp_path / "clip.mp4", frames=4)
+    visit.open_file(clip)
+    tip = visit.find("tip-text")
+    page.touchscreen.tap(*visit.place(0.3, 0.7))
+    tip.get_by_text("Click again").wait_for()
+    page.touchscreen.tap(*visit.place(0.4, 0.8))
+    tip.get_by_text("Propagate").wait_for()
+    visit.find("propagate").tap()
+    tip.get_by_text("mask is wrong").wait_for()
+    page.touchscreen.tap(*visit.place(0.3, 0.7))
+    tip.get_by_text("Download").wait_for()
+    assert visit.overflow_px() == 0
+    visit.find("tip-close").tap()
+    assert visit.find("tip").is_hidden()
+
+    page.reload()
+    visit.wait_for_picture()
+    visit.wait_for_note(0, ANSWERED)
+    assert visit.find("tip").is_hidden()
+    end(visit)

@@ -61,6 +61,7 @@ SCRIPTS = (
     "downloads",
     "effort",
     "session_file",
+    "tips",
     "keys",
     "main",
 )

@@ -27,6 +27,7 @@ class App {
     this.downloads = new Downloads(this, find);
     this.effort = new Effort(this, find);
     this.sessionFile = new SessionFile(this, find);
+    this.tips = new Tips(find);
     this.timeline = new Timeline(find, colorOf, (object) => this.project.nameOf(object), {
       seek: (frame) => this.seek(frame),
       goTo: (frame, object) => this.goTo(frame, object),
@@ -353,6 +354,7 @@ class App {
     this.candidates.render();
     this.zoom.render();
     this.drawTarget();
+    this.tips.show(project, Boolean(this.tracking.running));
   }
 
   /** Rings the place of a good first click on a sample, until there is a prompt. */
