@@ -252,6 +252,7 @@ def test_tips_lead_through_the_first_minute_once(
     tip.get_by_text("Propagate").wait_for()
     visit.find("propagate").tap()
     tip.get_by_text("mask is wrong").wait_for()
+    visit.find("canvas").scroll_into_view_if_needed()
     page.touchscreen.tap(*visit.place(0.3, 0.7))
     tip.get_by_text("Download").wait_for()
     assert visit.overflow_px() == 0
