@@ -97,7 +97,9 @@ def made_up_masks(frames: int, objects: int) -> dict[str, Any]:
         for frame in range(frames)
     ]
     prompts = [[one, 0, [[100, 100, 1]], None] for one in range(1, objects + 1)]
-    return {"sequence": 10**6, "frames": rows, "prompts": prompts}
+    listed = [[one, "", None, True, False] for one in range(1, objects + 1)]
+    answer = {"sequence": 10**6, "frames": rows, "prompts": prompts, "objects": listed}
+    return answer | {"undo": None, "redo": None}
 
 
 def main(arguments: Sequence[str] | None = None) -> None:

@@ -284,6 +284,15 @@ def test_a_merged_object_is_tracked_as_one(model: Sam2) -> None:
     assert masks[2].objects[1].mask == session.prompts[1, 2].mask
 
 
+def test_a_new_object_comes_after_those_with_smaller_ids(session: VideoSession) -> None:
+    for object_id in (2, 5, 1, 3):
+        session.set_prompt(0, object_id, CLICK)
+    assert session.object_ids == (1, 2, 3, 5)
+    session.move_object(5, 0)
+    rename(session, 4, "cup")
+    assert session.object_ids == (5, 1, 2, 3, 4)
+
+
 def test_moving_changes_the_order_and_nothing_else(session: VideoSession) -> None:
     for object_id in (1, 2, 3):
         session.set_prompt(0, object_id, CLICK)

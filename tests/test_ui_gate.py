@@ -7,7 +7,6 @@ import pytest
 from sam2_demo.core.errors import CheckpointError, PromptError, ResourceError, SessionExpired
 from sam2_demo.ui.gate import Gate
 from sam2_demo.ui.messages import NEUTRAL_TEXT, explain
-from sam2_demo.ui.palette import object_color
 
 
 def never() -> bool:
@@ -91,9 +90,3 @@ def test_only_our_own_errors_show_their_text(caplog: pytest.LogCaptureFixture) -
     assert explain(CheckpointError("sam2.pt is cut")).text == "sam2.pt is cut."
     assert explain(ValueError("secret")).text == NEUTRAL_TEXT
     assert "secret" in caplog.text
-
-
-def test_colors_repeat_after_the_last() -> None:
-    first_eight = [object_color(object_id) for object_id in range(1, 9)]
-    assert len(set(first_eight)) == 8
-    assert object_color(9) == first_eight[0]

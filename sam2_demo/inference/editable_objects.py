@@ -184,8 +184,12 @@ class EditableObjects:
             yield
 
     def _put(self, step: str, object_id: int, state: ObjectState) -> None:
-        """Commits one object's new state; a new object comes last."""
-        self._commit(step, {**self._objects, object_id: state})
+        """Commits one object's new state; a new object comes after those with smaller ids."""
+        rows = list(self._objects.items())
+        if object_id not in self._objects:
+            smaller = [place for place, (key, _) in enumerate(rows) if key < object_id]
+            rows.insert(max(smaller, default=-1) + 1, (object_id, state))
+        self._commit(step, {**dict(rows), object_id: state})
 
     def _commit(self, step: str, objects: Objects) -> None:
         """Makes these objects the present, and keeps those before to be put back."""

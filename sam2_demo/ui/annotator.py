@@ -14,7 +14,7 @@ import gradio as gr
 
 from sam2_demo.media.effect_choice import effects_json
 from sam2_demo.ui.export_kinds import exports_json
-from sam2_demo.ui.palette import OBJECT_COLORS
+from sam2_demo.ui.palette import PALETTE
 
 FOLDER = Path(__file__).parent / "annotator"
 
@@ -49,7 +49,11 @@ SCRIPTS = (
     "hover",
     "candidates",
     "mask_picture",
+    "object_actions",
+    "object_menu",
+    "thumbnails",
     "objects",
+    "history",
     "plan",
     "comparison",
     "review",
@@ -89,7 +93,12 @@ class VideoAnnotator(gr.HTML):
 
 def annotator_script() -> str:
     """Returns the annotator's JavaScript as one text."""
-    constants = {"COLORS": OBJECT_COLORS, "EXPORTS": exports_json(), "EFFECTS": effects_json()}
+    constants = {
+        "COLORS": list(PALETTE.values()),
+        "COLOR_NAMES": list(PALETTE),
+        "EXPORTS": exports_json(),
+        "EFFECTS": effects_json(),
+    }
     definitions = [f"const {name} = {json.dumps(value)};" for name, value in constants.items()]
     parts = [(FOLDER / "js" / f"{name}.js").read_text(encoding="utf-8") for name in SCRIPTS]
     return "\n".join([*definitions, *parts])

@@ -56,7 +56,7 @@ class Comparison {
       const iou = Math.min(...likeness);
       if (iou < SAME_IOU) this.changes.push({ frame, iou });
     }
-    if (!this.isOpen || project.undoable !== PROPAGATION_STEP) {
+    if (!this.isOpen || project.steps.undo !== PROPAGATION_STEP) {
       this.clear();
       return;
     }
@@ -130,14 +130,14 @@ class Comparison {
   async keepOld() {
     if (!this.isOpen) return;
     this.show(false);
-    await this.app.editing.undo();
+    await this.app.history.go('undo');
     this.clear();
   }
 
   /** Whatever else a person does after the run keeps the new masks; undo brings the old ones. */
   render() {
     const { find, app: { project } } = this;
-    if (this.isOpen && project.undoable !== PROPAGATION_STEP) this.clear();
+    if (this.isOpen && project.steps.undo !== PROPAGATION_STEP) this.clear();
     find('compare-before').setAttribute('aria-checked', this.showsOld && !this.timer);
     find('compare-after').setAttribute('aria-checked', !this.showsOld && !this.timer);
     find('compare-flicker').setAttribute('aria-pressed', this.timer !== null);

@@ -71,6 +71,7 @@ class Editing {
 
   /** Sends a prompt; `counts` is the mask that will be its answer, where that is known. */
   async change(prompt, counts = null) {
+    if (!this.app.actions.admits(prompt.object)) return null;
     const { project, status } = this.app, { object, frame } = prompt;
     const before = project.prompt(object, frame);
     const given = { ...prompt, candidate: candidateOf(prompt, before) };
@@ -96,29 +97,6 @@ class Editing {
       return null;
     }
     return this.change({ ...prompt, points: [], box: null, mask: false });
-  }
-
-  async undo() {
-    const answer = await this.send('undo', () => ({}));
-    if (!answer) return;
-    if (!answer.moment) this.app.status.say('There is nothing to undo.');
-    else this.app.status.clear();
-  }
-
-  clearObject(object) {
-    return this.send('clear_object', () => ({ object }));
-  }
-
-  async removeObject(object) {
-    const { project } = this.app;
-    const known = project.isKnown(object);
-    if (known && !(await this.send('remove_object', () => ({ object })))) return;
-    project.dropObject(object);
-    this.app.render();
-  }
-
-  rename(object, name) {
-    return this.send('settings', () => ({ object, name }));
   }
 }
 

@@ -51,6 +51,25 @@ const KEYS = [
       { keys: ['n'], does: 'new object', run: (app) => app.newObject() },
       { keys: DIGITS, shown: ['1', '…', '9'], does: 'choose an object',
         run: (app, event) => app.chooseByPlace(Number(event.key) - 1) },
+      { keys: ['Shift+ArrowUp'], does: 'choose the one above', run: (app) => app.chooseBeside(-1) },
+      { keys: ['Shift+ArrowDown'], does: 'choose the one below',
+        run: (app) => app.chooseBeside(1) },
+      { keys: ['F2'], does: 'rename it',
+        run: (app) => app.objects.startRename(app.project.active) },
+      { keys: ['s'], does: 'hide or show it',
+        run: (app) => app.actions.toggleVisible(app.project.active) },
+      { keys: ['k'], does: 'lock or unlock it',
+        run: (app) => app.actions.toggleLocked(app.project.active) },
+      { keys: ['d'], does: 'duplicate it',
+        run: (app) => app.actions.duplicate(app.project.active) },
+      { keys: ['Alt+ArrowUp'], does: 'move it up: on top of the others',
+        run: (app) => app.actions.move(app.project.active, -1) },
+      { keys: ['Alt+ArrowDown'], does: 'move it down',
+        run: (app) => app.actions.move(app.project.active, 1) },
+      { keys: ['u'], does: 'its colour, merge and more',
+        run: (app) => app.objects.openMenu(app.project.active) },
+      { keys: ['Delete'], does: 'remove it',
+        run: (app) => app.actions.remove(app.project.active) },
     ],
   },
   {
@@ -87,7 +106,9 @@ const KEYS = [
   {
     title: 'The page',
     lines: [
-      { keys: ['z', 'Ctrl+z'], does: 'undo', run: (app) => app.editing.undo() },
+      { keys: ['z', 'Ctrl+z'], does: 'undo', run: (app) => app.history.go('undo') },
+      { keys: ['y', 'Ctrl+y', 'Ctrl+Shift+z'], does: 'redo',
+        run: (app) => app.history.go('redo') },
       { keys: ['m'], does: 'show or hide the masks', run: (app) => app.toggleMasks() },
       { keys: ['?'], does: 'this list', anywhere: true, run: (app) => app.openHelp() },
     ],
@@ -96,6 +117,7 @@ const KEYS = [
 
 const KEY_NAMES = {
   ' ': 'space', ArrowLeft: '←', ArrowRight: '→', ArrowUp: '↑', ArrowDown: '↓', Escape: 'Esc',
+  Delete: 'Del',
 };
 const NO_VIDEO = 'Open a video first: choose a file, drop one here, or try a sample.';
 
@@ -118,7 +140,7 @@ function listenToKeys(app) {
 
   document.addEventListener('keydown', (event) => {
     if (event.defaultPrevented || !app.element.isConnected || app.isTyping(event.target)) return;
-    if (document.querySelector('dialog[open]')) return;
+    if (document.querySelector('dialog[open], :popover-open')) return;
     const command = commands.get(pressedKeys(event));
     if (!command) return;
     const onControl = event.target.closest && event.target.closest('button, select, a, summary, input');

@@ -21,7 +21,9 @@ class App {
     this.player = new Player((frame) => this.show(frame, true),
       (frame) => Boolean(this.cache.get(frame)), (playing) => this.showPlaying(playing));
     this.editing = new Editing(this);
-    this.objects = new ObjectList(this, find('objects'));
+    this.actions = new ObjectActions(this);
+    this.history = new History(this, find);
+    this.objects = new ObjectList(this, find('objects'), find('object-menu'));
     this.tracking = new Tracking(this, find);
     this.effects = new EffectMenu(this, find);
     this.downloads = new Downloads(this, find);
@@ -61,7 +63,6 @@ class App {
     find('previous').onclick = () => this.step(-1);
     find('next').onclick = () => this.step(1);
     find('play').onclick = () => this.togglePlay();
-    find('undo').onclick = () => this.editing.undo();
     find('clear-frame').onclick = () => this.editing.clearFrame();
     find('set-in').onclick = () => this.setEdge('first');
     find('set-out').onclick = () => this.setEdge('last');
@@ -88,7 +89,8 @@ class App {
   }
 
   colorOf(id) {
-    return this.colors[(id - 1) % this.colors.length];
+    const object = this.project && this.project.find(id);
+    return (object && object.color) || this.colors[(id - 1) % this.colors.length];
   }
 
   async open(video, hint = null) {
@@ -196,7 +198,7 @@ class App {
     this.showModel(report.model, report.source);
     if (project) {
       project.read(report);
-      for (const prompt of project.prompts.values()) project.sinceRun.add(prompt.frame);
+      project.promptsAreNew();
     }
     this.status.say(project && project.prompts.size
       ? `${report.model} answered your prompts again; propagate to follow the objects with it.`
@@ -282,6 +284,13 @@ class App {
     this.render();
   }
 
+  /** Chooses the object above (-1) or below (1) in the list. */
+  chooseBeside(step) {
+    const { objects, active } = this.project;
+    const place = objects.findIndex(({ id }) => id === active) + step;
+    if (objects[place]) this.choose(objects[place].id);
+  }
+
   chooseByPlace(place) {
     const object = this.project.objects[place];
     if (object) this.choose(object.id);
@@ -294,6 +303,11 @@ class App {
 
   openHelp() {
     this.find('help-dialog').showModal();
+  }
+
+  /** Tells people who listen to the page instead of looking at it. */
+  announce(text) {
+    this.find('announcer').textContent = text;
   }
 
   isTyping(target) {
@@ -328,9 +342,9 @@ class App {
       this.stage.draw(this.effects.applied({
         picture,
         masks: this.masksShown
-          ? this.comparison.oldMasksOn(frame) || project.masksOn(frame) : new Map(),
+          ? project.shown(this.comparison.oldMasksOn(frame) || project.masksOn(frame)) : new Map(),
         frame,
-        prompts: this.player.playing ? [] : project.promptsOn(frame),
+        prompts: this.player.playing ? [] : project.shownPromptsOn(frame),
         active: project.active,
         holds: this.tools.isPointing && !this.player.playing,
         preview: this.hover,
@@ -340,6 +354,7 @@ class App {
     const label = `Frame ${frame + 1} of ${frames}`;
     this.timeline.draw(project, frame, label);
     this.objects.render();
+    this.history.render();
     this.tracking.render();
     this.comparison.render();
     this.downloads.render(project, this.timeline.range);
@@ -355,6 +370,7 @@ class App {
     this.zoom.render();
     this.drawTarget();
     this.tips.show(project, Boolean(this.tracking.running));
+    find('canvas').classList.toggle('s2-locked', project.find(project.active).locked);
   }
 
   /** Rings the place of a good first click on a sample, until there is a prompt. */

@@ -1,21 +1,32 @@
-// The list of objects: colour, name, how sure the model is here, clear and remove.
+// The list of objects: thumbnail, name, how sure the model is here, eye, lock and more.
 
 const MAX_NAME_LENGTH = 80;
+const SVG = 'http://www.w3.org/2000/svg';
+const ICONS = {
+  shown: 'M1.5 10S4.5 4.5 10 4.5 18.5 10 18.5 10 15.5 15.5 10 15.5 1.5 10 1.5 10zM10 7.4a2.6 2.6 0 1 0 0 5.2 2.6 2.6 0 0 0 0-5.2z',
+  hidden: 'M3 3l14 14M8.2 4.7A8.6 8.6 0 0 1 10 4.5c5.5 0 8.5 5.5 8.5 5.5a15 15 0 0 1-2.3 2.9M5 6.4A14 14 0 0 0 1.5 10S4.5 15.5 10 15.5a8.4 8.4 0 0 0 4.3-1.2',
+  open: 'M4.5 9h11v8h-11zM7 9V6.2a3 3 0 0 1 5.8-1.1',
+  locked: 'M4.5 9h11v8h-11zM7 9V6.2a3 3 0 0 1 6 0V9',
+};
 
 class ObjectList {
-  constructor(app, list) {
+  constructor(app, list, panel) {
     this.app = app;
     this.list = list;
+    this.menu = new ObjectMenu(app, panel);
+    this.thumbnails = new Thumbnails(app.cache);
     this.rows = new Map();
   }
 
   clear() {
+    this.menu.close();
     this.rows.clear();
+    this.thumbnails.clear();
     this.list.replaceChildren();
   }
 
   render() {
-    const { project, frame } = this.app;
+    const { project, frame } = this.app, firsts = project.firstPromptedFrames();
     const ids = new Set(project.objects.map((object) => object.id));
     for (const [id, row] of this.rows) {
       if (!ids.has(id)) {
@@ -24,16 +35,49 @@ class ObjectList {
       }
     }
     project.objects.forEach((object, place) => {
-      const row = this.rows.get(object.id) || this.makeRow(object);
+      const row = this.rows.get(object.id) || this.makeRow(object.id);
       if (this.list.children[place] !== row.item) {
         this.list.insertBefore(row.item, this.list.children[place] || null);
       }
-      const active = object.id === project.active;
-      row.item.classList.toggle('s2-active', active);
-      row.choose.setAttribute('aria-pressed', active);
-      if (document.activeElement !== row.name) row.name.value = project.nameOf(object);
-      row.note.textContent = this.noteOn(project, object, frame);
+      this.renderRow(row, object, frame);
+      const first = firsts.get(object.id);
+      const mask = first === undefined ? null : project.masksOn(first).get(object.id);
+      this.thumbnails.draw(row.thumb, project.video, first, mask);
     });
+    this.showActive();
+  }
+
+  renderRow(row, object, frame) {
+    const { project } = this.app, name = project.nameOf(object);
+    const active = object.id === project.active, color = `rgb(${this.app.colorOf(object.id)})`;
+    const stamp = `${active}|${name}|${color}|${object.visible}|${object.locked}`;
+    if (row.stamp !== stamp) {
+      row.stamp = stamp;
+      row.item.classList.toggle('s2-active', active);
+      row.item.classList.toggle('s2-hidden-object', !object.visible);
+      row.choose.setAttribute('aria-pressed', active);
+      row.choose.setAttribute('aria-label', `Choose ${name}`);
+      row.choose.style.setProperty('--s2-color', color);
+      row.eye.set(object.visible ? 'shown' : 'hidden', `${object.visible ? 'Hide' : 'Show'} ${name}`);
+      row.lock.set(object.locked ? 'locked' : 'open', `${object.locked ? 'Unlock' : 'Lock'} ${name}`);
+      row.eye.button.setAttribute('aria-pressed', !object.visible);
+      row.lock.button.setAttribute('aria-pressed', object.locked);
+      row.more.setAttribute('aria-label', `More for ${name}`);
+      if (document.activeElement !== row.name) row.name.value = name;
+    }
+    const note = this.noteOn(project, object, frame);
+    if (row.note.textContent !== note) row.note.textContent = note;
+  }
+
+  /** Brings the active object's row into view when another becomes active. */
+  showActive() {
+    const { active } = this.app.project;
+    if (this.shown === active) return;
+    this.shown = active;
+    const { item } = this.rows.get(active), { list } = this;
+    const top = item.offsetTop, bottom = top + item.offsetHeight;
+    if (top < list.scrollTop) list.scrollTop = top;
+    else if (bottom > list.scrollTop + list.clientHeight) list.scrollTop = bottom - list.clientHeight;
   }
 
   noteOn(project, object, frame) {
@@ -41,48 +85,63 @@ class ObjectList {
     const { points, box, mask: isDrawn } = project.prompt(object.id, frame);
     const clicks = points.length + (box ? 1 : 0) + (isDrawn ? 1 : 0);
     const prompts = clicks ? `${clicks} prompt${clicks === 1 ? '' : 's'} here` : '';
-    if (!mask) return prompts || 'no mask on this frame';
-    const state = mask.area === 0 ? 'hidden on this frame'
-      : `IoU ${mask.iou.toFixed(2)}`;
-    return [state, prompts].filter(Boolean).join(' · ');
+    const locked = object.locked ? 'locked' : '';
+    const state = !mask ? (prompts ? '' : 'no mask on this frame')
+      : mask.area === 0 ? 'hidden on this frame' : `IoU ${mask.iou.toFixed(2)}`;
+    return [locked, state, prompts].filter(Boolean).join(' · ');
   }
 
-  makeRow(object) {
-    const app = this.app;
-    const item = document.createElement('li');
-    const choose = makeButton('s2-swatch', '', 'Choose this object', () => app.choose(object.id));
-    choose.style.background = `rgb(${app.colorOf(object.id).join(',')})`;
-    choose.append(String(object.id));
-    const name = document.createElement('input');
-    name.maxLength = MAX_NAME_LENGTH;
-    name.setAttribute('aria-label', `Name of object ${object.id}`);
-    name.onfocus = () => app.choose(object.id);
-    name.onchange = () => {
-      object.name = name.value.trim();
-      app.project.names.set(object.id, object.name);
-      app.editing.rename(object.id, object.name);
-    };
-    name.onkeydown = (event) => {
-      if (event.key === 'Enter' || event.key === 'Escape') name.blur();
-      event.stopPropagation();
-    };
+  /** Puts the keyboard into an object's name. */
+  startRename(id) {
+    this.rows.get(id).name.focus();
+    this.rows.get(id).name.select();
+  }
+
+  openMenu(id) {
+    this.menu.open(this.app.project.find(id), this.rows.get(id).more);
+  }
+
+  makeRow(id) {
+    const { app } = this, item = document.createElement('li');
+    const thumb = document.createElement('canvas'), number = document.createElement('b');
+    thumb.hidden = true;
+    number.textContent = id;
+    const choose = makeButton('s2-swatch', '', '', () => app.choose(id));
+    choose.append(thumb, number);
+    const name = this.makeName(id);
     const note = document.createElement('small');
     note.title = 'IoU: how well the mask fits what was meant, as the model predicts it';
     const text = document.createElement('div');
     text.append(name, note);
-    const clear = makeButton('s2-link', 'Clear', 'Take back all prompts and masks of this object',
-      () => app.editing.clearObject(object.id));
-    const remove = makeButton('s2-link', '×', 'Remove this object',
-      () => app.editing.removeObject(object.id));
-    item.onclick = () => app.choose(object.id);
-    for (const control of [clear, remove]) {
+    const eye = makeIconButton(() => app.actions.toggleVisible(id));
+    const lock = makeIconButton(() => app.actions.toggleLocked(id));
+    const more = makeButton('s2-link', '⋯', 'More', () => this.openMenu(id));
+    more.setAttribute('aria-haspopup', 'dialog');
+    item.onclick = () => app.choose(id);
+    for (const control of [eye.button, lock.button, more]) {
       control.addEventListener('click', (event) => event.stopPropagation());
     }
-    item.append(choose, text, clear, remove);
-    this.list.append(item);
-    const row = { item, choose, name, note };
-    this.rows.set(object.id, row);
+    item.append(choose, text, eye.button, lock.button, more);
+    const row = { item, thumb, choose, name, note, eye, lock, more, stamp: '' };
+    this.rows.set(id, row);
     return row;
+  }
+
+  makeName(id) {
+    const { app } = this, name = document.createElement('input');
+    name.maxLength = MAX_NAME_LENGTH;
+    name.setAttribute('aria-label', `Name of object ${id}`);
+    name.onfocus = () => app.choose(id);
+    name.onchange = () => {
+      app.actions.settings(id, { name: name.value.trim() });
+      name.value = app.project.nameOf(app.project.find(id));
+    };
+    name.onkeydown = (event) => {
+      if (event.key === 'Escape') name.value = app.project.nameOf(app.project.find(id));
+      if (event.key === 'Enter' || event.key === 'Escape') name.blur();
+      event.stopPropagation();
+    };
+    return name;
   }
 }
 
@@ -95,4 +154,20 @@ function makeButton(className, text, label, onclick) {
   button.setAttribute('aria-label', label);
   button.onclick = onclick;
   return button;
+}
+
+/** Returns a button with a picture, and what sets picture and label. */
+function makeIconButton(onclick) {
+  const button = makeButton('s2-link s2-icon-link', '', '', onclick);
+  const picture = document.createElementNS(SVG, 'svg'), path = document.createElementNS(SVG, 'path');
+  picture.setAttribute('viewBox', '0 0 20 20');
+  picture.setAttribute('aria-hidden', 'true');
+  picture.append(path);
+  button.append(picture);
+  const set = (icon, label) => {
+    path.setAttribute('d', ICONS[icon]);
+    button.title = label;
+    button.setAttribute('aria-label', label);
+  };
+  return { button, set };
 }

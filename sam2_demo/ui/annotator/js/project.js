@@ -4,38 +4,87 @@ class Project {
   constructor(video) {
     const frames = video.frame_times_s.length;
     this.video = { ...video, frames, subject: frames === 1 ? 'image' : 'video' };
-    this.objects = [];
-    this.names = new Map(video.objects); // of removed objects, too: they may come back
+    this.objects = [];          // {id, name, color, visible, locked, isDraft}, the first on top
+    this.born = new Set();      // objects that began on this page
     this.prompts = new Map();   // "object:frame" -> {object, frame, points, box, mask, candidate}
     this.masks = new Map();     // frame -> Map(object -> {counts, iou, score})
     this.drawn = new Map();     // "object:frame" -> a drawn mask whose answer is on its way
     this.frameSequence = new Map();
     this.promptSequence = 0;
+    this.objectSequence = 0;
+    this.stepSequence = 0;
+    this.steps = { undo: video.undo, redo: video.redo };
     this.sinceRun = new Set();  // frames prompted since the last propagation
-    for (const [id, name] of video.objects) this.addObject(id, name);
+    this.nextId = 1;
+    this.active = 0;
+    this.readObjects(video.objects, 0);
     this.readPrompts(video.prompts, 0);
-    for (const prompt of this.prompts.values()) this.sinceRun.add(prompt.frame);
-    if (!this.objects.length) this.addObject(1, '');
-    this.active = this.objects[0].id;
-    this.nextId = Math.max(...this.objects.map((object) => object.id)) + 1;
+    this.promptsAreNew();
   }
 
-  addObject(id, name) {
-    if (this.objects.some((object) => object.id === id)) return;
-    this.objects.push({ id, name: name || this.names.get(id) || '' });
-    this.objects.sort((one, other) => one.id - other.id);
-    this.nextId = Math.max(this.nextId || 1, id + 1);
+  find(id) {
+    return this.objects.find((object) => object.id === id);
   }
 
+  /** Adds an object that the server does not know before there is something to say of it. */
   newObject() {
-    this.active = this.nextId;
-    this.addObject(this.nextId, '');
+    const id = this.nextId++;
+    this.born.add(id);
+    this.addDraft(id);
+    this.active = id;
+  }
+
+  /** A new object comes after those with smaller ids, as on the server. */
+  addDraft(id) {
+    const place = this.objects.reduce((last, other, at) => (other.id < id ? at + 1 : last), 0);
+    this.objects.splice(place, 0,
+      { id, name: '', color: null, visible: true, locked: false, isDraft: true });
   }
 
   dropObject(id) {
+    const place = this.objects.findIndex((object) => object.id === id);
+    this.born.delete(id);
     this.objects = this.objects.filter((object) => object.id !== id);
-    if (!this.objects.length) this.addObject(this.nextId, '');
-    if (this.active === id) this.active = this.objects[0].id;
+    this.chooseBeside(place);
+  }
+
+  /**
+   * Takes in the objects as the server has them. One that it does not know stays where it has not
+   * been there yet, or where it was undone while a person was at it.
+   */
+  readObjects(rows, sequence) {
+    if (sequence < this.objectSequence) return;
+    this.objectSequence = sequence;
+    const known = new Set(rows.map(([id]) => id));
+    const place = this.objects.findIndex(({ id }) => id === this.active);
+    const kept = this.objects.filter(({ id, isDraft }) =>
+      !known.has(id) && this.born.has(id) && (isDraft || id === this.active));
+    this.objects = rows.map(([id, name, color, visible, locked]) =>
+      ({ id, name, color, visible, locked, isDraft: false }));
+    for (const { id } of kept) this.addDraft(id);
+    this.nextId = Math.max(this.nextId, ...this.objects.map(({ id }) => id + 1));
+    this.chooseBeside(place);
+  }
+
+  /** Chooses the object at a place where the chosen one is gone; there is always one. */
+  chooseBeside(place) {
+    if (this.find(this.active)) return;
+    if (!this.objects.length) this.newObject();
+    else this.active = this.objects[Math.max(0, Math.min(place, this.objects.length - 1))].id;
+  }
+
+  /** Where propagation begins: at the prompts, as none of them was propagated. */
+  promptsAreNew() {
+    for (const prompt of this.prompts.values()) this.sinceRun.add(prompt.frame);
+  }
+
+  /** Returns the first prompted frame of each object. */
+  firstPromptedFrames() {
+    const firsts = new Map();
+    for (const { object, frame } of this.prompts.values()) {
+      if (!(firsts.get(object) <= frame)) firsts.set(object, frame);
+    }
+    return firsts;
   }
 
   nameOf(object) {
@@ -83,10 +132,16 @@ class Project {
     return this.masks.get(frame) || new Map();
   }
 
-  /** Whether the server knows anything of this object. */
-  isKnown(id) {
-    return [...this.prompts.values()].some((prompt) => prompt.object === id) ||
-      [...this.masks.values()].some((objects) => objects.has(id));
+  /** Of a frame's masks those to be shown, the one on top first. */
+  shown(masks) {
+    const shown = this.objects.filter(({ visible }) => visible);
+    return new Map(shown.filter(({ id }) => masks.has(id)).map(({ id }) => [id, masks.get(id)]));
+  }
+
+  /** Prompts to be shown on a frame. */
+  shownPromptsOn(frame) {
+    const hidden = new Set(this.objects.filter(({ visible }) => !visible).map(({ id }) => id));
+    return this.promptsOn(frame).filter(({ object }) => !hidden.has(object));
   }
 
   /**
@@ -101,8 +156,12 @@ class Project {
         ([id, counts, iou, score]) => [id, this.drawn.get(`${id}:${frame}`)
           || { counts, iou, score, area: areaOf(counts) }])));
     }
-    if ('undo' in answer) this.undoable = answer.undo; // the step that undo would take back
+    if (answer.objects && !keepPrompts) this.readObjects(answer.objects, answer.sequence);
     if (answer.prompts) this.readPrompts(answer.prompts, answer.sequence, keepPrompts);
+    if ('undo' in answer && answer.sequence >= this.stepSequence) {
+      this.stepSequence = answer.sequence;
+      this.steps = { undo: answer.undo, redo: answer.redo };
+    }
   }
 
   readPrompts(rows, sequence, keepPrompts = false) {
@@ -112,7 +171,6 @@ class Project {
     if (keepPrompts) return;
     this.prompts = new Map(rows.map(([object, frame, points, box, mask, candidate]) =>
       [`${object}:${frame}`, { object, frame, points, box, mask: Boolean(mask), candidate }]));
-    for (const [object] of rows) this.addObject(object, '');
     for (const frame of this.sinceRun) {
       if (!this.promptsOn(frame).length) this.sinceRun.delete(frame);
     }

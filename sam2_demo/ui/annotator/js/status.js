@@ -29,6 +29,16 @@ class Status {
   /** Shows why something was refused, and a button for what can be done about it. */
   offer(error, label, act) {
     this.fail(error);
+    this.showAction(label, act);
+  }
+
+  /** Shows a sentence, and a button for what can be done about it. */
+  propose(text, label, act) {
+    this.say(text);
+    this.showAction(label, act);
+  }
+
+  showAction(label, act) {
     this.action.textContent = label;
     this.action.onclick = act;
     this.action.hidden = false;

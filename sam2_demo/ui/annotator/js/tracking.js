@@ -76,6 +76,7 @@ class Tracking {
     }
     this.app.player.stop();
     status.clear();
+    this.app.actions.tellLocked();
     const running = this.running = new AbortController();
     this.follow = true;
     this.done = 0;

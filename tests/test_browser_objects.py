@@ -1,0 +1,277 @@
+"""Objects, undo and redo in a real browser: everything that is done to an object, and back.
+
+Skipped where no Chromium is installed.
+"""
+
+import io
+import re
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from browser import CHROMIUM, Visit, running_app, running_browser
+from media_clips import write_clip
+from PIL import Image
+from playwright.sync_api import Browser
+
+from sam2_demo.ui.palette import PALETTE
+
+pytestmark = pytest.mark.skipif(CHROMIUM is None, reason="no Chromium is installed here")
+
+FRAMES = 8
+ANSWERED = re.compile("(IoU|hidden).*prompt here")
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Browser]:
+    with running_browser() as browser:
+        yield browser
+
+
+@pytest.fixture(scope="module")
+def app(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    with running_app(tmp_path_factory.mktemp("app")) as (address, log):
+        yield address
+        text = log.read_text()
+    assert "Traceback" not in text, text
+
+
+@pytest.fixture(scope="module")
+def clip(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return write_clip(tmp_path_factory.mktemp("clip") / "clip.mp4", frames=FRAMES)
+
+
+def begin(browser: Browser, app: str, clip: Path, **context: Any) -> Visit:
+    context = {"viewport": {"width": 1280, "height": 860}} | context
+    visit = Visit.begin(browser, app, **context)
+    visit.page.set_default_timeout(30_000)
+    visit.open_file(clip)
+    return visit
+
+
+def draw_box(visit: Visit, place: int, *box: float) -> None:
+    """Draws a box and waits until the object at that place has its mask."""
+    visit.drag_box(*box)
+    visit.wait_for_note(place, ANSWERED)
+
+
+def names(visit: Visit) -> list[str]:
+    rows = visit.page.locator(".s2-objects li input")
+    return [rows.nth(place).input_value() for place in range(rows.count())]
+
+
+def wait_for_rows(visit: Visit, expected: list[str]) -> None:
+    visit.page.wait_for_function(
+        """(expected) => [...document.querySelectorAll('.s2-objects li input')]
+          .map((input) => input.value).join('|') === expected""",
+        arg="|".join(expected),
+    )
+
+
+def wait_for_step(visit: Visit, way: str, step: str | None) -> None:
+    """Waits until the undo or the redo button says what it would do."""
+    name = f"{way.capitalize()}: {step}" if step else f"There is nothing to {way}"
+    visit.page.locator(f'[data-id="{way}"][aria-label="{name}"]').wait_for()
+    assert visit.find(way).is_disabled() == (step is None)
+
+
+def seen_color(visit: Visit, x: float, y: float) -> tuple[int, int, int]:
+    """Returns the colour of the window at a place of the picture, in shares of its size."""
+    left, top = visit.place(x, y)
+    clip = {"x": left, "y": top, "width": 1, "height": 1}
+    picture = Image.open(io.BytesIO(visit.page.screenshot(clip=clip)))
+    red, green, blue = picture.convert("RGB").getpixel((0, 0))
+    return red, green, blue
+
+
+def wait_for_other_color(visit: Visit, x: float, y: float, before: tuple[int, int, int]) -> None:
+    for _ in range(300):
+        if seen_color(visit, x, y) != before:
+            return
+        visit.page.wait_for_timeout(100)
+    raise AssertionError(f"the picture at ({x}, {y}) stays {before}")
+
+
+def row(visit: Visit, place: int) -> Any:
+    return visit.page.locator(".s2-objects li").nth(place)
+
+
+def test_undo_and_redo_lead_back_and_forth_through_everything(
+    browser: Browser, app: str, clip: Path
+) -> None:
+    visit = begin(browser, app, clip)
+    page = visit.page
+    wait_for_step(visit, "undo", None)
+    draw_box(visit, 0, 0.1, 0.1, 0.5, 0.6)
+    name = page.get_by_label("Name of object 1")
+    name.fill("<b>cup</b>")
+    name.press("Enter")
+    wait_for_step(visit, "undo", "rename")
+    page.keyboard.press("p")
+    visit.find("progress-text").get_by_text(f"Done: {FRAMES} frames").wait_for()
+    wait_for_step(visit, "undo", "propagate")
+    assert "no mask" not in visit.note_of(0)
+
+    page.keyboard.press("Control+z")
+    visit.wait_for_note(0, "no mask on this frame")
+    page.keyboard.press("Control+Shift+z")
+    visit.wait_for_note(0, re.compile("IoU|hidden"))
+    wait_for_step(visit, "redo", None)
+
+    visit.find("undo").click()
+    wait_for_step(visit, "undo", "rename")
+    visit.find("undo").click()
+    wait_for_rows(visit, ["Object 1"])
+    page.keyboard.press("z")
+    wait_for_step(visit, "undo", None)
+    visit.find("frame-note").get_by_text("Frame 1 of").wait_for()  # where it happened
+    visit.wait_for_note(0, "no mask on this frame")
+    page.keyboard.press("z")
+    visit.wait_for_status("nothing to undo")
+    for step in ("prompt on frame 1", "rename", "propagate"):
+        wait_for_step(visit, "redo", step)
+        page.keyboard.press("Control+y")
+    wait_for_step(visit, "redo", None)
+    wait_for_rows(visit, ["<b>cup</b>"])
+
+    page.keyboard.press("z")
+    wait_for_step(visit, "redo", "propagate")
+    page.keyboard.press("Home")
+    page.mouse.click(*visit.place(0.8, 0.8), button="right")
+    wait_for_step(visit, "redo", None)  # a new action drops what was undone
+    wait_for_step(visit, "undo", "prompt on frame 1")
+    assert visit.complaints == []
+    page.context.close()
+
+
+def test_objects_are_named_coloured_hidden_locked_moved_and_all_this_is_kept(
+    browser: Browser, app: str, clip: Path
+) -> None:
+    visit = begin(browser, app, clip)
+    page = visit.page
+    draw_box(visit, 0, 0.05, 0.05, 0.5, 0.95)
+    page.keyboard.press("n")
+    draw_box(visit, 1, 0.55, 0.05, 0.95, 0.95)
+    for place in (0, 1):
+        row(visit, place).locator("canvas:visible").wait_for()  # a thumbnail
+    page.keyboard.press("F2")
+    page.keyboard.type("lamp")
+    page.keyboard.press("Enter")
+    wait_for_rows(visit, ["Object 1", "lamp"])
+
+    shown = seen_color(visit, 0.75, 0.5)
+    page.keyboard.press("u")
+    page.get_by_role("dialog", name="More for lamp").get_by_role("button", name="violet").click()
+    wait_for_step(visit, "undo", "colour")
+    wait_for_other_color(visit, 0.75, 0.5, shown)
+    recoloured = seen_color(visit, 0.75, 0.5)
+    assert recoloured[2] > shown[2]  # violet is bluer than amber
+    page.get_by_role("button", name="Hide lamp").click()
+    wait_for_step(visit, "undo", "hide")
+    wait_for_other_color(visit, 0.75, 0.5, recoloured)
+
+    page.mouse.click(*visit.place(0.75, 0.5))
+    visit.wait_for_note(1, "2 prompts here")
+    page.get_by_role("button", name="Hide lamp").click()  # what is prompted is shown
+    page.get_by_role("button", name="Lock lamp", exact=True).click()
+    wait_for_step(visit, "undo", "lock")
+    page.mouse.click(*visit.place(0.75, 0.5), button="right")
+    visit.find("status-text").get_by_text("lamp is locked").wait_for()
+    assert "2 prompts here" in visit.note_of(1)
+    page.keyboard.press("p")
+    visit.find("progress-text").get_by_text(f"Done: {FRAMES} frames").wait_for()
+    assert "no mask" not in visit.note_of(0)
+    assert "no mask" in visit.note_of(1)
+    page.keyboard.press("Alt+ArrowUp")
+    wait_for_rows(visit, ["lamp", "Object 1"])
+
+    page.reload()
+    visit.wait_for_picture()
+    assert names(visit) == ["lamp", "Object 1"]
+    page.get_by_role("button", name="Unlock lamp").wait_for()
+    page.get_by_role("button", name="Show lamp").wait_for()
+    color = row(visit, 0).locator(".s2-swatch").evaluate("(el) => getComputedStyle(el).borderColor")
+    assert color == f"rgb{PALETTE['violet']}"
+    page.keyboard.press("z")
+    wait_for_rows(visit, ["Object 1", "lamp"])  # steps outlive the page
+    assert visit.complaints == []
+    page.context.close()
+
+
+def test_duplicate_merge_and_remove(browser: Browser, app: str, clip: Path) -> None:
+    visit = begin(browser, app, clip)
+    page = visit.page
+    draw_box(visit, 0, 0.05, 0.05, 0.5, 0.95)
+    page.keyboard.press("p")
+    visit.find("progress-text").get_by_text(f"Done: {FRAMES} frames").wait_for()
+    page.keyboard.press("d")
+    wait_for_rows(visit, ["Object 1", "Object 2"])
+    notes = [visit.note_of(0), visit.note_of(1)]
+    assert notes[0] == notes[1]
+    page.keyboard.press("n")
+    page.keyboard.press("Home")
+    draw_box(visit, 2, 0.55, 0.05, 0.95, 0.95)
+
+    row(visit, 2).get_by_role("button", name="More for").click()
+    page.get_by_label("Merge into another object").select_option("Object 1")
+    wait_for_rows(visit, ["Object 1", "Object 2"])
+    wait_for_step(visit, "undo", "merge objects")
+    page.keyboard.press("z")
+    wait_for_rows(visit, ["Object 1", "Object 2", "Object 3"])
+    page.keyboard.press("y")
+    wait_for_rows(visit, ["Object 1", "Object 2"])
+    page.keyboard.press("p")
+    visit.find("progress-text").get_by_text(f"Done: {FRAMES} frames").wait_for()
+
+    page.keyboard.press("Shift+ArrowDown")
+    page.keyboard.press("Delete")
+    wait_for_rows(visit, ["Object 1"])
+    page.keyboard.press("z")
+    wait_for_rows(visit, ["Object 1", "Object 2"])
+    assert "no mask" not in visit.note_of(1)
+    assert visit.complaints == []
+    page.context.close()
+
+
+def test_fifty_objects_by_keyboard(browser: Browser, app: str, clip: Path) -> None:
+    visit = begin(browser, app, clip, color_scheme="dark")
+    page = visit.page
+    draw_box(visit, 0, 0.2, 0.2, 0.7, 0.8)
+    for _ in range(49):
+        page.keyboard.press("d")
+    page.wait_for_function("document.querySelectorAll('.s2-objects li').length === 50")
+    visible = "(el) => { const row = el.getBoundingClientRect(), list = el.parentElement"
+    visible += ".getBoundingClientRect(); return row.top >= list.top - 1"
+    visible += " && row.bottom <= list.bottom + 1; }"
+    active = page.locator(".s2-objects .s2-active")
+    assert active.evaluate(visible)
+    for _ in range(60):
+        page.keyboard.press("Shift+ArrowDown")
+    page.wait_for_timeout(100)
+    assert row(visit, 49).evaluate("(el) => el.classList.contains('s2-active')")
+    assert row(visit, 49).evaluate(visible)
+    row(visit, 49).locator("canvas:visible").wait_for()
+    assert visit.complaints == []
+    page.context.close()
+
+
+def test_on_a_phone(browser: Browser, app: str, clip: Path) -> None:
+    visit = begin(browser, app, clip, viewport={"width": 390, "height": 844}, color_scheme="dark")
+    page = visit.page
+    draw_box(visit, 0, 0.2, 0.2, 0.7, 0.8)
+    page.get_by_role("button", name="More for Object 1").click()
+    menu = page.get_by_role("dialog", name="More for Object 1")
+    box = menu.bounding_box()
+    assert box["x"] >= 0
+    assert box["x"] + box["width"] <= 390
+    menu.get_by_role("button", name="Duplicate").click()
+    wait_for_rows(visit, ["Object 1", "Object 2"])
+    page.get_by_role("button", name="Hide Object 2").click()
+    wait_for_step(visit, "undo", "hide")
+    visit.find("undo").click()
+    visit.find("undo").click()
+    wait_for_rows(visit, ["Object 1"])
+    assert visit.overflow_px() == 0
+    assert visit.complaints == []
+    page.context.close()
