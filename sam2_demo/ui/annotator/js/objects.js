@@ -69,11 +69,12 @@ class ObjectList {
     if (row.note.textContent !== note) row.note.textContent = note;
   }
 
-  /** Brings the active object's row into view when another becomes active. */
+  /** Brings the active object's row into view when another becomes active, or it was moved. */
   showActive() {
-    const { active } = this.app.project;
-    if (this.shown === active) return;
-    this.shown = active;
+    const { active, objects } = this.app.project;
+    const shown = `${active} at ${objects.findIndex(({ id }) => id === active)}`;
+    if (this.shown === shown) return;
+    this.shown = shown;
     const { item } = this.rows.get(active), { list } = this;
     const top = item.offsetTop, bottom = top + item.offsetHeight;
     if (top < list.scrollTop) list.scrollTop = top;
