@@ -41,6 +41,7 @@ SCRIPTS = (
     "trim",
     "camera",
     "opening",
+    "model_choice",
     "editing",
     "point_tool",
     "mask_edit",

@@ -49,7 +49,7 @@ class App {
     this.candidates = new Candidates(this, find('candidates'));
     this.maskPicture = new MaskPicture(this, find('mask-picture'), find('mask-file'));
     this.opening = new Opening(find, this.status, (video, hint) => this.open(video, hint));
-    this.model = { name: '', source: '' };
+    this.model = new ModelChoice(this, find);
     this.listen();
     listenToKeys(this);
     fillHelp(find('help-groups'));
@@ -74,10 +74,6 @@ class App {
     find('add-object').onclick = () => this.newObject();
     find('help').onclick = () => this.openHelp();
     find('reopen').onclick = () => this.leave();
-    find('model').onchange = () => this.chooseModel();
-    find('model-path').onkeydown = (event) => {
-      if (event.key === 'Enter') this.switchModel(event.target.value.trim());
-    };
     find('help-dialog').onclick = (event) => {
       if (event.target === find('help-dialog')) find('help-dialog').close();
     };
@@ -108,7 +104,7 @@ class App {
     this.setView('work');
     this.showSubject(this.project.video.subject);
     this.find('file-name').textContent = video.name;
-    this.showModel(video.model, video.source);
+    this.model.show(video.model, video.source);
     if (video.warnings.length) this.status.say(video.warnings.join(' '));
     this.show(0);
     if (video.prompts.length) await this.readMasks(this.project);
@@ -153,56 +149,6 @@ class App {
     this.find('start').hidden = view !== 'start';
     this.find('work').hidden = view !== 'work';
     this.find('reopen').hidden = view !== 'work';
-  }
-
-  showModel(name, source) {
-    const select = this.find('model');
-    if (![...select.options].some((option) => option.value === name)) {
-      select.append(new Option(name, name));
-    }
-    select.value = name;
-    this.find('model-path').hidden = true;
-    this.model = { name, source };
-    this.find('answers').textContent = `Masks by ${name} (${source})`;
-  }
-
-  chooseModel() {
-    const name = this.find('model').value;
-    this.find('model-path').hidden = name !== PATH_CHOICE;
-    this.find('model').blur(); // keys belong to the video again
-    if (name === PATH_CHOICE) this.find('model-path').focus();
-    else this.switchModel(name);
-  }
-
-  /** Another model answers every prompt again; if it cannot be had, the old one stays. */
-  async switchModel(name) {
-    const { project, status } = this;
-    this.find('model').disabled = true;
-    try {
-      const path = project ? `videos/${project.video.token}/model` : 'model';
-      await postStream(path, { model: name }, (report) => {
-        if (report.stage) status.say(`${stageText(report)} …`);
-        else if (project === this.project) this.readModel(report);
-      });
-    } catch (error) {
-      this.showModel(this.model.name, this.model.source);
-      status.fail(error);
-    } finally {
-      this.find('model').disabled = false;
-      this.render();
-    }
-  }
-
-  readModel(report) {
-    const { project } = this;
-    this.showModel(report.model, report.source);
-    if (project) {
-      project.read(report);
-      project.promptsAreNew();
-    }
-    this.status.say(project && project.prompts.size
-      ? `${report.model} answered your prompts again; propagate to follow the objects with it.`
-      : `${report.model} (${report.source}) answers from now on.`);
   }
 
   /** Puts a frame on show and fetches those that will be needed next. */
