@@ -6,8 +6,14 @@ time; it makes beartype check every annotation, tensor shapes included.
 
 import os
 import tempfile
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
 
+import pytest
 from jaxtyping import install_import_hook
+
+if TYPE_CHECKING:
+    from playwright.sync_api import Browser
 
 _HUB_CACHE = tempfile.TemporaryDirectory(prefix="sam2_demo_hub_")
 
@@ -23,3 +29,23 @@ import torch  # noqa: E402
 
 # One thread: the tests' models are so small that waiting for a second one costs more than it does.
 torch.set_num_threads(1)
+
+
+@pytest.fixture(scope="session")
+def app(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """The address of one real app for all tests that need one; its log holds no traceback."""
+    from browser import running_app
+
+    with running_app(tmp_path_factory.mktemp("app")) as (address, log):
+        yield address
+        text = log.read_text()
+    assert "Traceback" not in text, text
+
+
+@pytest.fixture(scope="module")
+def browser() -> "Iterator[Browser]":
+    """A real browser; a module's, for its event loop must not outlive the module's tests."""
+    from browser import running_browser
+
+    with running_browser() as browser:
+        yield browser

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from browser import CHROMIUM, Visit, running_app, running_browser
+from browser import CHROMIUM, Visit
 from PIL import Image
 from playwright.sync_api import Browser
 
@@ -18,20 +18,6 @@ pytestmark = pytest.mark.skipif(CHROMIUM is None, reason="no Chromium is install
 
 SAMPLE, SIZE_HW = "city.mp4", (404, 720)
 ANSWERED = re.compile("IoU|hidden on this frame")
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    with running_browser() as browser:
-        yield browser
-
-
-@pytest.fixture(scope="module")
-def app(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    with running_app(tmp_path_factory.mktemp("app")) as (address, log):
-        yield address
-        text = log.read_text()
-    assert "Traceback" not in text, text
 
 
 @pytest.fixture(scope="module", params=[(1280, 860, False), (390, 844, True)])

@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from browser import CHROMIUM, Visit, running_app, running_browser
+from browser import CHROMIUM, Visit
 from media_clips import decode_all, write_clip
 from playwright.sync_api import Browser, Page
 
@@ -43,12 +43,6 @@ CASES = [
     EffectChoice("emoji", "desaturate", 3, emoji="robot"),
 ]
 """Everything but text, whose letters are the browser's own."""
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    with running_browser() as browser:
-        yield browser
 
 
 @pytest.fixture(scope="module")
@@ -115,14 +109,6 @@ def test_page_and_export_draw_the_same(painter: Page, choice: EffectChoice) -> N
     has_polygons = choice.objects in ("emoji", "burst")
     assert difference.mean() < (2 if has_polygons else 0.6)
     assert (difference > 4).mean() < (0.08 if has_polygons else 0.002)
-
-
-@pytest.fixture(scope="module")
-def app(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    with running_app(tmp_path_factory.mktemp("app")) as (address, log):
-        yield address
-        text = log.read_text()
-    assert "Traceback" not in text, text
 
 
 def canvas_of(visit: Visit, size_hw: tuple[int, int]) -> np.ndarray:

@@ -5,10 +5,9 @@ Skipped where no Chromium is installed.
 
 import json
 from collections import Counter
-from collections.abc import Iterator
 
 import pytest
-from browser import CHROMIUM, Visit, running_app, running_browser
+from browser import CHROMIUM, Visit
 from playwright.sync_api import Browser
 
 from sam2_demo.ui.annotator import FOLDER
@@ -17,18 +16,6 @@ pytestmark = pytest.mark.skipif(CHROMIUM is None, reason="no Chromium is install
 
 TABLE = """() => KEYS.flatMap(({ lines }) => lines).map(({ how, keys, does, run }) =>
   ({ how, keys, does, runs: typeof run === 'function' }))"""
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    with running_browser() as browser:
-        yield browser
-
-
-@pytest.fixture(scope="module")
-def app(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    with running_app(tmp_path_factory.mktemp("app")) as (address, _):
-        yield address
 
 
 def test_every_key_has_one_meaning_that_is_told(browser: Browser) -> None:

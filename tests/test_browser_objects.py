@@ -5,12 +5,11 @@ Skipped where no Chromium is installed.
 
 import io
 import re
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
-from browser import CHROMIUM, Visit, running_app, running_browser
+from browser import CHROMIUM, Visit
 from media_clips import write_clip
 from PIL import Image
 from playwright.sync_api import Browser
@@ -21,20 +20,6 @@ pytestmark = pytest.mark.skipif(CHROMIUM is None, reason="no Chromium is install
 
 FRAMES = 8
 ANSWERED = re.compile("(IoU|hidden).*prompt here")
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    with running_browser() as browser:
-        yield browser
-
-
-@pytest.fixture(scope="module")
-def app(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    with running_app(tmp_path_factory.mktemp("app")) as (address, log):
-        yield address
-        text = log.read_text()
-    assert "Traceback" not in text, text
 
 
 @pytest.fixture(scope="module")

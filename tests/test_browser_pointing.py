@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
-from browser import CHROMIUM, Visit, running_app, running_browser
+from browser import CHROMIUM, Visit
 from playwright.sync_api import Browser
 
 from sam2_demo.core.masks import EncodedMask
@@ -16,20 +16,6 @@ SAMPLE, WIDTH, HEIGHT = "city.mp4", 720, 404
 ANSWERED = re.compile("IoU|hidden on this frame")
 DESKTOP = {"viewport": {"width": 1280, "height": 860}}
 PHONE = {"viewport": {"width": 390, "height": 844}, "has_touch": True, "is_mobile": True}
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    with running_browser() as browser:
-        yield browser
-
-
-@pytest.fixture(scope="module")
-def app(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    with running_app(tmp_path_factory.mktemp("app")) as (address, log):
-        yield address
-        text = log.read_text()
-    assert "Traceback" not in text, text
 
 
 @pytest.fixture(scope="module")

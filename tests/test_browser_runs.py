@@ -4,12 +4,11 @@ Skipped where no Chromium is installed.
 """
 
 import re
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
-from browser import CHROMIUM, Visit, running_app, running_browser
+from browser import CHROMIUM, Visit
 from playwright.sync_api import Browser
 from scene_clips import write_scenes
 
@@ -21,20 +20,6 @@ FRAMES = 24
 DESKTOP = {"width": 1280, "height": 860}
 PHONE = {"width": 390, "height": 844}
 ANSWERED = re.compile("IoU|hidden on this frame")
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    with running_browser() as browser:
-        yield browser
-
-
-@pytest.fixture(scope="module")
-def app(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    with running_app(tmp_path_factory.mktemp("app")) as (address, log):
-        yield address
-        text = log.read_text()
-    assert "Traceback" not in text, text
 
 
 @pytest.fixture

@@ -7,12 +7,11 @@ import json
 import random
 import re
 import zipfile
-from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
 import pytest
-from browser import CHROMIUM, Visit, running_app, running_browser
+from browser import CHROMIUM, Visit
 from media_clips import decode_all, write_clip, write_tone
 from PIL import Image
 from playwright.sync_api import Browser
@@ -25,20 +24,6 @@ pytestmark = pytest.mark.skipif(CHROMIUM is None, reason="no Chromium is install
 SAMPLE, SAMPLE_FRAMES = "city.mp4", 74
 ANSWERED = re.compile("IoU|hidden on this frame")
 NO_NETWORK = "sam2.1-hiera-tiny"
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    with running_browser() as browser:
-        yield browser
-
-
-@pytest.fixture(scope="module")
-def app(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    with running_app(tmp_path_factory.mktemp("app")) as (address, log):
-        yield address
-        text = log.read_text()
-    assert "Traceback" not in text, text
 
 
 PIXELS_OF = """(counts, height, width, step) => {

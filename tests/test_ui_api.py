@@ -5,13 +5,12 @@ import contextlib
 import io
 import re
 import urllib.request
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import media_clips
 import pytest
-from browser import TOP, running_app
+from browser import TOP
 from gradio_client import Client
 from gradio_client.exceptions import AppError
 from mcp import ClientSession
@@ -23,19 +22,12 @@ FRAMES = 6
 
 
 @pytest.fixture(scope="module")
-def address(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    with running_app(tmp_path_factory.mktemp("app")) as (address, log):
-        yield address
-        assert "Traceback" not in log.read_text()
-
-
-@pytest.fixture(scope="module")
-def client(address: str) -> Client:
-    return Client(address, verbose=False)
+def client(app: str) -> Client:
+    return Client(app, verbose=False)
 
 
 def test_the_example_in_the_documentation_runs(
-    address: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    app: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     example = re.search(r"```python\n(.*?)```", (TOP / "assets" / "api.md").read_text(), re.DOTALL)
     assert example is not None
@@ -43,7 +35,7 @@ def test_the_example_in_the_documentation_runs(
     monkeypatch.chdir(tmp_path)
     names: dict[str, Any] = {}
     with contextlib.redirect_stdout(io.StringIO()):
-        exec(example[1].replace("http://127.0.0.1:7860", address), names)
+        exec(example[1].replace("http://127.0.0.1:7860", app), names)
     assert (names["height"], names["width"]) == media_clips.SIZE_HW
     assert names["progress"] == {"done": FRAMES, "complete": True}
     assert [frame["frame"] for frame in names["found"]["frames"]] == list(range(FRAMES))
@@ -52,13 +44,13 @@ def test_the_example_in_the_documentation_runs(
         names["client"].predict(token=names["token"], api_name="/masks")
 
 
-def test_undo_takes_a_prompt_back_and_exports_are_fetched(address: str, client: Client) -> None:
+def test_undo_takes_a_prompt_back_and_exports_are_fetched(app: str, client: Client) -> None:
     token = client.predict(sample="meadow.mp4", api_name="/open_sample")["token"]
     box = {"frame": 2, "object": 3, "box": [100.0, 100.0, 300.0, 260.0]}
     answered = client.predict(token=token, **box, api_name="/prompt")
     assert [frame["frame"] for frame in answered["frames"]] == [2]
     made = client.predict(token=token, kind="coco", api_name="/export")
-    with urllib.request.urlopen(address + made["url"]) as answer:
+    with urllib.request.urlopen(app + made["url"]) as answer:
         assert len(answer.read()) == made["bytes"]
     client.predict(token=token, api_name="/undo")
     assert client.predict(token=token, api_name="/masks")["frames"] == []
@@ -81,10 +73,10 @@ def test_what_is_refused(client: Client, call: str, fields: dict[str, Any], code
         client.predict(**fields, api_name=call)
 
 
-def test_agents_find_the_same_calls(address: str) -> None:
+def test_agents_find_the_same_calls(app: str) -> None:
     async def ask() -> tuple[set[str], Any]:
         async with (
-            streamablehttp_client(address + "gradio_api/mcp/") as (reading, writing, _),
+            streamablehttp_client(app + "gradio_api/mcp/") as (reading, writing, _),
             ClientSession(reading, writing) as session,
         ):
             await session.initialize()
