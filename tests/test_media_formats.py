@@ -32,6 +32,7 @@ def movie(samples: int, width: int = 320, height: int = 240, entry: bytes = b"av
     ("head", "demuxer"),
     [
         (b"\0\0\0\x18ftypisom", "mov"),
+        (b"PK\x03\x04", "zip"),
         (b"\0\0\0\x08wide\0\0\0\0mdat", "mov"),
         (b"\x1aE\xdf\xa3\x01", "matroska"),
         (b"RIFF\0\0\0\0AVI LIST", "avi"),
