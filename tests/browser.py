@@ -130,6 +130,7 @@ class Visit:
 
     def place(self, x: float, y: float) -> tuple[float, float]:
         """Returns where a place of the picture, in shares of its size, is in the window."""
+        self.find("canvas").scroll_into_view_if_needed()
         box = self.find("canvas").bounding_box()
         return box["x"] + x * box["width"], box["y"] + y * box["height"]
 
@@ -156,7 +157,7 @@ class Visit:
 
     def answer_to(self, action: str, act: Callable[[], object]) -> tuple[Any, Any]:
         """Returns what the page sent to the server when something was done, and the answer."""
-        with self.page.expect_request(f"**/videos/*/{action}") as event:
+        with self.page.expect_request(re.compile(rf"/videos/[^/]+/{action}(\?|$)")) as event:
             act()
         answer = event.value.response().json()
         self.page.wait_for_timeout(60)  # until it is drawn

@@ -80,6 +80,7 @@ def test_pictures_lanes_and_prompts(
     wait_for_frame(visit, 5)
     wait_for_lane(visit, 4, 1, OBJECT_COLORS[1])
 
+    visit.find("lanes").scroll_into_view_if_needed()
     lanes = visit.find("lanes").bounding_box()
     page.mouse.click(lanes["x"] + lanes["width"] * 0.7, lanes["y"] + lanes["height"] - 3)
     visit.find("frame-note").get_by_text(re.compile("Frame 1[2-5] of")).wait_for()
