@@ -7,6 +7,7 @@ time; it makes beartype check every annotation, tensor shapes included.
 import os
 import tempfile
 from collections.abc import Iterator
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
@@ -14,6 +15,10 @@ from jaxtyping import install_import_hook
 
 if TYPE_CHECKING:
     from playwright.sync_api import Browser
+    from starlette.testclient import TestClient
+
+    from sam2_demo.inference.open_video import OpenVideo
+    from sam2_demo.ui.app_state import AppState
 
 _HUB_CACHE = tempfile.TemporaryDirectory(prefix="sam2_demo_hub_")
 
@@ -49,3 +54,28 @@ def browser() -> "Iterator[Browser]":
 
     with running_browser() as browser:
         yield browser
+
+
+@pytest.fixture
+def state(tmp_path: Path) -> "AppState":
+    """The state of an app without a model."""
+    from small_app import small_state
+
+    return small_state(tmp_path)
+
+
+@pytest.fixture
+def client(state: "AppState") -> "Iterator[TestClient]":
+    """A client of that app's routes."""
+    from small_app import client_of
+
+    with client_of(state) as client:
+        yield client
+
+
+@pytest.fixture
+def video(state: "AppState") -> "OpenVideo":
+    """A small video that was just opened there."""
+    from small_app import open_small
+
+    return open_small(state)

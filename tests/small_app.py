@@ -87,3 +87,10 @@ def client_of(state: AppState) -> Iterator[TestClient]:
     ) as client:
         yield client
     state.store.close_all()
+
+
+def post(client: TestClient, video: OpenVideo, action: str, fields: Any) -> dict[str, Any]:
+    """Returns what the server answers to an action on a video, which must succeed."""
+    answer = client.post(f"videos/{video.token}/{action}", json=fields)
+    assert answer.status_code == 200, answer.text
+    return answer.json()

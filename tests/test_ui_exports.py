@@ -4,15 +4,13 @@ import csv
 import io
 import json
 import zipfile
-from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 import av
 import numpy as np
 import pytest
 from PIL import Image
-from small_app import client_of, open_small, small_state
+from small_app import open_small
 from starlette.testclient import TestClient
 
 from sam2_demo.core.masks import EncodedMask
@@ -22,17 +20,6 @@ from sam2_demo.ui.app_state import AppState
 from sam2_demo.ui.export_kinds import EXPORT_KINDS
 from sam2_demo.ui.exporting import snapshot
 from sam2_demo.ui.palette import object_color
-
-
-@pytest.fixture
-def state(tmp_path: Path) -> AppState:
-    return small_state(tmp_path)
-
-
-@pytest.fixture
-def client(state: AppState) -> Iterator[TestClient]:
-    with client_of(state) as client:
-        yield client
 
 
 @pytest.fixture

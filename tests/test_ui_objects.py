@@ -1,40 +1,17 @@
 """The routes of objects and of undo and redo: what they answer and what they refuse."""
 
 import json
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
-from small_app import client_of, open_small, small_state
+from small_app import client_of, open_small, post, small_state
 from starlette.testclient import TestClient
 
 from sam2_demo.inference.open_video import OpenVideo
 from sam2_demo.ui.app_state import AppState
 
 CLICK = {"frame": 0, "object": 1, "points": [[20, 20, 1]]}
-
-
-@pytest.fixture
-def state(tmp_path: Path) -> AppState:
-    return small_state(tmp_path)
-
-
-@pytest.fixture
-def client(state: AppState) -> Iterator[TestClient]:
-    with client_of(state) as client:
-        yield client
-
-
-@pytest.fixture
-def video(state: AppState) -> OpenVideo:
-    return open_small(state)
-
-
-def post(client: TestClient, video: OpenVideo, action: str, fields: Any) -> dict[str, Any]:
-    answer = client.post(f"videos/{video.token}/{action}", json=fields)
-    assert answer.status_code == 200, answer.text
-    return answer.json()
 
 
 def test_settings_are_told_in_the_order_of_the_objects(

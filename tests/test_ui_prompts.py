@@ -1,43 +1,18 @@
 """Masks, candidates and previews as the page sends and gets them."""
 
-from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
-from small_app import SIZE_HW, client_of, open_small, small_state
+from small_app import SIZE_HW, post
 from starlette.testclient import TestClient
 
 from sam2_demo.core.errors import PromptError
 from sam2_demo.core.masks import EncodedMask
 from sam2_demo.inference.open_video import OpenVideo
-from sam2_demo.ui.app_state import AppState
 
 AT = {"frame": 0, "object": 1}
 CLICK = AT | {"points": [[20, 20, 1]]}
-
-
-@pytest.fixture
-def state(tmp_path: Path) -> AppState:
-    return small_state(tmp_path)
-
-
-@pytest.fixture
-def client(state: AppState) -> Iterator[TestClient]:
-    with client_of(state) as client:
-        yield client
-
-
-@pytest.fixture
-def video(state: AppState) -> OpenVideo:
-    return open_small(state)
-
-
-def post(client: TestClient, video: OpenVideo, action: str, fields: Any) -> dict[str, Any]:
-    answer = client.post(f"videos/{video.token}/{action}", json=fields)
-    assert answer.status_code == 200, answer.text
-    return answer.json()
 
 
 def code_of(answer: Any) -> str:

@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 from media_clips import write_clip
 from PIL import Image
-from small_app import SIZE_HW, FakeShelf, client_of, open_small, small_state
+from small_app import SIZE_HW, FakeShelf, client_of, open_small, post, small_state
 from starlette.testclient import TestClient
 
 from sam2_demo.core.masks import EncodedMask
@@ -23,28 +23,6 @@ from sam2_demo.ui.app_state import AppState
 from sam2_demo.ui.messages import NEUTRAL_TEXT
 
 CLICK = {"frame": 0, "object": 1, "points": [[20, 20, 1]]}
-
-
-@pytest.fixture
-def state(tmp_path: Path) -> AppState:
-    return small_state(tmp_path)
-
-
-@pytest.fixture
-def client(state: AppState) -> Iterator[TestClient]:
-    with client_of(state) as client:
-        yield client
-
-
-@pytest.fixture
-def video(state: AppState) -> OpenVideo:
-    return open_small(state)
-
-
-def post(client: TestClient, video: OpenVideo, action: str, fields: Any) -> dict[str, Any]:
-    answer = client.post(f"videos/{video.token}/{action}", json=fields)
-    assert answer.status_code == 200, answer.text
-    return answer.json()
 
 
 def stream(client: TestClient, path: str, fields: Any) -> list[dict[str, Any]]:

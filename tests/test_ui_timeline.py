@@ -1,35 +1,18 @@
 """The timeline's routes: small pictures, scene cuts, runs within bounds, the review queue."""
 
 import json
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import cv2
 import numpy as np
 import pytest
-from small_app import client_of, open_small, small_state
+from small_app import open_small
 from starlette.testclient import TestClient
 
 from sam2_demo.inference.open_video import OpenVideo
 from sam2_demo.media.small_frames import small_frame, thumbnail_jpeg
 from sam2_demo.ui.app_state import AppState
-
-
-@pytest.fixture
-def state(tmp_path: Path) -> AppState:
-    return small_state(tmp_path)
-
-
-@pytest.fixture
-def client(state: AppState) -> Iterator[TestClient]:
-    with client_of(state) as client:
-        yield client
-
-
-@pytest.fixture
-def video(state: AppState) -> OpenVideo:
-    return open_small(state)
 
 
 @pytest.mark.parametrize(

@@ -27,8 +27,12 @@ SUFFIXES = frozenset({".png", ".jpg", ".jpeg", ".webp", ".bmp", ".tif", ".tiff"}
 FORMATS = ("PNG", "JPEG", "WEBP", "BMP", "TIFF")
 MAX_PICTURE_BYTES = 256 * MIB
 ENCRYPTED = 0x1
-PICTURE_FAULTS = (OSError, ValueError, SyntaxError, TypeError, zlib.error, zipfile.BadZipFile)
-"""What damaged members and damaged pictures were seen to raise."""
+PICTURE_FAULTS = (
+    *(OSError, ValueError, SyntaxError, TypeError, zlib.error, zipfile.BadZipFile),
+    NotImplementedError,
+)
+"""What damaged pictures raise, and damaged members; the last is how ``zipfile`` says that a member
+is packed by a method that it does not know."""
 
 
 @contextmanager
@@ -111,7 +115,7 @@ class FrameZip:
             with Image.open(io.BytesIO(data), formats=FORMATS) as image:
                 check_size((image.height, image.width), self._limits)
                 return np.asarray(ImageOps.exif_transpose(image).convert("RGBA"))
-        except (*PICTURE_FAULTS, NotImplementedError):
+        except PICTURE_FAULTS:
             return None
 
 
