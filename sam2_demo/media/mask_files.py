@@ -7,7 +7,7 @@ the number of its frame in the video, and ``frame_times.csv`` says when each one
 import io
 import re
 import zipfile
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -22,6 +22,7 @@ from sam2_demo.media.effects import cut_out
 from sam2_demo.media.masklets import Masklets
 from sam2_demo.media.whole_files import Watch, whole_file
 
+Grey = UInt8[np.ndarray, "height width"]
 MAX_PALETTE_OBJECTS = 255
 TIMES_FILE = "frame_times.csv"
 _EARLIEST_ZIP_DATE = (1980, 1, 1, 0, 0, 0)
@@ -55,13 +56,7 @@ def write_object_zip(masklets: Masklets, path: Path, watch: Watch | None = None)
         ExportError: a mask is of another size than the video, the disk is full, or the export was
             cancelled.
     """
-    folders = object_folders(masklets)
-    with picture_zip(masklets, path) as archive:
-        for frame_index in (watch or Watch()).each(masklets.frames):
-            masks = masklets.masks_on(frame_index)
-            for object_id, folder in folders.items():
-                pixels = _binary_picture(masklets.video.size_hw, masks.get(object_id))
-                archive.add(f"{folder}/{frame_index:05d}.png", png_bytes(Image.fromarray(pixels)))
+    _write_object_pictures(masklets, path, watch, lambda frame_index, object_id, mask: mask)
 
 
 def write_soft_zip(masklets: Masklets, path: Path, watch: Watch | None = None) -> None:
@@ -75,16 +70,29 @@ def write_soft_zip(masklets: Masklets, path: Path, watch: Watch | None = None) -
         ExportError: a mask is of another size than the video, the disk is full, or the export was
             cancelled.
     """
+
+    def picture(frame_index: int, object_id: int, mask: Grey) -> Grey:
+        soft = masklets.probabilities(frame_index, object_id)
+        return mask if soft is None or not np.array_equal(soft > 127, mask > 127) else soft
+
+    _write_object_pictures(masklets, path, watch, picture)
+
+
+def _write_object_pictures(
+    masklets: Masklets,
+    path: Path,
+    watch: Watch | None,
+    picture: Callable[[int, int, Grey], Grey],
+) -> None:
+    """Writes a folder of pictures for each object; each is made of frame, object and its mask."""
     folders = object_folders(masklets)
     with picture_zip(masklets, path) as archive:
         for frame_index in (watch or Watch()).each(masklets.frames):
             masks = masklets.masks_on(frame_index)
             for object_id, folder in folders.items():
-                pixels = _binary_picture(masklets.video.size_hw, masks.get(object_id))
-                soft = masklets.probabilities(frame_index, object_id)
-                if soft is not None and np.array_equal(soft > 127, pixels > 127):
-                    pixels = soft
-                archive.add(f"{folder}/{frame_index:05d}.png", png_bytes(Image.fromarray(pixels)))
+                mask = _binary_picture(masklets.video.size_hw, masks.get(object_id))
+                pixels = Image.fromarray(picture(frame_index, object_id, mask))
+                archive.add(f"{folder}/{frame_index:05d}.png", png_bytes(pixels))
 
 
 def write_cutout_zip(
