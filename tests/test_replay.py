@@ -51,7 +51,7 @@ def test_same_model_and_machine_answer_the_same_masks(
     clip: Path, opened: OpenVideo, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     path = tmp_path / "clip.sam2.json"
-    path.write_text(session_as_text(opened.save_session(3.5)))
+    path.write_text(session_as_text(opened.save_session()))
     save_checkpoint(tmp_path / "miniature.pt", MODEL)
     command = ["replay", str(path), "--video", str(clip), "--device", "cpu"]
     command += ["--model", str(tmp_path / "miniature.pt"), "--out", str(tmp_path / "out")]

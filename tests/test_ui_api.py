@@ -11,7 +11,7 @@ from typing import Any
 import media_clips
 import pytest
 from browser import TOP
-from gradio_client import Client
+from gradio_client import Client, handle_file
 from gradio_client.exceptions import AppError
 from mcp import ClientSession
 from mcp.client.streamable_http import streamablehttp_client
@@ -40,6 +40,8 @@ def test_the_example_in_the_documentation_runs(
     assert names["progress"] == {"done": FRAMES, "complete": True}
     assert [frame["frame"] for frame in names["found"]["frames"]] == list(range(FRAMES))
     assert coco.decode(names["run_lengths"]).shape == media_clips.SIZE_HW
+    assert (tmp_path / "clip.sam2.json").stat().st_size == names["session"]["bytes"]
+    assert names["opened"]["same_model"]
     with pytest.raises(AppError, match="CLOSED"):
         names["client"].predict(token=names["token"], api_name="/masks")
 
@@ -56,6 +58,26 @@ def test_undo_takes_a_prompt_back_and_exports_are_fetched(app: str, client: Clie
     assert client.predict(token=token, api_name="/masks")["frames"] == []
 
 
+def test_a_session_goes_to_another_opening_of_the_video(
+    app: str, client: Client, tmp_path: Path
+) -> None:
+    here, there = (
+        client.predict(sample="meadow.mp4", api_name="/open_sample")["token"] for _ in range(2)
+    )
+    box = {"frame": 2, "object": 3, "box": [100.0, 100.0, 300.0, 260.0]}
+    answered = client.predict(token=here, **box, api_name="/prompt")["frames"]
+    saved = client.predict(token=here, api_name="/save_session")
+    path, _ = urllib.request.urlretrieve(app + saved["url"], tmp_path / "meadow.sam2.json")
+    client.predict(token=there, frame=0, object=1, points=[[5, 5, 1]], api_name="/prompt")
+    fields = {"token": there, "session": handle_file(path)}
+    opened = client.predict(**fields, api_name="/open_session")
+    assert [frame["frame"] for frame in opened["frames"]] == [0, 2]
+    assert client.predict(token=there, api_name="/masks")["frames"] == answered
+    client.predict(token=there, api_name="/undo")
+    (before,) = client.predict(token=there, api_name="/masks")["frames"]
+    assert before["frame"] == 0
+
+
 @pytest.mark.parametrize(
     ("call", "fields", "code"),
     [
@@ -64,8 +86,9 @@ def test_undo_takes_a_prompt_back_and_exports_are_fetched(app: str, client: Clie
         (
             "/open_video",
             {"video": {"path": "/etc/passwd", "orig_name": "a", "meta": {}}},
-            "NO_VIDEO",
+            "NO_FILE",
         ),
+        ("/save_session", {"token": "guessed"}, "UNKNOWN_SESSION"),
     ],
 )
 def test_what_is_refused(client: Client, call: str, fields: dict[str, Any], code: str) -> None:
@@ -86,5 +109,6 @@ def test_agents_find_the_same_calls(app: str) -> None:
 
     tools, answer = asyncio.run(ask())
     assert {"open_video", "prompt", "propagate", "masks", "export"} <= tools
+    assert {"save_session", "open_session"} <= tools
     assert not answer.isError
     assert "token" in answer.content[0].text

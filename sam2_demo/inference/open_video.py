@@ -82,6 +82,8 @@ class OpenVideo:
         session: What computes the masks; replaced when another model is chosen.
         model: The model that answers, and where it came from.
         review: What a person said looks right, and what a check of both ways found.
+        active_s: For how many seconds a person worked on it, as far as the page or a session file
+            told.
     """
 
     def __init__(
@@ -94,6 +96,7 @@ class OpenVideo:
         self.model = model
         self.journal = Journal(folder / "journal.jsonl")
         self.review = ReviewDesk(folder / "looks_right.txt")
+        self.active_s = 0.0
         self.last_used_s = time.monotonic()
         self.bytes_on_disk = 0
         self._lock = threading.Lock()
@@ -257,12 +260,8 @@ class OpenVideo:
         """Returns what tells long work to end: ``stopped``, the next event, or the end of all."""
         return lambda: self._waiting > 0 or self._closed or stopped()
 
-    def save_session(self, active_s: float = 0.0) -> SavedSession:
-        """Returns all that was made of the video so far; a propagation goes on meanwhile.
-
-        Args:
-            active_s: For how many seconds a person worked on it.
-        """
+    def save_session(self) -> SavedSession:
+        """Returns all that was made of the video so far; a propagation goes on meanwhile."""
         self._check_open()
         made_of = Provenance(
             video_name=self.video.name,
@@ -272,7 +271,7 @@ class OpenVideo:
             model=self.model.name,
             weights=self.model.weights,
         )
-        return SavedSession(made_of, self.session.snapshot(), active_s)
+        return SavedSession(made_of, self.session.snapshot(), self.active_s)
 
     def open_session(self, saved: SavedSession) -> Reply:
         """Returns the frames whose masks changed: a saved session's objects replace those here.
@@ -283,7 +282,9 @@ class OpenVideo:
             InputError: it was made of another video, or has too many objects; nothing is changed.
         """
         saved.check_video(self.video.digest, len(self.video), self.video.size_hw)
-        return self.change(lambda session: session.replace_objects("open session", saved.objects))
+        reply = self.change(lambda session: session.replace_objects("open session", saved.objects))
+        self.active_s = saved.active_s
+        return reply
 
     def new_run(self) -> threading.Event:
         """Returns the flag that ``stop`` will set, for a propagation that is about to begin."""

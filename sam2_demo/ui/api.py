@@ -16,12 +16,14 @@ from gradio.utils import get_upload_folder
 
 from sam2_demo.core.errors import VideoError
 from sam2_demo.inference.open_video import OpenVideo
+from sam2_demo.inference.session_file import session_as_text
 from sam2_demo.inference.track import FrameMasks
 from sam2_demo.ui.app_state import AppState
 from sam2_demo.ui.exporting import exporting
 from sam2_demo.ui.messages import explain
 from sam2_demo.ui.opening import opening
 from sam2_demo.ui.routes import ACTIONS, PREFIX
+from sam2_demo.ui.saved_sessions import open_session
 from sam2_demo.ui.streams import reports_of
 from sam2_demo.ui.tracking import tracking
 from sam2_demo.ui.wire import Fields, frame_index_in
@@ -60,6 +62,8 @@ class AnnotationApi:
             self.propagate,
             self.masks,
             self.export,
+            self.save_session,
+            self.open_session,
             self.close_video,
         )
         for call in calls:
@@ -211,6 +215,37 @@ class AnnotationApi:
                 "bytes": last["bytes"],
             }
 
+    def save_session(self, token: str) -> Json:
+        """Save all that was made of a video (prompts, masks, scores) as one file.
+
+        Args:
+            token: The video's secret.
+
+        Returns:
+            "url" of the session file, relative to the app's address, and "bytes".
+        """
+        with explained():
+            text = session_as_text(self._find(token).save_session())
+            return {"url": f"{PREFIX[1:]}/videos/{token}/session", "bytes": len(text)}
+
+    def open_session(self, token: str, session: GivenFile) -> Json:
+        """Open a session file on the video that it was made of; it replaces what is there.
+
+        Undo brings back what was there. The masks stay as they were saved, whichever model
+        answers here.
+
+        Args:
+            token: The secret of the video, which has to be open.
+            session: The file, as save_session or the page saved it.
+
+        Returns:
+            "frames": those whose masks changed, as in masks; "made_by": the model that answered
+            when the session was saved; "same_model": whether it is the one that answers here.
+        """
+        with explained():
+            reply, facts = open_session(self._find(token), _received(session))
+            return {"frames": _frames(reply.frames)} | facts
+
     def close_video(self, token: str) -> Json:
         """Close a video and delete it from the server.
 
@@ -242,7 +277,7 @@ def _received(given: Mapping[str, Any]) -> Path:
     """Returns where a file lies that was uploaded; any other path of this machine is refused."""
     path = Path(str(given.get("path", ""))).resolve()
     if not path.is_relative_to(Path(get_upload_folder()).resolve()) or not path.is_file():
-        raise VideoError("Send the file itself, such as handle_file('clip.mp4').", "NO_VIDEO")
+        raise VideoError("Send the file itself, such as handle_file('clip.mp4').", "NO_FILE")
     return path
 
 

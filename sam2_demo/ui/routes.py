@@ -26,7 +26,7 @@ from sam2_demo.ui.messages import explain
 from sam2_demo.ui.opening import choosing, opening, reopen, switching
 from sam2_demo.ui.origin import SameOrigin
 from sam2_demo.ui.reviewing import checking, dismiss, review_json
-from sam2_demo.ui.saved_sessions import open_session, saved_session
+from sam2_demo.ui.saved_sessions import open_uploaded_session, saved_session
 from sam2_demo.ui.streams import Work, streamed
 from sam2_demo.ui.tracking import finding_scenes, tracking
 from sam2_demo.ui.wire import (
@@ -299,7 +299,7 @@ async def _save(state: AppState, request: Request) -> Response:
 async def _restore(state: AppState, request: Request) -> Response:
     fields = await _fields(request)
     video = state.store.find(request.path_params["token"])
-    return JSONResponse(await run_in_threadpool(open_session, state, video, fields))
+    return JSONResponse(await run_in_threadpool(open_uploaded_session, state, video, fields))
 
 
 async def _fields(request: Request) -> Fields:

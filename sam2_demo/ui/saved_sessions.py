@@ -1,11 +1,12 @@
-"""Session files through the routes: given to the browser, and opened on the video that is open."""
+"""Session files: what is told of a session that was opened, and files for the browser to keep."""
 
 import math
+from pathlib import Path
 from typing import Any
 
 from starlette.responses import Response
 
-from sam2_demo.inference.open_video import OpenVideo
+from sam2_demo.inference.open_video import OpenVideo, Reply
 from sam2_demo.inference.session_file import SUFFIX, read_session, session_as_text
 from sam2_demo.media.mask_files import safe_name
 from sam2_demo.ui.app_state import AppState
@@ -18,39 +19,52 @@ def saved_session(video: OpenVideo, active_s: str) -> Response:
     Args:
         video: The video.
         active_s: For how many seconds a person worked on it, as the page says; what is no such
-            number counts as none.
+            number leaves what is known.
     """
-    text = session_as_text(video.save_session(_seconds(active_s)))
+    seconds = _seconds(active_s)
+    if seconds is not None:
+        video.active_s = seconds
+    text = session_as_text(video.save_session())
     name = f"{safe_name(video.video.name)}{SUFFIX}"
     headers = {"Content-Disposition": f'attachment; filename="{name}"', "Cache-Control": "no-store"}
     return Response(text, media_type="application/json", headers=headers)
 
 
-def open_session(state: AppState, video: OpenVideo, fields: Fields) -> dict[str, Any]:
-    """Returns what changed as an uploaded session file was opened; the upload is not kept.
+def open_session(video: OpenVideo, path: Path) -> tuple[Reply, dict[str, Any]]:
+    """Returns what changed as a session file was opened, and what is to be known of the file.
 
-    Beside that: ``made_by``, the model that answered when the file was saved; ``same_model``,
-    whether it is the one that answers here; ``active_s``, the seconds of work until then.
+    That is: ``made_by``, the model that answered when the file was saved; ``same_model``, whether
+    it is the one that answers here; ``active_s``, the seconds of work until then.
 
     Raises:
         InputError: the file cannot be used, or was made of another video; nothing is changed.
     """
-    path = state.uploads.find(text_in(fields, "upload"))
-    try:
-        saved = read_session(path)
-    finally:
-        path.unlink(missing_ok=True)
+    saved = read_session(path)
     reply = video.open_session(saved)
-    return reply_json(reply) | {
+    return reply, {
         "made_by": saved.made_of.model,
         "same_model": saved.made_of.weights == video.model.weights,
         "active_s": saved.active_s,
     }
 
 
-def _seconds(text: str) -> float:
+def open_uploaded_session(state: AppState, video: OpenVideo, fields: Fields) -> dict[str, Any]:
+    """Returns the same as ``open_session``, of an upload, which is not kept, as the page reads it.
+
+    Raises:
+        InputError: the file cannot be used, or was made of another video; nothing is changed.
+    """
+    path = state.uploads.find(text_in(fields, "upload"))
+    try:
+        reply, facts = open_session(video, path)
+    finally:
+        path.unlink(missing_ok=True)
+    return reply_json(reply) | facts
+
+
+def _seconds(text: str) -> float | None:
     try:
         seconds = float(text)
     except ValueError:
-        return 0.0
-    return seconds if 0 <= seconds < math.inf else 0.0
+        return None
+    return seconds if 0 <= seconds < math.inf else None
