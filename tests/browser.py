@@ -28,6 +28,12 @@ CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
 ARGUMENTS = ["--headless", "--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage"]
 FAKE_CAMERA = "--use-fake-device-for-media-stream"
 START_TIMEOUT_S = 120.0
+PIXELS = """() => {
+  const canvas = document.querySelector('[data-id="canvas"]');
+  const small = new OffscreenCanvas(64, 40).getContext('2d');
+  small.drawImage(canvas, 0, 0, 64, 40);
+  return [...small.getImageData(0, 0, 64, 40).data].join();
+}"""
 
 
 @contextmanager
@@ -154,6 +160,15 @@ class Visit:
                 [x, y],
             )
         )
+
+    def pixels(self) -> str:
+        """Returns what is on the canvas, small, once it stands still."""
+        self.page.wait_for_timeout(200)
+        return str(self.page.evaluate(PIXELS))
+
+    def wait_for_pixels(self, wanted: str) -> None:
+        """Waits until the canvas shows what it showed once."""
+        self.page.wait_for_function(f"(wanted) => ({PIXELS})() === wanted", arg=wanted)
 
     def answer_to(self, action: str, act: Callable[[], object]) -> tuple[Any, Any]:
         """Returns what the page sent to the server when something was done, and the answer."""

@@ -42,6 +42,7 @@ def act(session: VideoSession, rng: random.Random) -> str:
         "clear frame": lambda: session.clear_prompt(frame, object_id),
         "clear object": lambda: session.clear_object(object_id),
         "remove": lambda: session.remove_object(object_id),
+        "start over": session.start_over,
         "duplicate": lambda: session.duplicate_object(object_id, other_id),
         "merge": lambda: session.merge_object(object_id, other_id),
         "move": lambda: session.move_object(object_id, frame),

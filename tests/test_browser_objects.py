@@ -186,7 +186,7 @@ def test_objects_are_named_coloured_hidden_locked_moved_and_all_this_is_kept(
 
 def test_duplicate_merge_and_remove(browser: Browser, app: str, clip: Path) -> None:
     visit = begin(browser, app, clip)
-    page = visit.page
+    page, bare = visit.page, visit.pixels()
     draw_box(visit, 0, 0.05, 0.05, 0.5, 0.95)
     page.keyboard.press("p")
     visit.find("progress-text").get_by_text(f"Done: {FRAMES} frames").wait_for()
@@ -215,8 +215,35 @@ def test_duplicate_merge_and_remove(browser: Browser, app: str, clip: Path) -> N
     page.keyboard.press("z")
     wait_for_rows(visit, ["Object 1", "Object 2"])
     assert "no mask" not in visit.note_of(1)
+    start_over(visit, bare)
     assert visit.complaints == []
     page.context.close()
+
+
+def start_over(visit: Visit, bare: str) -> None:
+    """Starts over with two objects, free and then locked, and has them back."""
+    page = visit.page
+    page.keyboard.press("Home")
+    page.wait_for_selector('[data-id="canvas"][data-frame="0"]')
+    masked = visit.pixels()
+    visit.find("start-over").click()
+    visit.wait_for_pixels(bare)
+    wait_for_rows(visit, ["Object 1"])  # a new one
+    visit.wait_for_note(0, "no mask on this frame")
+    visit.wait_for_status("All objects are removed.")
+    page.keyboard.press("Shift+Delete")
+    visit.wait_for_status("There is nothing to remove.")
+    wait_for_step(visit, "undo", "start over")
+    page.keyboard.press("z")
+    visit.wait_for_pixels(masked)
+    wait_for_rows(visit, ["Object 1", "Object 2"])
+    page.get_by_role("button", name="Lock Object 1", exact=True).click()
+    wait_for_step(visit, "undo", "lock")
+    page.keyboard.press("Shift+Delete")
+    visit.wait_for_status("except locked ones: Object 1")
+    wait_for_rows(visit, ["Object 1", "Object 2"])
+    assert "no mask" not in visit.note_of(0)
+    visit.wait_for_note(1, "no mask on this frame")
 
 
 def test_fifty_objects_by_keyboard(browser: Browser, app: str, clip: Path) -> None:
@@ -244,7 +271,14 @@ def test_fifty_objects_by_keyboard(browser: Browser, app: str, clip: Path) -> No
 def test_on_a_phone(browser: Browser, app: str, clip: Path) -> None:
     visit = begin(browser, app, clip, viewport={"width": 390, "height": 844}, color_scheme="dark")
     page = visit.page
+    bare = visit.pixels()
     draw_box(visit, 0, 0.2, 0.2, 0.7, 0.8)
+    masked = visit.pixels()
+    visit.find("start-over").click()
+    visit.wait_for_pixels(bare)
+    visit.find("status-action").get_by_text("Undo").click()
+    visit.wait_for_pixels(masked)
+    visit.find("status").wait_for(state="hidden")
     page.get_by_role("button", name="More for Object 1").click()
     menu = page.get_by_role("dialog", name="More for Object 1")
     box = menu.bounding_box()

@@ -180,7 +180,7 @@ def test_before_and_after_a_correction(
     wait_for_end(visit, f"Done: {FRAMES} frames")
     assert not visit.find("compare").is_visible()
     go_to(visit, 9)
-    before = pixels(visit)
+    before = visit.pixels()
 
     go_to(visit, 3)
     visit.drag_box(0.55, 0.05, 0.98, 0.95)
@@ -189,44 +189,26 @@ def test_before_and_after_a_correction(
     visit.find("compare-text").get_by_text("would change").wait_for()
     assert page.locator(".s2-change").count() > 0
     go_to(visit, 9)
-    after = pixels(visit)
+    after = visit.pixels()
     assert after != before
     visit.find("compare-before").click()
-    wait_for_pixels(visit, before)
+    visit.wait_for_pixels(before)
     page.keyboard.press("f")
-    wait_for_pixels(visit, after)
+    visit.wait_for_pixels(after)
     visit.find("compare-flicker").click()
-    wait_for_pixels(visit, before)
-    wait_for_pixels(visit, after)
+    visit.wait_for_pixels(before)
+    visit.wait_for_pixels(after)
     assert visit.overflow_px() == 0
 
     visit.find("keep-old").click()
     visit.find("compare").wait_for(state="hidden")
-    wait_for_pixels(visit, before)
+    visit.wait_for_pixels(before)
     page.reload()
     visit.wait_for_picture()
     go_to(visit, 9)
-    wait_for_pixels(visit, before)
+    visit.wait_for_pixels(before)
     assert visit.complaints == []
     page.context.close()
-
-
-PIXELS = """() => {
-  const canvas = document.querySelector('[data-id="canvas"]');
-  const small = new OffscreenCanvas(64, 40).getContext('2d');
-  small.drawImage(canvas, 0, 0, 64, 40);
-  return [...small.getImageData(0, 0, 64, 40).data].join();
-}"""
-
-
-def pixels(visit: Visit) -> str:
-    """Returns what is on the canvas, small, once it stands still."""
-    visit.page.wait_for_timeout(200)
-    return visit.page.evaluate(PIXELS)
-
-
-def wait_for_pixels(visit: Visit, wanted: str) -> None:
-    visit.page.wait_for_function(f"(wanted) => ({PIXELS})() === wanted", arg=wanted)
 
 
 @pytest.mark.parametrize("window", [DESKTOP, PHONE], ids=["desktop", "phone"])

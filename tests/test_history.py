@@ -273,6 +273,30 @@ def test_merging_makes_the_union_on_every_frame_and_a_prompt_where_one_was(
         session.merge_object(1, 1)
 
 
+def test_starting_over_leaves_what_is_locked_and_is_one_step(session: VideoSession) -> None:
+    session.start_over()
+    assert session.undoable is None
+    for object_id in (1, 2, 3):
+        session.set_prompt(0, object_id, CLICK)
+    list(session.propagate())
+    lock(session, 2)
+    before = state_of(session)
+    session.start_over()
+    assert session.undoable == "start over"
+    assert session.object_ids == (2,)
+    assert [set(session.masks(frame).objects) for frame in range(6)] == [{2}] * 6
+    session.start_over()  # what is left is locked: no second step
+    session.undo()
+    assert state_of(session) == before
+    session.redo()
+    session.set_prompt(0, 1, OTHER_CLICK)  # a number that was free again is a new object's
+    assert session.prompts == {(2, 0): CLICK, (1, 0): OTHER_CLICK}
+    running = session.propagate()
+    next(running)
+    with pytest.raises(PromptError, match="being propagated"):
+        session.start_over()
+
+
 def test_a_merged_object_is_tracked_as_one(model: Sam2) -> None:
     session = VideoSession(model, pictures())
     session.set_prompt(0, 1, CLICK)

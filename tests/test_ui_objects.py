@@ -92,6 +92,20 @@ def test_duplicate_and_merge(client: TestClient, video: OpenVideo) -> None:
     assert merged["prompts"] == [[1, 0, [], None, 1, None]]
 
 
+def test_start_over(client: TestClient, video: OpenVideo) -> None:
+    assert post(client, video, "start_over", {})["undo"] is None
+    post(client, video, "prompt", CLICK)
+    before = post(client, video, "prompt", CLICK | {"object": 2, "frame": 3})
+    after = post(client, video, "start_over", {})
+    assert (after["objects"], after["prompts"], after["undo"]) == ([], [], "start over")
+    assert after["frames"] == [[0, []], [3, []]]
+    assert video.journal.read() == {}
+    undone = post(client, video, "undo", {})
+    assert undone["prompts"] == before["prompts"]
+    assert [len(objects) for _, objects in undone["frames"]] == [1, 1]
+    assert video.journal.read() == video.session.records
+
+
 def test_all_settings_survive_a_kill(state: AppState, tmp_path: Path) -> None:
     video = open_small(state)
     with client_of(state) as client:

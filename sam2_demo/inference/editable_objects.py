@@ -106,6 +106,13 @@ class EditableObjects:
             rest = {key: state for key, state in self._objects.items() if key != object_id}
             self._commit("remove object", rest)
 
+    def start_over(self) -> None:
+        """Removes all objects but locked ones; where there are none, nothing happens."""
+        with self._change():
+            kept = {key: each for key, each in self._objects.items() if each.settings.is_locked}
+            if kept.keys() != self._objects.keys():
+                self._commit("start over", kept)
+
     def duplicate_object(self, object_id: int, new_id: int) -> None:
         """Adds an object with the prompts and masks of another, which it follows in order.
 

@@ -145,6 +145,7 @@ ACTIONS: dict[str, Action] = {
     "merge_object": _merge_object,
     "move_object": _move_object,
     "settings": _settings,
+    "start_over": lambda video, fields: video.change(lambda session: session.start_over()),
     "undo": lambda video, fields: video.undo(),
     "redo": lambda video, fields: video.redo(),
 }

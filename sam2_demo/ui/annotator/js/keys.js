@@ -70,6 +70,8 @@ const KEYS = [
         run: (app) => app.objects.openMenu(app.project.active) },
       { keys: ['Delete'], does: 'remove it',
         run: (app) => app.actions.remove(app.project.active) },
+      { keys: ['Shift+Delete'], does: 'start over: remove all that are not locked',
+        run: (app) => app.actions.startOver() },
     ],
   },
   {

@@ -72,6 +72,7 @@ class App {
     find('sign-plus').onclick = () => this.setSign(true);
     find('sign-minus').onclick = () => this.setSign(false);
     find('add-object').onclick = () => this.newObject();
+    find('start-over').onclick = () => this.actions.startOver();
     find('help').onclick = () => this.openHelp();
     find('reopen').onclick = () => this.leave();
     find('help-dialog').onclick = (event) => {
@@ -225,7 +226,7 @@ class App {
   }
 
   choose(id) {
-    if (this.project.active === id) return;
+    if (this.project.active === id || !this.project.find(id)) return;
     this.project.active = id;
     this.render();
   }

@@ -40,11 +40,16 @@ class ObjectActions {
 
   /** Says which objects a propagation leaves as they are. */
   tellLocked() {
+    const names = this.lockedNames();
+    if (names) this.app.status.say(`Locked, so it stays as it is: ${names}.`);
+  }
+
+  /** Names the locked objects, the first few of them; empty where there are none. */
+  lockedNames() {
     const locked = this.app.project.objects.filter((object) => object.locked && !object.isDraft);
-    if (!locked.length) return;
     const names = locked.slice(0, 3).map((object) => this.app.project.nameOf(object));
     if (locked.length > 3) names.push(`${locked.length - 3} more`);
-    this.app.status.say(`Locked, so it stays as it is: ${names.join(', ')}.`);
+    return names.join(', ');
   }
 
   async duplicate(object) {
@@ -87,6 +92,23 @@ class ObjectActions {
     project.dropObject(object);
     this.app.render();
     this.app.announce(`${name} is removed`);
+  }
+
+  /** Removes every object that is not locked; one undo brings them back. */
+  async startOver() {
+    const { project, editing, status, review, history } = this.app;
+    await editing.chain; // a first prompt may be on its way
+    const locked = this.lockedNames();
+    if (!project.objects.some((object) => !object.locked && !object.isDraft)) {
+      status.say(`There is nothing to remove${locked && `: ${locked} is locked`}.`);
+    } else {
+      if (!(await editing.send('start_over', () => ({}))) || project !== this.app.project) return;
+      review.clear();
+      const text = `All objects are removed${locked && `, except locked ones: ${locked}`}.`;
+      status.propose(text, 'Undo', () => history.go('undo'));
+    }
+    project.startOver();
+    this.app.render();
   }
 
   /** Returns whether the server knows nothing of an object, and says so where it is so. */

@@ -48,6 +48,14 @@ class Project {
     this.chooseBeside(place);
   }
 
+  /** Leaves locked objects and a new one, which counts on from them. */
+  startOver() {
+    this.objects = this.objects.filter(({ locked }) => locked);
+    this.born.clear();
+    this.nextId = 1 + Math.max(0, ...this.objects.map(({ id }) => id));
+    this.newObject();
+  }
+
   /**
    * Takes in the objects as the server has them. One that it does not know stays where it has not
    * been there yet, or where it was undone while a person was at it.
