@@ -1,5 +1,6 @@
 """A running app and a real browser for the tests that walk through the page."""
 
+import base64
 import os
 import re
 import shutil
@@ -16,8 +17,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+import pytest
 import torch
-from playwright.sync_api import Browser, Page, sync_playwright
+from playwright.sync_api import Browser, BrowserContext, Page, sync_playwright
 
 from sam2_demo.model.checkpoints import EMBEDDED_FILE, save_checkpoint
 from sam2_demo.model.config import EMBEDDED
@@ -28,11 +31,28 @@ CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
 ARGUMENTS = ["--headless", "--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage"]
 FAKE_CAMERA = "--use-fake-device-for-media-stream"
 START_TIMEOUT_S = 120.0
-PIXELS = """() => {
-  const canvas = document.querySelector('[data-id="canvas"]');
-  const small = new OffscreenCanvas(64, 40).getContext('2d');
-  small.drawImage(canvas, 0, 0, 64, 40);
-  return [...small.getImageData(0, 0, 64, 40).data].join();
+DESKTOP: dict[str, Any] = {"viewport": {"width": 1280, "height": 860}}
+PHONE: dict[str, Any] = {
+    "viewport": {"width": 390, "height": 844},
+    "has_touch": True,
+    "is_mobile": True,
+    "color_scheme": "dark",
+}
+ON_DESKTOP, ON_PHONE = (
+    pytest.mark.parametrize("window", [window], ids=[name], indirect=True)
+    for name, window in (("desktop", DESKTOP), ("phone", PHONE))
+)
+"""For a test that one window is enough for."""
+ANSWERED = re.compile("IoU|hidden on this frame")
+SMALL_HW = (40, 64)
+PIXELS = """([height, width]) => {
+  const sheet = document.createElement('canvas');
+  [sheet.width, sheet.height] = [width, height];
+  const pen = sheet.getContext('2d', { willReadFrequently: true });
+  pen.imageSmoothingQuality = 'high';
+  pen.drawImage(document.querySelector('[data-id="canvas"]'), 0, 0, width, height);
+  const { data } = pen.getImageData(0, 0, width, height);
+  return btoa(Array.from(data, (byte) => String.fromCharCode(byte)).join(''));
 }"""
 
 
@@ -104,16 +124,32 @@ class Visit:
     complaints: list[str] = field(default_factory=list)
 
     @classmethod
-    def begin(cls, browser: Browser, address: str, **context: Any) -> "Visit":
+    def begin(cls, browser: Browser, address: str, **window: Any) -> "Visit":
         """Returns a tab of a new visitor who sees the start of the page."""
-        visit = cls(browser.new_context(**context).new_page())
+        return cls.tab(browser.new_context(**window), address)
+
+    @classmethod
+    def tab(cls, context: BrowserContext, address: str) -> "Visit":
+        """Returns another tab of a visitor, who sees the start of the page."""
+        visit = cls(context.new_page())
         page = visit.page
-        page.set_default_timeout(120_000)
+        page.set_default_timeout(60_000)
         page.on("console", visit._note_message)
         page.on("pageerror", lambda error: visit.complaints.append(str(error)))
         page.goto(address)
         page.wait_for_selector(".s2-sample")
         return visit
+
+    def end(self) -> None:
+        """Closes the tab, which must fit its window and have complained of nothing.
+
+        It leaves nothing behind for the next tab to remember.
+        """
+        overflow_px = self.overflow_px()
+        self.page.evaluate("localStorage.clear()")
+        self.page.close()
+        assert overflow_px == 0
+        assert self.complaints == []
 
     def find(self, name: str) -> Any:
         """Returns the part of the page of that name."""
@@ -140,6 +176,14 @@ class Visit:
         box = self.find("canvas").bounding_box()
         return box["x"] + x * box["width"], box["y"] + y * box["height"]
 
+    def point(self, x: float, y: float) -> None:
+        """Clicks on a place of the picture, in shares of its size; on a phone it is a tap."""
+        place = self.place(x, y)
+        if self.page.evaluate("matchMedia('(pointer: coarse)').matches"):
+            self.page.touchscreen.tap(*place)
+        else:
+            self.page.mouse.click(*place)
+
     def drag_box(self, x0: float, y0: float, x1: float, y1: float) -> None:
         """Draws a box over the picture, in shares of its size."""
         self.page.mouse.move(*self.place(x0, y0))
@@ -161,14 +205,42 @@ class Visit:
             )
         )
 
-    def pixels(self) -> str:
-        """Returns what is on the canvas, small, once it stands still."""
-        self.page.wait_for_timeout(200)
-        return str(self.page.evaluate(PIXELS))
+    def pixels(self, size_hw: tuple[int, int] = SMALL_HW) -> str:
+        """Returns what is on the canvas in a small size, coded, once it stands still."""
+        before, drawn = "", str(self.page.evaluate(PIXELS, size_hw))
+        while before != drawn:
+            self.page.wait_for_timeout(100)
+            before, drawn = drawn, str(self.page.evaluate(PIXELS, size_hw))
+        return drawn
+
+    def picture(self, size_hw: tuple[int, int] = SMALL_HW) -> np.ndarray:
+        """Returns what is on the canvas in that size, once it stands still: RGB, integers."""
+        rgba = np.frombuffer(base64.b64decode(self.pixels(size_hw)), np.uint8)
+        return rgba.reshape(*size_hw, 4)[..., :3].astype(int)
 
     def wait_for_pixels(self, wanted: str) -> None:
         """Waits until the canvas shows what it showed once."""
-        self.page.wait_for_function(f"(wanted) => ({PIXELS})() === wanted", arg=wanted)
+        self.page.wait_for_function(
+            f"([size, wanted]) => ({PIXELS})(size) === wanted", arg=[SMALL_HW, wanted]
+        )
+
+    def go_to(self, number: int) -> None:
+        """Walks to a frame by its number, which counts from 1."""
+        self.page.keyboard.press("Home")
+        for _ in range((number - 1) // 10):
+            self.page.keyboard.press("Shift+ArrowRight")
+        for _ in range((number - 1) % 10):
+            self.page.keyboard.press("ArrowRight")
+        self.wait_for_frame(number)
+
+    def wait_for_frame(self, number: int) -> None:
+        """Waits until a frame is on show."""
+        self.page.wait_for_selector(f'[data-id="canvas"][data-frame="{number - 1}"]')
+
+    def propagate(self, frames: int) -> None:
+        """Propagates and waits until the masks of that many frames are there."""
+        self.find("propagate").click()
+        self.find("progress-text").get_by_text(f"Done: {frames} frames").wait_for()
 
     def answer_to(self, action: str, act: Callable[[], object]) -> tuple[Any, Any]:
         """Returns what the page sent to the server when something was done, and the answer."""
@@ -177,6 +249,11 @@ class Visit:
         answer = event.value.response().json()
         self.page.wait_for_timeout(60)  # until it is drawn
         return event.value.post_data_json, answer
+
+    def fetch(self, path: str = "") -> Any:
+        """Returns what the server answers to a question about the open video."""
+        token = self.page.evaluate("sessionStorage.getItem('sam2-video')")
+        return self.page.request.get(f"{self.page.url}gradio_api/sam2/videos/{token}{path}")
 
     def note_of(self, place: int) -> str:
         """Returns what the object list says of an object on the frame on show."""
@@ -208,7 +285,8 @@ class Visit:
 
     def overflow_px(self) -> int:
         """Returns by how much the page is wider than its window."""
-        return int(self.page.evaluate("document.documentElement.scrollWidth - window.innerWidth"))
+        width = self.page.viewport_size["width"]
+        return int(self.page.evaluate("document.documentElement.scrollWidth")) - width
 
     def _note_message(self, message: Any) -> None:
         # A refusal travels as an HTTP status, which the browser notes by itself.

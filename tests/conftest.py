@@ -8,13 +8,12 @@ import os
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 from jaxtyping import install_import_hook
 
 if TYPE_CHECKING:
-    from playwright.sync_api import Browser
     from starlette.testclient import TestClient
 
     from sam2_demo.inference.open_video import OpenVideo
@@ -31,6 +30,15 @@ os.environ["GRADIO_ANALYTICS_ENABLED"] = "False"
 install_import_hook("sam2_demo", "typechecker.check")
 
 import torch  # noqa: E402
+from browser import (  # noqa: E402
+    CHROMIUM,
+    DESKTOP,
+    PHONE,
+    Visit,
+    running_app,
+    running_browser,
+)
+from playwright.sync_api import Browser, BrowserContext  # noqa: E402
 
 # One thread: the tests' models are so small that waiting for a second one costs more than it does.
 torch.set_num_threads(1)
@@ -39,8 +47,6 @@ torch.set_num_threads(1)
 @pytest.fixture(scope="session")
 def app(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """The address of one real app for all tests that need one; its log holds no traceback."""
-    from browser import running_app
-
     with running_app(tmp_path_factory.mktemp("app")) as (address, log):
         yield address
         text = log.read_text()
@@ -48,12 +54,32 @@ def app(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
 
 
 @pytest.fixture(scope="module")
-def browser() -> "Iterator[Browser]":
+def browser() -> Iterator[Browser]:
     """A real browser; a module's, for its event loop must not outlive the module's tests."""
-    from browser import running_browser
-
+    if CHROMIUM is None:
+        pytest.skip("no Chromium is installed here")
     with running_browser() as browser:
         yield browser
+
+
+@pytest.fixture(scope="module", params=[DESKTOP, PHONE], ids=["desktop", "phone"])
+def window(request: pytest.FixtureRequest) -> dict[str, Any]:
+    """The window that a test looks at: every walk goes through a wide one and a phone's."""
+    return request.param
+
+
+@pytest.fixture(scope="module")
+def visitor(browser: Browser, window: dict[str, Any]) -> BrowserContext:
+    """A browser with that window, which has loaded the page's files when a test begins."""
+    return browser.new_context(**window)
+
+
+@pytest.fixture
+def visit(visitor: BrowserContext, app: str) -> Iterator[Visit]:
+    """A tab on the page, which in the end must fit its window and complain of nothing."""
+    visit = Visit.tab(visitor, app)
+    yield visit
+    visit.end()
 
 
 @pytest.fixture
