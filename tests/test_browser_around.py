@@ -54,7 +54,7 @@ def test_pictures_are_cut_out(visit: Visit, tmp_path: Path) -> None:
     visit.wait_for_note(1, "1 prompt here")
     visit.find("add-object").click()
     visit.find("tool-brush").click()
-    _, answer = visit.answer_to("prompt", lambda: visit.drag_box(0.8, 0.2, 0.9, 0.2))
+    visit.answer_to("prompt", lambda: visit.drag_box(0.8, 0.2, 0.9, 0.2))
 
     cut = np.asarray(Image.open(visit.download("cutout_png", tmp_path)))
     labels = np.asarray(Image.open(visit.download("mask_png", tmp_path)))
