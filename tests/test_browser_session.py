@@ -81,20 +81,20 @@ def test_session_goes_to_another_visit(
     assert len(saved["objects"][0]["masks"]) == FRAMES
     assert saved["active_s"] > 0
 
+    there.find("file").set_input_files(path)  # the session first: it waits for its video
+    there.find("drop-title").get_by_text("Now drop the video of clip.sam2.json here").wait_for()
     there.open_file(clip)
-    empty = first_frame_pixels(there)
-    there.find("session-file").set_input_files(path)
     there.wait_for_status("Opened clip.sam2.json. Its masks were made by embedded, which answers")
     there.wait_for_note(0, "2 prompts here")
     assert there.page.get_by_label("Name of object 1").input_value() == "<i>thing</i>"
     assert masks_of(there) == masks_of(here)
     drawn = first_frame_pixels(there)
-    assert drawn != empty
     assert drawn == first_frame_pixels(here)
 
     there.find("undo").click()
     there.wait_for_note(0, "no mask on this frame")
     assert masks_of(there) == []
+    assert first_frame_pixels(there) != drawn
     there.page.evaluate(DROP, [there.find("work").element_handle(), path.name, path.read_text()])
     there.wait_for_status("Opened clip.sam2.json")
     there.wait_for_note(0, "2 prompts here")
@@ -103,6 +103,54 @@ def test_session_goes_to_another_visit(
         assert visit.overflow_px() == 0
         assert visit.complaints == []
         visit.page.context.close()
+
+
+def test_a_part_opens_on_the_whole_video_and_on_a_copy(
+    browser: Browser, app: str, clip: Path, tmp_path: Path
+) -> None:
+    visit = Visit.begin(browser, app, **WINDOWS[0])
+    visit.find("trim-first").check()
+    visit.find("file").set_input_files(clip)
+    visit.find("trim-text").get_by_text("The clip has").wait_for()
+    visit.find("trim-start").fill("0.12")
+    visit.find("trim-length").fill("0.2")
+    visit.page.get_by_role("button", name="Open this part").click()
+    visit.wait_for_picture()
+    visit.find("frame-note").get_by_text("Frame 1 of 5").wait_for()
+    visit.page.mouse.click(*visit.place(0.5, 0.5))
+    visit.wait_for_note(0, "1 prompt here")
+    ((frame, of_part),) = masks_of(visit)
+    path = tmp_path / "part.sam2.json"
+    with visit.page.expect_download() as event:
+        visit.find("session-save").click()
+    event.value.save_as(path)
+    assert frame == 0
+
+    visit.find("reopen").click()
+    visit.find("trim-first").uncheck()
+    visit.find("file").set_input_files([clip, path])
+    visit.wait_for_status("They are those of frames 4 to 8.")
+    visit.find("frame-note").get_by_text(f"Frame 4 of {FRAMES}").wait_for()
+    visit.wait_for_note(0, "1 prompt here")
+    assert masks_of(visit) == [[3, of_part]]
+    with visit.page.expect_download() as event:
+        visit.find("session-save").click()
+    event.value.save_as(path)
+
+    visit.find("reopen").click()
+    visit.find("file").set_input_files([write_clip(tmp_path / "copy.mkv", frames=FRAMES), path])
+    status = visit.find("status-text").get_by_text("They were made of another file, with as many")
+    status.wait_for()
+    assert masks_of(visit) == [[3, of_part]]
+    visit.find("status-action").click()
+    status.wait_for(state="hidden")
+    assert masks_of(visit) == []
+
+    visit.find("reopen").click()
+    visit.find("file").set_input_files([write_clip(tmp_path / "long.mp4", frames=12), path])
+    visit.wait_for_status("made of 'clip.mp4' (10 frames of 128 x 64), and open is another file")
+    assert visit.complaints == []
+    visit.page.context.close()
 
 
 def test_what_is_no_session_of_this_video_is_refused(
@@ -115,7 +163,7 @@ def test_what_is_no_session_of_this_video_is_refused(
     path = tmp_path / "other.sam2.json"
     event.value.save_as(path)
     saved = json.loads(path.read_text())
-    saved["made_of"]["video_digest"] = "another"
+    saved["made_of"].update(video_digest="another", frames=9)
     path.write_text(json.dumps(saved))
     visit.find("session-file").set_input_files(path)
     visit.wait_for_status("This session was made of 'clip.mp4'")

@@ -81,6 +81,7 @@ def test_pictures_follow_each_other_at_the_rate_that_is_named(tmp_path: Path) ->
     video = ingest(path, tmp_path / "video", excerpt=Excerpt(0.5, 1.0, fps=4))
     assert [round(float(video[index].mean()), -1) for index in range(4)] == [20, 30, 40, 50]
     assert video.frame_times_s == (0, 0.25, 0.5, 0.75)
+    assert video.first_frame == 2
 
 
 @pytest.mark.parametrize(

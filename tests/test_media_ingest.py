@@ -11,7 +11,7 @@ from sam2_demo.core.errors import VideoError
 from sam2_demo.media.excerpt import Excerpt
 from sam2_demo.media.ingest import ingest
 from sam2_demo.media.limits import Limits
-from sam2_demo.media.video import Video
+from sam2_demo.media.video import FACTS_FILE, Video
 
 
 def refusal(upload: Path, limits: Limits | None = None, **options) -> VideoError:
@@ -170,15 +170,21 @@ def test_only_the_first_part_of_a_long_video(tmp_path: Path) -> None:
     assert [media_clips.frame_number(video[index]) for index in range(len(video))] == [*range(10)]
 
 
-def test_the_digest_tells_parts_with_another_first_frame_apart(tmp_path: Path) -> None:
+def test_a_video_knows_which_part_of_which_file_it_is(tmp_path: Path) -> None:
     clip = media_clips.write_clip(tmp_path / "clip.mp4", 10)
-    parts = (Excerpt(), Excerpt(length_s=0.2), Excerpt(start_s=0.2), Excerpt(start_s=0.2))
-    digests = [
-        ingest(clip, tmp_path / f"video{place}", excerpt=part).digest
-        for place, part in enumerate(parts)
-    ]
-    assert digests[0] == digests[1] == hashlib.sha256(clip.read_bytes()).hexdigest()
-    assert digests[2] == digests[3] != digests[0]
+    for part, first_frame in ((Excerpt(), 0), (Excerpt(0.2, 0.1), 5)):
+        video = Video.open(ingest(clip, tmp_path / f"from{first_frame}", excerpt=part).folder)
+        assert video.digest == hashlib.sha256(clip.read_bytes()).hexdigest()
+        assert (video.excerpt, video.first_frame) == (part, first_frame)
+
+
+def test_folders_of_older_versions_open_as_whole_videos(tmp_path: Path) -> None:
+    clip = media_clips.write_clip(tmp_path / "clip.mp4", 2)
+    video = ingest(clip, tmp_path / "video")
+    facts = json.loads((video.folder / FACTS_FILE).read_text())
+    del facts["excerpt"], facts["first_frame"]
+    (video.folder / FACTS_FILE).write_text(json.dumps(facts))
+    assert Video.open(video.folder) == video
 
 
 @pytest.mark.parametrize("name", ["-rf %d.mp4", "a:b'c\".mp4", "<img>.mp4"])

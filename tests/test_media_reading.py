@@ -30,9 +30,9 @@ def read(upload: Path, limits: Limits = Limits(), excerpt: Excerpt = WHOLE) -> V
         reading.size_hw,
         reading.times,
         "digest",
-        tuple(reading.notices),
-        reading.bad_frames,
-        reading.has_audio,
+        notices=tuple(reading.notices),
+        bad_frames=reading.bad_frames,
+        has_audio=reading.has_audio,
     )
 
 

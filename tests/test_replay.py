@@ -18,6 +18,7 @@ from sam2_demo.inference.propagation import Direction
 from sam2_demo.inference.replay import agreements, replay
 from sam2_demo.inference.session import VideoSession
 from sam2_demo.inference.session_file import read_session, session_as_text
+from sam2_demo.media.excerpt import Excerpt
 from sam2_demo.media.ingest import ingest
 from sam2_demo.model.checkpoints import save_checkpoint, weights_digest
 
@@ -76,6 +77,39 @@ def test_same_model_and_machine_answer_the_same_masks(
         assert set(np.unique(labels[answer.mask.decode()])) <= {object_id, *answers}
 
 
+def test_a_part_is_cut_out_of_the_whole_video_again(
+    clip: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """The video lies beside the file, under its own name."""
+    part = ingest(clip, tmp_path / "video", excerpt=Excerpt(start_s=0.08, length_s=0.12))
+    label = ModelLabel("miniature.pt", "made up", weights_digest(MODEL))
+    opened = OpenVideo("token", tmp_path, part, VideoSession(MODEL, part), label)
+    opened.set_prompt(1, 1, FramePrompt((Point(20, 20),)))
+    list(opened.propagate(1, Direction.BOTH, lambda: False))
+    path = clip.with_name("part.sam2.json")
+    path.write_text(session_as_text(opened.save_session()))
+    save_checkpoint(tmp_path / "miniature.pt", MODEL)
+    command = ["replay", str(path), "--device", "cpu", "--model", str(tmp_path / "miniature.pt")]
+    assert main([*command, "--out", str(tmp_path / "out")]) == 0
+    assert "mean IoU 1.0000 on 3 frames" in capsys.readouterr().out
+    again = read_session(tmp_path / "out" / "clip.sam2.json").made_of
+    assert (again.frames, again.first_frame, again.excerpt.start_s) == (3, 2, 0.08)
+
+
+def test_a_copy_in_another_format_is_replayed_with_a_warning(
+    clip: Path, opened: OpenVideo, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    copy = write_clip(tmp_path / "copy.mkv", frames=FRAMES)
+    path = tmp_path / "clip.sam2.json"
+    path.write_text(session_as_text(opened.save_session()))
+    save_checkpoint(tmp_path / "miniature.pt", MODEL)
+    command = ["replay", str(path), "--device", "cpu", "--model", str(tmp_path / "miniature.pt")]
+    assert main([*command, "--video", str(copy)]) == 0
+    printed = capsys.readouterr()
+    assert "another file" in printed.err
+    assert "mean IoU 1.0000 on 6 frames" in printed.out
+
+
 def test_only_what_was_propagated_is_propagated(opened: OpenVideo) -> None:
     objects = opened.save_session().objects
     track = objects[1].track
@@ -105,5 +139,8 @@ def test_what_does_not_belong_together_is_refused(
     other = write_clip(tmp_path / "other.mp4", frames=FRAMES, size_hw=(64, 64))
     assert main(["replay", str(path), "--video", str(other), "--model", "embedded"]) == 2
     assert capsys.readouterr().err.startswith("OTHER_VIDEO")
+    command = ["replay", str(path), "--model", "embedded"]
+    assert main(command) == 2
+    assert capsys.readouterr().err.startswith("VIDEO_NOT_FOUND: there is no video")
     assert main(["replay", str(clip), "--video", str(clip)]) == 2
     assert capsys.readouterr().err.startswith("BAD_SESSION_FILE")

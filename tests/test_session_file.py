@@ -23,6 +23,7 @@ from sam2_demo.inference.open_video import ModelLabel, OpenVideo
 from sam2_demo.inference.propagation import Direction
 from sam2_demo.inference.session import VideoSession
 from sam2_demo.inference.session_file import read_session, session_as_text
+from sam2_demo.media.excerpt import WHOLE, Excerpt
 from sam2_demo.model.sam2 import Sam2
 
 CLICK = FramePrompt((Point(20, 20),))
@@ -40,8 +41,10 @@ def make_session(model: Sam2) -> VideoSession:
     return VideoSession(model, ArrayFrames(list(pictures)))
 
 
-def open_video(folder: Path, session: VideoSession | None = None, **facts: Any) -> OpenVideo:
-    video = replace(small_video(folder / "video", FRAMES), digest="d1gest", **facts)
+def open_video(
+    folder: Path, session: VideoSession | None = None, frames: int = FRAMES
+) -> OpenVideo:
+    video = replace(small_video(folder / "video", frames), digest="d1gest")
     label = ModelLabel("miniature", "made up", "w31ghts")
     return OpenVideo("token", folder, video, session or FakeSession(video), label)
 
@@ -130,15 +133,41 @@ def test_work_goes_on_as_it_would_have(tmp_path: Path, model: Sam2) -> None:
     assert state_of(other.session) == state_of(video.session)
 
 
-@pytest.mark.parametrize("facts", [{"digest": "0ther"}, {"size_hw": (48, 62)}])
-def test_another_video_is_refused_and_nothing_changed(
-    tmp_path: Path, facts: dict[str, Any]
-) -> None:
+def test_a_part_opens_on_the_whole_video(tmp_path: Path) -> None:
+    part = worked_on(tmp_path / "here")
+    part.video = replace(part.video, excerpt=Excerpt(0.3, 0.6), first_frame=3)
+    saved = read_session(file_of(part, tmp_path))
+    assert saved.made_of.excerpt == part.video.excerpt
+    whole = open_video(tmp_path / "there", frames=FRAMES + 4)
+    whole.open_session(saved)
+    assert whole.session.prompts == {
+        (object_id, frame_index + 3): prompt
+        for (object_id, frame_index), prompt in part.session.prompts.items()
+    }
+    for frame_index in range(FRAMES):
+        there, here = (each.session for each in (whole, part))
+        assert there.masks(frame_index + 3).objects == here.masks(frame_index).objects
+    assert whole.session.masks(2).objects == {}
+    moved, track = (each.session.objects[1].track for each in (whole, part))
+    assert moved.steps == {frame + 3: step for frame, step in track.steps.items()}
+    assert moved.conditioning == {frame + 3 for frame in track.conditioning}
+
+
+def test_files_of_older_versions_are_of_whole_videos(good_text: str, tmp_path: Path) -> None:
+    file = json.loads(good_text)
+    del file["made_of"]["excerpt"], file["made_of"]["first_frame"]
+    path = tmp_path / "old.sam2.json"
+    path.write_text(json.dumps(file))
+    made_of = read_session(path).made_of
+    assert (made_of.excerpt, made_of.first_frame) == (WHOLE, 0)
+
+
+def test_another_video_is_refused_and_nothing_changed(tmp_path: Path) -> None:
     saved = read_session(file_of(worked_on(tmp_path / "here"), tmp_path))
     other = open_video(tmp_path / "there")
     other.set_prompt(0, 3, CLICK)
     before = state_of(other.session)
-    other.video = replace(other.video, **facts)
+    other.video = replace(other.video, size_hw=(48, 62))
     with pytest.raises(InputError, match=r"'small.mp4' \(6 frames of 64 x 48\)") as refused:
         other.open_session(saved)
     assert refused.value.code == "OTHER_VIDEO"
@@ -168,6 +197,11 @@ DAMAGE: dict[str, Callable[[Fields], Any]] = {
     "three sides": lambda file: file["made_of"].update(size_hw=[1, 2, 3]),
     "a long name": lambda file: file["made_of"].update(video_name="x" * 2000),
     "a model that is none": lambda file: file["made_of"].update(model=None),
+    "no first frame": lambda file: file["made_of"].update(first_frame=-1),
+    "a part before": lambda file: file["made_of"]["excerpt"].update(start_s=-1),
+    "a part of no rate": lambda file: file["made_of"]["excerpt"].update(fps=0),
+    "a part of a part": lambda file: file["made_of"].update(excerpt={"start_s": 1}),
+    "a part of no frames": lambda file: file["made_of"]["excerpt"].update(first_frames=0),
     "endless work": lambda file: file.update(active_s=10**400),
     "objects by name": lambda file: file.update(objects={"1": {}}),
     "objects as a number": lambda file: file.update(objects=7),

@@ -52,7 +52,16 @@ def test_a_saved_session_opens_on_another_visit(
     assert answer["undo"] == "open session"
     assert (answer["made_by"], answer["same_model"]) == ("fake", True)
     assert answer["active_s"] == 12.5
+    assert (answer["same_video"], answer["first"], answer["last"]) == (True, 0, 5)
     assert list((state.settings.data_dir / "uploads").iterdir()) == []
+
+
+def test_on_a_copy_it_opens_and_says_so(client: TestClient, video: OpenVideo) -> None:
+    file = json.loads(saved(client, video))
+    file["made_of"]["video_digest"] = "of another file"
+    answer = opened(client, video, json.dumps(file).encode()).json()
+    assert not answer["same_video"]
+    assert answer["undo"] == "open session"
 
 
 def test_another_model_keeps_the_masks_and_says_whose_they_are(
@@ -78,7 +87,7 @@ def test_what_cannot_be_opened_changes_nothing_and_is_not_kept(
 ) -> None:
     before = masks_of(client, video)
     other_video = json.loads(saved(client, video))
-    other_video["made_of"].update(video_digest="another")
+    other_video["made_of"].update(video_digest="another", frames=7)
     for content, code in (
         (b"no session", "BAD_SESSION_FILE"),
         (json.dumps(other_video).encode(), "OTHER_VIDEO"),

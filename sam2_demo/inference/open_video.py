@@ -26,10 +26,11 @@ from sam2_demo.inference.objects import (
     changed_frames,
 )
 from sam2_demo.inference.propagation import Agreement, Direction
+from sam2_demo.inference.provenance import Provenance
 from sam2_demo.inference.review import Doubt, find_doubts
 from sam2_demo.inference.review_desk import ReviewDesk
 from sam2_demo.inference.session import VideoSession
-from sam2_demo.inference.session_file import Provenance, SavedSession
+from sam2_demo.inference.session_file import SavedSession
 from sam2_demo.inference.track import FrameMasks
 from sam2_demo.media.scene_cuts import scene_cuts
 from sam2_demo.media.video import Video
@@ -263,14 +264,7 @@ class OpenVideo:
     def save_session(self) -> SavedSession:
         """Returns all that was made of the video so far; a propagation goes on meanwhile."""
         self._check_open()
-        made_of = Provenance(
-            video_name=self.video.name,
-            video_digest=self.video.digest,
-            frames=len(self.video),
-            size_hw=self.video.size_hw,
-            model=self.model.name,
-            weights=self.model.weights,
-        )
+        made_of = Provenance.of(self.video, self.model.name, self.model.weights)
         return SavedSession(made_of, self.session.snapshot(), self.active_s)
 
     def open_session(self, saved: SavedSession) -> Reply:
@@ -279,10 +273,10 @@ class OpenVideo:
         Its masks stay as they were saved, whichever model answers here. It is one step to undo.
 
         Raises:
-            InputError: it was made of another video, or has too many objects; nothing is changed.
+            InputError: it does not fit this video, or has too many objects; nothing is changed.
         """
-        saved.check_video(self.video.digest, len(self.video), self.video.size_hw)
-        reply = self.change(lambda session: session.replace_objects("open session", saved.objects))
+        objects = saved.objects_on(self.video)
+        reply = self.change(lambda session: session.replace_objects("open session", objects))
         self.active_s = saved.active_s
         return reply
 

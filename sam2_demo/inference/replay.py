@@ -1,7 +1,7 @@
 """Answers the prompts of a session file anew, without a page, and compares.
 
-The video is read anew and has to be the one that the session was made of. Every prompt is
-answered from the start, all objects are then propagated over the frames that the file says they
+The part of the video that the session was made of is read anew. Every prompt is answered from the
+start, all objects are then propagated over the frames that the file says they
 were propagated over, and for each object it is said how well the new masks agree with the stored
 ones. Where the prompts came first and one propagation followed, the same model on the same machine
 answers the same masks. Where corrections and propagations took turns, the new masks may differ:
@@ -10,6 +10,7 @@ the file says what was given, not in which order.
 
 import argparse
 import statistics
+import sys
 import tempfile
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
@@ -20,6 +21,7 @@ from sam2_demo.core.errors import SettingError
 from sam2_demo.core.masks import EncodedMask
 from sam2_demo.inference.objects import Objects, ObjectState
 from sam2_demo.inference.propagation import Direction
+from sam2_demo.inference.provenance import Provenance
 from sam2_demo.inference.session import VideoSession
 from sam2_demo.inference.session_file import (
     SUFFIX,
@@ -28,8 +30,7 @@ from sam2_demo.inference.session_file import (
     session_as_text,
 )
 from sam2_demo.inference.track import PromptedFrame, Track
-from sam2_demo.media.excerpt import Excerpt
-from sam2_demo.media.ingest import ingest
+from sam2_demo.media.ingest import DEFAULT_LIMITS, ingest
 from sam2_demo.media.mask_files import safe_name, write_palette_zip
 from sam2_demo.media.masklets import Masklets, ObjectLabel
 from sam2_demo.media.video import Video
@@ -57,7 +58,11 @@ class Agreement:
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Adds the command's options."""
     parser.add_argument("file", type=Path, help=f"session file (…{SUFFIX})")
-    parser.add_argument("--video", type=Path, required=True, help="the video that it was made of")
+    parser.add_argument(
+        "--video",
+        type=Path,
+        help="the video that it was made of; the one of that name beside the file by default",
+    )
     parser.add_argument("--model", help="name or file; the one that the session names by default")
     parser.add_argument("--out", type=Path, help="folder for the new session and palette PNGs")
     parser.add_argument("--device", default="auto", help="auto, cpu, cuda or mps")
@@ -67,17 +72,14 @@ def run(arguments: argparse.Namespace) -> None:
     """Replays a session and prints how well it agrees.
 
     Raises:
-        InputError: the file or the video cannot be used, or they do not belong together.
+        InputError: the file or the video cannot be used, or they do not fit each other.
         CheckpointError: the model cannot be had.
     """
     saved = read_session(arguments.file)
     name = arguments.model or _model_of(saved)
+    path = arguments.video or _video_beside(arguments.file, saved.made_of)
     with tempfile.TemporaryDirectory(prefix="sam2_replay_") as folder:
-        frames = saved.made_of.frames
-        video = ingest(
-            arguments.video, Path(folder) / "video", excerpt=Excerpt(first_frames=frames)
-        )
-        saved.check_video(video.digest, len(video), video.size_hw)
+        video = _same_part(path, Path(folder) / "video", saved.made_of)
         device = choose_device(arguments.device)
         if device.type == "cpu":
             prepare_cpu()
@@ -113,6 +115,31 @@ def agreements(stored: Objects, new: Objects) -> list[Agreement]:
         name = state.settings.name or f"Object {object_id}"
         found.append(Agreement(name, len(ious), statistics.fmean(ious) if ious else 1.0))
     return found
+
+
+def _video_beside(file: Path, made_of: Provenance) -> Path:
+    """Returns the file of the video's name in the folder of the session file."""
+    path = file.parent / Path(made_of.video_name).name
+    if path == file.parent or not path.is_file():
+        raise SettingError(
+            f"there is no video {str(path)[:200]!r}: give --video FILE", "VIDEO_NOT_FOUND"
+        )
+    return path
+
+
+def _same_part(path: Path, folder: Path, made_of: Provenance) -> Video:
+    """Returns the part of a video that a session was made of, its frames in a folder."""
+    part = replace(made_of.excerpt, first_frames=made_of.frames)
+    limits = replace(DEFAULT_LIMITS, max_frames=max(DEFAULT_LIMITS.max_frames, made_of.frames))
+    video = ingest(path, folder, limits, excerpt=part, name=made_of.video_name)
+    made_of.offset_in(video)
+    if not made_of.is_of(video):
+        print(
+            "This is another file than the one that the session was made of, with as many frames "
+            "of the same size: masks may differ.",
+            file=sys.stderr,
+        )
+    return video
 
 
 def _model_of(saved: SavedSession) -> str:
@@ -155,7 +182,7 @@ def _write(
 ) -> None:
     """Writes the new session file and its masks as palette PNGs."""
     folder.mkdir(parents=True, exist_ok=True)
-    made_of = replace(saved.made_of, model=model.name, weights=model.weights)
+    made_of = Provenance.of(video, model.name, model.weights)
     name = safe_name(saved.made_of.video_name)
     with whole_file(folder / f"{name}{SUFFIX}") as partial:
         partial.write_text(session_as_text(replace(saved, made_of=made_of, objects=objects)))

@@ -1,14 +1,15 @@
 """One file that holds a whole session: prompts, masks, scores, which model and which video.
 
 Opened on another machine with the same video, it gives the same masks: they are stored, not
-computed again. What is needed to correct them and to propagate is in it, too; only what the model
-remembers of a frame is made again of the frame's mask, as for another model.
+computed again. Made of a part of a video, it fits the whole as well. What is needed to correct the
+masks and to propagate is in it, too; only what the model remembers of a frame is made again of the
+frame's mask, as for another model.
 """
 
 import json
 import math
 from collections.abc import Callable, Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from functools import partial
 from pathlib import Path
 from typing import Any, NoReturn, TypeVar
@@ -18,7 +19,10 @@ from sam2_demo.core.masks import EncodedMask
 from sam2_demo.core.prompts import FramePrompt, Point, check_object_id
 from sam2_demo.inference.journal import prompt_as_json, settings_as_json
 from sam2_demo.inference.objects import Objects, ObjectSettings, ObjectState
+from sam2_demo.inference.provenance import Provenance
 from sam2_demo.inference.track import Answer, PromptedFrame, Track
+from sam2_demo.media.excerpt import MAX_FPS, MAX_TIME_S, WHOLE, Excerpt
+from sam2_demo.media.video import Video
 
 FORMAT = "SAM 2 Demo session"
 VERSION = 1
@@ -32,33 +36,12 @@ Size = tuple[int, int]
 T = TypeVar("T")
 
 
-@dataclass(frozen=True, slots=True)
-class Provenance:
-    """Which video was worked on, and with which model.
-
-    Attributes:
-        video_name: What the video was called.
-        video_digest: SHA-256 of the uploaded file.
-        frames: How many frames it has.
-        size_hw: Their height and width.
-        model: What the model is called that answered when the session was saved.
-        weights: Digest of its weights.
-    """
-
-    video_name: str
-    video_digest: str
-    frames: int
-    size_hw: Size
-    model: str
-    weights: str
-
-
 @dataclass(frozen=True, slots=True, eq=False)
 class SavedSession:
     """What a session file holds.
 
     Attributes:
-        made_of: The video and the model.
+        made_of: The video and the model; frame 0 of the objects is the first of its part.
         objects: Prompts, masks, scores and settings.
         active_s: For how many seconds a person worked on it.
     """
@@ -67,17 +50,17 @@ class SavedSession:
     objects: Objects
     active_s: float = 0.0
 
-    def check_video(self, digest: str, frames: int, size_hw: Size) -> None:
-        """Raises InputError where this was made of another video, or of another part of it."""
-        made_of = self.made_of
-        if (made_of.video_digest, made_of.frames, made_of.size_hw) != (digest, frames, size_hw):
-            raise InputError(
-                f"This session was made of {made_of.video_name[:80]!r} ({made_of.frames} frames "
-                f"of {made_of.size_hw[1]} x {made_of.size_hw[0]}), and this is another file or "
-                f"another part of it ({frames} frames of {size_hw[1]} x {size_hw[0]}): open the "
-                "video of the session first.",
-                "OTHER_VIDEO",
-            )
+    def objects_on(self, video: Video) -> Objects:
+        """Returns the objects as they are on a video, which may begin earlier in the same file.
+
+        Raises:
+            InputError: it has not all of their frames, or another size.
+        """
+        offset = self.made_of.offset_in(video)
+        return {
+            object_id: replace(state, track=state.track.shifted(offset))
+            for object_id, state in self.objects.items()
+        }
 
 
 def session_as_text(saved: SavedSession) -> str:
@@ -158,6 +141,17 @@ def _provenance(fields: Mapping[str, Any]) -> Provenance:
         size_hw=(_whole(height, 1, MAX_SIDE_PX), _whole(width, 1, MAX_SIDE_PX)),
         model=_text(fields["model"]),
         weights=_text(fields["weights"]),
+        excerpt=_excerpt(fields.get("excerpt", asdict(WHOLE))),
+        first_frame=_whole(fields.get("first_frame", 0), 0),
+    )
+
+
+def _excerpt(fields: Mapping[str, Any]) -> Excerpt:
+    return Excerpt(
+        start_s=_number(fields["start_s"], 0, MAX_TIME_S),
+        length_s=_optional(fields["length_s"], partial(_number, least=0, most=MAX_TIME_S)),
+        first_frames=_optional(fields["first_frames"], partial(_whole, least=1)),
+        fps=_number(fields["fps"], 1, MAX_FPS),
     )
 
 
@@ -247,9 +241,10 @@ def _whole(value: object, least: int, most: int | None = None) -> int:
     return value
 
 
-def _number(value: Any) -> float:
-    if type(value) not in (int, float) or not math.isfinite(value):
-        raise ValueError("a number is no finite one")
+def _number(value: Any, least: float = -math.inf, most: float = math.inf) -> float:
+    is_number = type(value) in (int, float) and math.isfinite(value)
+    if not is_number or not least <= value <= most:
+        raise ValueError("a number is no finite one, too small or too large")
     return float(value)
 
 

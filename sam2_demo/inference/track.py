@@ -97,6 +97,15 @@ class Track:
         tracked = {f: each for f, each in self.answers.items() if f not in self.prompts}
         return Track(dict(self.prompts), tracked, set(), dict(self.steps))
 
+    def shifted(self, frames: int) -> "Track":
+        """Returns the track as it is where so many frames come before the first one."""
+        return Track(
+            {frame + frames: prompted for frame, prompted in self.prompts.items()},
+            {frame + frames: answer for frame, answer in self.answers.items()},
+            {frame + frames for frame in self.conditioning},
+            {frame + frames: step for frame, step in self.steps.items()},
+        )
+
     def copy(self) -> "Track":
         """Returns a track of its own with the same immutable values."""
         return Track(

@@ -7,6 +7,8 @@ from typing import NoReturn
 
 from sam2_demo.core.errors import VideoError
 
+MAX_TIME_S = 1e6
+MAX_FPS = 240.0
 TOLERANCE_S = Fraction(1, 1000)
 """A person names a second; the frame that is shown then may start a rounding error before it."""
 
@@ -41,6 +43,16 @@ class Excerpt:
     def ends_s(self) -> Fraction | None:
         """The time from which on frames are not its own; None where it goes on to the end."""
         return None if self.length_s is None else self.begins_s + Fraction(self.length_s)
+
+    @property
+    def in_words(self) -> str:
+        """Where it begins and ends, for people; empty where it is all."""
+        if not self.is_timed:
+            return ""
+        start = f"from {self.start_s:.6g} s"
+        if self.length_s is None:
+            return f"{start} on"
+        return f"{start} to {self.start_s + self.length_s:.6g} s"
 
     def indices(self, count: int) -> slice:
         """Returns which of so many pictures without times are the part's; one at least.

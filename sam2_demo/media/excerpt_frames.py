@@ -8,13 +8,10 @@ from sam2_demo.media.excerpt import Excerpt
 from sam2_demo.media.times import DEFAULT_RATE
 
 
-def frames_of(
-    excerpt: Excerpt,
-    frames: Iterable[DecodedFrame],
-    time_base: Fraction | None,
-    rate: Fraction | None,
-) -> Iterator[DecodedFrame]:
-    """Yields the frames from the start of a part to its end, and one at least.
+class ExcerptFrames:
+    """Iterates once over the frames from the start of a part to its end, and one at least.
+
+    A part that begins behind the last frame raises VideoError.
 
     Args:
         excerpt: The part.
@@ -22,20 +19,33 @@ def frames_of(
         time_base: Seconds of one tick of their times.
         rate: Frames per second where a frame has no time.
 
-    Raises:
-        VideoError: the part begins behind the last frame.
+    Attributes:
+        skipped: How many frames came before the part.
     """
-    started = seen = False
-    for time_s, frame in _timed(frames, time_base, rate):
-        seen = True
-        if not started and (time_s < excerpt.begins_s or frame.picture is None):
-            continue
-        if started and excerpt.ends_s is not None and time_s >= excerpt.ends_s:
-            return
-        started = True
-        yield frame
-    if seen and not started:
-        excerpt.refuse_start()
+
+    def __init__(
+        self,
+        excerpt: Excerpt,
+        frames: Iterable[DecodedFrame],
+        time_base: Fraction | None,
+        rate: Fraction | None,
+    ) -> None:
+        self.skipped = 0
+        self._excerpt = excerpt
+        self._timed = _timed(frames, time_base, rate)
+
+    def __iter__(self) -> Iterator[DecodedFrame]:
+        excerpt, started = self._excerpt, False
+        for time_s, frame in self._timed:
+            if not started and (time_s < excerpt.begins_s or frame.picture is None):
+                self.skipped += 1
+                continue
+            if started and excerpt.ends_s is not None and time_s >= excerpt.ends_s:
+                return
+            started = True
+            yield frame
+        if self.skipped and not started:
+            excerpt.refuse_start()
 
 
 def _timed(

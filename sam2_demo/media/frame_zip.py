@@ -64,15 +64,25 @@ def opened_zip(path: Path, limits: Limits, excerpt: Excerpt) -> Iterator["FrameZ
                 "NO_FRAMES",
             )
         pictures.sort(key=lambda entry: natural_order(entry.filename))
-        yield FrameZip(archive, pictures[excerpt.indices(len(pictures))], limits)
+        part = excerpt.indices(len(pictures))
+        yield FrameZip(archive, pictures[part], limits, part.start)
 
 
 class FrameZip:
-    """The pictures of a zip whose directory was found to be harmless."""
+    """The pictures of a zip whose directory was found to be harmless.
+
+    Attributes:
+        first: How many pictures of the zip come before them.
+    """
 
     def __init__(
-        self, archive: zipfile.ZipFile, pictures: Sequence[zipfile.ZipInfo], limits: Limits
+        self,
+        archive: zipfile.ZipFile,
+        pictures: Sequence[zipfile.ZipInfo],
+        limits: Limits,
+        first: int,
     ) -> None:
+        self.first = first
         self._archive, self._pictures, self._limits = archive, pictures, limits
 
     def __len__(self) -> int:

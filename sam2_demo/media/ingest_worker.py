@@ -83,13 +83,9 @@ def _report_progress(done: int, expected: int | None) -> None:
         _say(frames=done, expected=expected)
 
 
-def _digest(job: Job) -> str:
-    """Returns the upload's SHA-256; with the start where frame 0 is not the upload's first."""
-    with job.upload.open("rb") as file:
-        digest = hashlib.file_digest(file, "sha256")
-    if job.excerpt.start_s > 0:
-        digest.update(f"from second {job.excerpt.start_s:.6f}".encode())
-    return digest.hexdigest()
+def _digest(upload: Path) -> str:
+    with upload.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def run(job: Job) -> None:
@@ -117,7 +113,9 @@ def run(job: Job) -> None:
         name=job.name,
         size_hw=reading.size_hw,
         times=reading.times,
-        digest=_digest(job),
+        digest=_digest(job.upload),
+        excerpt=job.excerpt,
+        first_frame=reading.first_frame,
         notices=tuple(reading.notices),
         bad_frames=reading.bad_frames,
         has_audio=reading.has_audio,

@@ -17,7 +17,8 @@ from sam2_demo.media.boxes import IndexClaims, read_claims
 from sam2_demo.media.checks import check_claims, check_not_too_large, check_size
 from sam2_demo.media.containers import FileFormat, identify_file
 from sam2_demo.media.decode import DECODER_FAULTS, DecodedFrame, FrameDecoder
-from sam2_demo.media.excerpt_frames import frames_of
+from sam2_demo.media.excerpt import Excerpt
+from sam2_demo.media.excerpt_frames import ExcerptFrames
 from sam2_demo.media.frame_spooler import FrameSpooler, Order
 from sam2_demo.media.frame_zip import opened_zip
 from sam2_demo.media.opening import opened, video_stream
@@ -41,6 +42,7 @@ class Reading:
     Attributes:
         size_hw: Height and width as displayed.
         times: When each frame is shown.
+        first_frame: How many frames of the upload come before the first.
         bad_frames: Frames that are damaged or stand in for a lost one.
         has_audio: Whether there is a sound file.
         notices: What was odd.
@@ -48,6 +50,7 @@ class Reading:
 
     size_hw: tuple[int, int]
     times: FrameTimes
+    first_frame: int = 0
     bad_frames: tuple[int, ...] = ()
     has_audio: bool = False
     notices: list[VideoWarning] = field(default_factory=list)
@@ -102,13 +105,11 @@ def _read_stream(order: Order, file_format: FileFormat) -> Reading:
         expected = claims.frames or stream.frames or _count_packets(order, file_format)
         decoder = FrameDecoder(container, stream)
         spooler = FrameSpooler(order, expected, stream.sample_aspect_ratio, orientation)
+        # A picture is all of itself, whichever part was asked for.
+        excerpt = Excerpt(first_frames=1) if file_format.is_picture else order.excerpt
+        frames = ExcerptFrames(excerpt, decoder, stream.time_base, stream.guessed_rate)
         try:
-            if file_format.is_picture:
-                spooler.spool(decoder, part=1)
-            else:
-                rate = stream.guessed_rate
-                frames = frames_of(order.excerpt, decoder, stream.time_base, rate)
-                spooler.spool(frames, order.excerpt.first_frames)
+            spooler.spool(frames, excerpt.first_frames)
         except VideoError:
             _check_coded_picture(order, file_format)
             raise
@@ -119,15 +120,15 @@ def _read_stream(order: Order, file_format: FileFormat) -> Reading:
         start_s = Fraction(order.excerpt.start_s)
         if first is not None and stream.time_base is not None:
             start_s = first * stream.time_base
-    reading = _reading(spooler, times)
+    reading = _reading(spooler, times, frames.skipped)
     _warn_of_decoding(reading, decoder, claims)
     if file_format.is_picture:
         return reading
     return _with_audio(reading, order, file_format, start_s)
 
 
-def _reading(spooler: FrameSpooler, times: FrameTimes) -> Reading:
-    reading = Reading(spooler.display.size_hw, times, tuple(spooler.bad_frames))
+def _reading(spooler: FrameSpooler, times: FrameTimes, first_frame: int) -> Reading:
+    reading = Reading(spooler.display.size_hw, times, first_frame, tuple(spooler.bad_frames))
     if spooler.display.turn_ignored:
         reading.warn(
             "ROTATION_IGNORED",
@@ -239,13 +240,13 @@ def _read_webp(order: Order) -> Reading:
         with Image.open(order.upload, formats=("WEBP",)) as image:
             check_size((image.height, image.width), order.limits)
             spooler = FrameSpooler(order, getattr(image, "n_frames", 1))
-            frames = frames_of(order.excerpt, _webp_frames(image), WEBP_TICK_S, None)
+            frames = ExcerptFrames(order.excerpt, _webp_frames(image), WEBP_TICK_S, None)
             spooler.spool(frames, order.excerpt.first_frames)
     except (OSError, ValueError, SyntaxError) as error:
         raise VideoError(
             "This WebP file is damaged: export it again, then upload the new copy.", "NOT_A_VIDEO"
         ) from error
-    return _reading(spooler, frame_times(spooler.stamps, WEBP_TICK_S, None))
+    return _reading(spooler, frame_times(spooler.stamps, WEBP_TICK_S, None), frames.skipped)
 
 
 def _webp_frames(image: Image.Image) -> Iterable[DecodedFrame]:
@@ -264,7 +265,7 @@ def _read_zip(order: Order) -> Reading:
         spooler.spool(pictures.frames(), order.excerpt.first_frames)
     rate = Fraction(order.excerpt.fps)
     times = frame_times(spooler.stamps, None, rate, expected=False)
-    reading = _reading(spooler, times)
+    reading = _reading(spooler, times, pictures.first)
     if spooler.bad_frames:
         numbers = ", ".join(map(str, spooler.bad_frames[:8]))
         reading.warn(

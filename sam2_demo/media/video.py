@@ -14,6 +14,7 @@ import numpy as np
 from jaxtyping import UInt8
 
 from sam2_demo.core.errors import VideoError
+from sam2_demo.media.excerpt import WHOLE, Excerpt
 from sam2_demo.media.jpeg_files import frame_path
 from sam2_demo.media.times import FrameTimes
 
@@ -43,8 +44,9 @@ class Video:
         name: The name of the upload, as it came: show it as text only, never use it as a path.
         size_hw: Height and width in pixels, as displayed.
         times: When each frame is shown, exactly.
-        digest: SHA-256 of the upload, in hexadecimal; of the upload and the start of a part that
-            does not begin with its first frame.
+        digest: SHA-256 of the upload, in hexadecimal.
+        excerpt: Which part of the upload was taken.
+        first_frame: How many frames of the upload come before the first one here.
         notices: What was odd about the upload.
         bad_frames: Frames that could not be decoded (the picture before is shown) or are damaged.
         has_audio: Whether an audio track was kept.
@@ -55,6 +57,8 @@ class Video:
     size_hw: tuple[int, int]
     times: FrameTimes
     digest: str
+    excerpt: Excerpt = WHOLE
+    first_frame: int = 0
     notices: tuple[VideoWarning, ...] = ()
     bad_frames: tuple[int, ...] = ()
     has_audio: bool = False
@@ -77,6 +81,8 @@ class Video:
                     tuple(times["ticks"]), Fraction(times["time_base"]), times["repaired"]
                 ),
                 digest=facts["digest"],
+                excerpt=Excerpt(**facts.get("excerpt", {})),  # not in folders of older versions
+                first_frame=facts.get("first_frame", 0),
                 notices=tuple(VideoWarning(**notice) for notice in facts["notices"]),
                 bad_frames=tuple(facts["bad_frames"]),
                 has_audio=facts["has_audio"],

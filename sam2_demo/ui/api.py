@@ -232,7 +232,8 @@ class AnnotationApi:
         """Open a session file on the video that it was made of; it replaces what is there.
 
         Undo brings back what was there. The masks stay as they were saved, whichever model
-        answers here.
+        answers here. Of the same file any part will do that has all frames of the session; a copy
+        needs as many frames of the same size.
 
         Args:
             token: The secret of the video, which has to be open.
@@ -240,7 +241,9 @@ class AnnotationApi:
 
         Returns:
             "frames": those whose masks changed, as in masks; "made_by": the model that answered
-            when the session was saved; "same_model": whether it is the one that answers here.
+            when the session was saved; "same_model": whether it is the one that answers here;
+            "same_video": whether the file is the same, not a copy; "first" and "last": the frames
+            that were open then, as they count here; "active_s": seconds of work until then.
         """
         with explained():
             reply, facts = open_session(self._find(token), _received(session))

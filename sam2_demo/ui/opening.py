@@ -7,7 +7,7 @@ from pathlib import Path
 
 from sam2_demo.core.errors import VideoError
 from sam2_demo.inference.open_video import OpenVideo
-from sam2_demo.media.excerpt import WHOLE, Excerpt
+from sam2_demo.media.excerpt import MAX_FPS, MAX_TIME_S, WHOLE, Excerpt
 from sam2_demo.media.ingest import ingest
 from sam2_demo.media.video import Video
 from sam2_demo.ui.app_state import AppState
@@ -15,8 +15,6 @@ from sam2_demo.ui.streams import Report, Stopped, Work, progress_report, waiting
 from sam2_demo.ui.wire import Fields, number_in, reply_json, text_in, video_json
 
 VIDEO_FOLDER = "video"
-MAX_TIME_S = 1e6
-MAX_FPS = 240
 CHOOSE_ANOTHER_PART = frozenset({"TOO_MANY_FRAMES", "START_BEYOND_END"})
 
 

@@ -34,16 +34,23 @@ def open_session(video: OpenVideo, path: Path) -> tuple[Reply, dict[str, Any]]:
     """Returns what changed as a session file was opened, and what is to be known of the file.
 
     That is: ``made_by``, the model that answered when the file was saved; ``same_model``, whether
-    it is the one that answers here; ``active_s``, the seconds of work until then.
+    it is the one that answers here; ``same_video``, whether the video is of the same file;
+    ``first`` and ``last``, the frames that are here what was open then; ``active_s``, the seconds
+    of work until then.
 
     Raises:
-        InputError: the file cannot be used, or was made of another video; nothing is changed.
+        InputError: the file cannot be used, or does not fit the video; nothing is changed.
     """
     saved = read_session(path)
+    made_of = saved.made_of
+    first = made_of.offset_in(video.video)
     reply = video.open_session(saved)
     return reply, {
-        "made_by": saved.made_of.model,
-        "same_model": saved.made_of.weights == video.model.weights,
+        "made_by": made_of.model,
+        "same_model": made_of.weights == video.model.weights,
+        "same_video": made_of.is_of(video.video),
+        "first": first,
+        "last": first + made_of.frames - 1,
         "active_s": saved.active_s,
     }
 
@@ -52,7 +59,7 @@ def open_uploaded_session(state: AppState, video: OpenVideo, fields: Fields) -> 
     """Returns the same as ``open_session``, of an upload, which is not kept, as the page reads it.
 
     Raises:
-        InputError: the file cannot be used, or was made of another video; nothing is changed.
+        InputError: the file cannot be used, or does not fit the video; nothing is changed.
     """
     path = state.uploads.find(text_in(fields, "upload"))
     try:

@@ -48,7 +48,8 @@ class App {
     this.hover = new Hover(this, find('preview'));
     this.candidates = new Candidates(this, find('candidates'));
     this.maskPicture = new MaskPicture(this, find('mask-picture'), find('mask-file'));
-    this.opening = new Opening(find, this.status, (video, hint) => this.open(video, hint));
+    this.opening = new Opening(find, this.status, (video, hint) => this.open(video, hint),
+      (file) => this.sessionFile.begin(file));
     this.model = new ModelChoice(this, find);
     this.listen();
     listenToKeys(this);

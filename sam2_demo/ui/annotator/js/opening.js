@@ -5,19 +5,21 @@ const TOKEN_KEY = 'sam2-video';
 
 /** What differs between opening a video and opening an image, which is a video of one frame. */
 const SUBJECTS = {
-  video: { title: 'Drop a video here', accept: 'video/*,image/*,.mkv,.ts,.zip' },
-  image: { title: 'Drop a picture here', accept: 'image/*' },
+  video: { title: 'Drop a video here', accept: 'video/*,image/*,.mkv,.ts,.zip,.json' },
+  image: { title: 'Drop a picture here', accept: 'image/*,.json' },
 };
 
 /** Refusals after which the upload stays, so that a part of it can be chosen. */
 const CHOOSE_ANOTHER_PART = ['TOO_MANY_FRAMES', 'START_BEYOND_END'];
 
 class Opening {
-  /** `onOpen(video)` receives the open video. */
-  constructor(find, status, onOpen) {
+  /** `onOpen(video)` receives the open video, then `onSession(file)` a session file for it. */
+  constructor(find, status, onOpen, onSession) {
     this.find = find;
     this.status = status;
     this.onOpen = onOpen;
+    this.onSession = onSession;
+    this.session = null; // a session file whose video is not open yet
     this.running = null;
     this.samples = [];
     this.trim = new Trim(find);
@@ -68,7 +70,8 @@ class Opening {
       tab.tabIndex = name === subject ? 0 : -1;
     }
     this.find('panel').setAttribute('aria-labelledby', `s2-tab-${subject}`);
-    this.find('drop-title').textContent = title;
+    this.find('drop-title').textContent =
+      this.session ? `Now drop the video of ${this.session.name} here` : title;
     this.find('file').accept = accept;
     this.find('start').closest('.s2').dataset.subject = subject;
     this.showSamples();
@@ -160,11 +163,21 @@ class Opening {
     try { sessionStorage.removeItem(TOKEN_KEY); } catch (error) { /* private window */ }
   }
 
-  /** Opens one file, or several pictures as a video; other files of a folder are left out. */
-  openFiles(files, isFolder) {
+  /**
+   * Opens one file, or several pictures as a video; other files of a folder are left out. A session
+   * file waits for its video, which may come with it.
+   */
+  openFiles(given, isFolder) {
     if (this.running) return;
+    const files = given.filter(({ name }) => !isSessionName(name));
+    const session = given.find(({ name }) => isSessionName(name));
+    if (session) {
+      this.session = session.file;
+      this.choose(this.subject);
+      if (!files.length) return;
+    }
     const pictures = picturesAmong(files);
-    if (files.length === 1 && !isFolder) this.openFile(files[0].file);
+    if (files.length === 1 && (session || !isFolder)) this.openFile(files[0].file);
     else if (pictures.length === 1) this.openFile(pictures[0].file);
     else if (pictures.length) {
       const [folder, ...rest] = pictures[0].name.split('/');
@@ -217,6 +230,7 @@ class Opening {
       if (video) {
         try { sessionStorage.setItem(TOKEN_KEY, video.token); } catch (error) { /* private window */ }
         await this.onOpen(video, hint);
+        this.openSession();
       }
     } catch (error) {
       if (!CHOOSE_ANOTHER_PART.includes(error.code)) this.status.fail(error);
@@ -226,6 +240,13 @@ class Opening {
       this.find('opening').hidden = true;
       this.find('start').classList.remove('s2-occupied');
     }
+  }
+
+  openSession() {
+    const { session } = this;
+    this.session = null;
+    this.choose(this.subject);
+    if (session) this.onSession(session);
   }
 
   report(report) {

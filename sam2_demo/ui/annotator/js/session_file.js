@@ -12,7 +12,7 @@ class SessionFile {
     find('session-file').onchange = (event) => {
       const [file] = event.target.files;
       event.target.value = '';
-      if (file) this.alone(() => this.open(file));
+      if (file) this.begin(file);
     };
     this.listenForDrops(find('work'));
   }
@@ -23,7 +23,7 @@ class SessionFile {
       event.preventDefault();
       const [file] = event.dataTransfer.files;
       if (!file) return;
-      if (file.name.endsWith('.json')) this.alone(() => this.open(file));
+      if (isSessionName(file.name)) this.begin(file);
       else {
         this.app.status.say(`Here only session files (${SESSION_SUFFIX}) can be dropped; for `
           + 'another video, choose “Open another video” first.');
@@ -58,6 +58,10 @@ class SessionFile {
     setTimeout(() => URL.revokeObjectURL(link.href), 60000);
   }
 
+  begin(file) {
+    return this.alone(() => this.open(file));
+  }
+
   /** The file's objects take the place of those here; one undo brings these back. */
   async open(file) {
     const { app } = this, { project, frame, status } = app;
@@ -72,9 +76,28 @@ class SessionFile {
     app.effort.set(token, 1000 * answer.active_s);
     if (project !== app.project) return; // the person went on to another video
     await app.open(await getJson(`videos/${token}`));
-    app.seek(frame);
-    const whose = answer.same_model ? `by ${answer.made_by}, which answers here, too`
-      : `by ${answer.made_by}; from now on ${app.model.name} answers`;
-    status.say(`Opened ${file.name}. Its masks were made ${whose}. Undo brings back what was here.`);
+    app.seek(Math.min(Math.max(frame, answer.first), answer.last));
+    this.tell(file.name, answer);
   }
+
+  /** Says what was opened; that it may not fit is said until it was read. */
+  tell(name, { made_by: model, same_model: sameModel, same_video: sameVideo, first, last }) {
+    const { status, project, history, model: { name: here } } = this.app;
+    const whose = sameModel ? `by ${model}, which answers here, too`
+      : `by ${model}; from now on ${here} answers`;
+    const where = last - first + 1 < project.video.frames
+      ? ` They are those of frames ${first + 1} to ${last + 1}.` : '';
+    const opened = `Opened ${name}. Its masks were made ${whose}.${where}`;
+    if (sameVideo) status.say(`${opened} Undo brings back what was here.`);
+    else {
+      status.show(`${opened} They were made of another file, with as many frames of the same size: `
+        + 'see whether they fit.', 'error');
+      status.showAction('Undo', () => history.go('undo'));
+    }
+  }
+}
+
+/** Returns whether a file is called as sessions are; browsers number those that are there already. */
+function isSessionName(name) {
+  return /\.sam2[^/]*\.json$/i.test(name);
 }
