@@ -50,10 +50,20 @@ class DiscTracker(Tracker):
             for index, radius in enumerate(radii)
         ]
 
-    def preview(self, frame_index: int, click: FramePrompt) -> ObjectMask | None:
+    def preview(
+        self,
+        track: Track,
+        frame_index: int,
+        stages: Iterable[FramePrompt],
+        refined: Answer | None,
+    ) -> ObjectMask | None:
         if frame_index not in self._encoded:
             return None
-        return ObjectMask(self._disc(_center(click)), 0.9, 5.0)
+        *_, prompt = stages
+        return ObjectMask(self._disc(_center(prompt)), 0.9, 5.0)
+
+    def encode(self, frame_index: int) -> None:
+        self._encoded.add(frame_index)
 
     def track_frame(
         self, tracks: Mapping[int, Track], frame_index: int, step: int

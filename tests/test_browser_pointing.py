@@ -1,7 +1,7 @@
 """Clicks, boxes, candidates, previews and zoom in a real browser, with mouse and fingers."""
 
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
@@ -84,6 +84,43 @@ def test_points_are_moved_and_deleted(visit: Visit) -> None:
     visit.wait_for_note(0, "1 prompt here")
 
 
+def wait_for_preview_at(visit: Visit, x: float, y: float, move: Callable[[], object]) -> None:
+    """Waits until the page was told what the first point would give at a place, and drew it."""
+
+    def is_it(answer: Any) -> bool:
+        if not answer.url.endswith("/preview"):
+            return False
+        place = answer.request.post_data_json["points"][0]
+        return place == pytest.approx([x * WIDTH, y * HEIGHT, 1], abs=3)
+
+    with visit.page.expect_response(is_it):
+        move()
+
+
+def test_the_mask_follows_a_point_that_is_dragged(visit: Visit) -> None:
+    page, sent, answered = visit.page, [], []
+    page.mouse.click(*visit.place(0.6, 0.6))
+    visit.wait_for_note(0, ANSWERED)
+    visit.find("candidates-close").click()
+    before = visit.pixels()
+    page.on("request", lambda request: sent.append(request.url.rsplit("/", 1)[1]))
+    page.on("response", lambda answer: answered.append((answer.url[-7:], sent.count("preview"))))
+    page.mouse.move(*visit.place(0.6, 0.6))
+    page.mouse.down()
+    page.mouse.move(*visit.place(0.45, 0.6), steps=30)
+    wait_for_preview_at(visit, 0.3, 0.6, lambda: page.mouse.move(*visit.place(0.3, 0.6), steps=30))
+    followed = visit.pixels()
+    assert followed != before
+    assert "prompt" not in sent
+    asked = [count for url, count in answered if url == "preview"]
+    assert asked == list(range(1, len(asked) + 1))  # never two questions on their way
+    visit.answer_to("prompt", page.mouse.up)
+    assert visit.pixels() == followed  # what was shown is the answer
+    assert sent.count("prompt") == 1
+    page.keyboard.press("z")
+    visit.wait_for_pixels(before)
+
+
 def test_a_box_is_resized_moved_and_deleted(visit: Visit) -> None:
     visit.page.keyboard.press("r")
     _, first = visit.answer_to("prompt", lambda: drag(visit, (0.2, 0.4), (0.4, 0.8)))
@@ -137,7 +174,8 @@ def test_one_of_three_candidates_is_chosen(visit: Visit) -> None:
 def test_the_mask_under_the_pointer_is_outlined(visit: Visit) -> None:
     page = visit.page
     page.mouse.move(*visit.place(0.3, 0.5))
-    page.mouse.move(*visit.place(0.31, 0.5))
+    _, answer = visit.answer_to("encode", lambda: page.mouse.move(*visit.place(0.31, 0.5)))
+    assert answer == {"encoded": True}  # the pointer rests: the model looks at the frame
     page.mouse.click(*visit.place(0.65, 0.6))
     visit.wait_for_note(0, ANSWERED)
     visit.find("candidates-close").click()
@@ -216,6 +254,16 @@ def test_fingers(phone: Visit) -> None:
     page.touchscreen.tap(*phone.place(0.6, 0.6))
     phone.wait_for_note(0, "1 prompt here")
     phone.find("candidates-close").tap()
+
+    before = phone.pixels()
+    fingers.send("touchStart", (0.6, 0.6))
+    fingers.send("touchMove", (0.5, 0.6))
+    wait_for_preview_at(phone, 0.4, 0.6, lambda: fingers.send("touchMove", (0.4, 0.6)))
+    followed = phone.pixels()
+    phone.answer_to("prompt", lambda: fingers.send("touchEnd"))
+    assert phone.pixels() == followed != before
+    phone.answer_to("undo", phone.find("undo").tap)
+    phone.wait_for_pixels(before)
 
     def hold() -> None:
         fingers.send("touchStart", (0.3, 0.4))

@@ -14,6 +14,7 @@ from sam2_demo.core.frames import ArrayFrames
 from sam2_demo.core.masks import EncodedMask
 from sam2_demo.core.prompts import CANDIDATES, FramePrompt, Point
 from sam2_demo.inference.byte_cache import Budget
+from sam2_demo.inference.objects import ObjectSettings
 from sam2_demo.inference.propagation import Direction
 from sam2_demo.inference.recall import RecallBudgets
 from sam2_demo.inference.session import SessionOptions, VideoSession
@@ -25,6 +26,7 @@ SIZE_HW = (48, 64)
 CLICK = FramePrompt((Point(20, 20),))
 OTHER_CLICK = FramePrompt((Point(50, 30),))
 BOX = FramePrompt(box_xyxy=(30, 5, 60, 40))
+OUTSIDE = FramePrompt((Point(500, 30),))
 
 
 @pytest.fixture(scope="module")
@@ -126,20 +128,49 @@ def test_only_a_click_alone_has_candidates(session: VideoSession) -> None:
         assert refusal.value.code == code
 
 
-def test_a_preview_says_what_a_click_would_answer_and_changes_nothing(
+def test_a_preview_is_there_for_encoded_frames_even_while_masks_are_propagated(
     session: VideoSession,
 ) -> None:
-    assert session.preview(0, Point(50, 30)) is None  # the frame is not encoded yet
-    session.set_prompt(0, 1, CLICK)
-    before = state(session)
-    seen = session.preview(0, Point(50, 30))
-    assert state(session) == before
-    assert session.set_prompt(0, 2, OTHER_CLICK).objects[2] == seen
+    assert session.preview(0, 1, CLICK) is None
+    session.tracker.encode(0)
+    seen = session.preview(0, 1, CLICK)
+    assert session.set_prompt(0, 1, CLICK).objects[1] == seen
+    other = session.preview(0, 2, OTHER_CLICK)
     running = session.propagate()
     next(running)
-    assert session.preview(0, Point(50, 30)) == seen  # also while masks are propagated
-    with pytest.raises(PromptError, match="outside"):
-        session.preview(0, Point(500, 30))
+    assert session.preview(0, 2, OTHER_CLICK) == other
+    running.close()
+    session.change_settings(1, ObjectSettings(is_locked=True))
+    for object_id, prompt, code in ((1, CLICK, "LOCKED"), (2, OUTSIDE, "POINT_OUTSIDE")):
+        with pytest.raises(PromptError) as refusal:
+            session.preview(0, object_id, prompt)
+        assert refusal.value.code == code
+
+
+@pytest.mark.parametrize("is_tracked", [False, True])
+@pytest.mark.parametrize(
+    "prompt",
+    [
+        FramePrompt((Point(22, 24), Point(40, 30))),  # the first point was moved
+        FramePrompt((Point(20, 20), Point(45, 10))),  # the second
+        FramePrompt((Point(20, 20), Point(40, 30), Point(5, 5, positive=False))),  # one more
+        FramePrompt((Point(20, 20),), box_xyxy=(12, 5, 60, 40)),
+        FramePrompt(mask=EncodedMask.encode(np.eye(*SIZE_HW) > 0)),
+    ],
+)
+def test_a_preview_is_what_the_prompt_is_answered_and_leaves_no_trace(
+    session: VideoSession, prompt: FramePrompt, is_tracked: bool
+) -> None:
+    session.set_prompt(0, 1, CLICK)
+    if is_tracked:
+        list(session.propagate())
+    frame_index = 3 if is_tracked else 0
+    session.set_prompt(frame_index, 1, CLICK.with_point(Point(40, 30)))
+    before, steps, kept = state(session), session.undoable, session.tracker._recall.held
+    seen = session.preview(frame_index, 1, prompt)
+    assert (state(session), session.undoable) == (before, steps)
+    assert session.tracker._recall.held == kept  # it drives no answer's logits out
+    assert session.set_prompt(frame_index, 1, prompt).objects[1] == seen
 
 
 def test_clicks_on_a_tracked_frame_look_at_its_memories_once(

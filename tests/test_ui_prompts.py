@@ -105,13 +105,33 @@ def test_a_chosen_candidate_is_journalled(client: TestClient, video: OpenVideo) 
 
 
 def test_a_preview_changes_nothing(client: TestClient, video: OpenVideo) -> None:
-    at = {"frame": 0, "x": 30, "y": 20}
-    assert post(client, video, "preview", at) == {"counts": None}
-    post(client, video, "prompt", CLICK)
+    moved = AT | {"points": [[30, 20, 1]]}
+    assert post(client, video, "preview", moved) == {"counts": None}  # not encoded yet
+    assert post(client, video, "encode", {"frame": 0}) == {"encoded": True}
+    empty = client.get(f"videos/{video.token}").json()
+    assert EncodedMask(SIZE_HW, post(client, video, "preview", moved)["counts"]).decode()[20, 30]
+    assert client.get(f"videos/{video.token}").json() == empty
+    post(client, video, "prompt", AT | {"mask": drawn_mask().counts})
     before = client.get(f"videos/{video.token}").json()
-    counts = post(client, video, "preview", at)["counts"]
+    counts = post(client, video, "preview", moved | {"mask": True})["counts"]
     assert EncodedMask(SIZE_HW, counts).decode()[20, 30]
     assert client.get(f"videos/{video.token}").json() == before
-    for wrong, code in (({"x": 99}, "POINT_OUTSIDE"), ({"x": "1"}, "BAD_NUMBER")):
-        refused = client.post(f"videos/{video.token}/preview", json=at | wrong)
+    assert video.journal.read() == video.session.records
+    for wrong, code in (
+        ({"points": [[99, 20, 1]]}, "POINT_OUTSIDE"),
+        ({"points": []}, "EMPTY_PROMPT"),
+        ({"object": 0}, "BAD_OBJECT"),
+        ({"object": 2, "mask": True}, "MASK_GONE"),
+    ):
+        refused = client.post(f"videos/{video.token}/preview", json=moved | wrong)
         assert code_of(refused) == code
+
+
+def test_a_frame_is_encoded_ahead_only_where_nothing_else_is_computed(
+    client: TestClient, video: OpenVideo
+) -> None:
+    with video.turn():
+        assert post(client, video, "encode", {"frame": 0}) == {"encoded": False}
+    assert post(client, video, "preview", CLICK) == {"counts": None}
+    refused = client.post(f"videos/{video.token}/encode", json={"frame": 6})
+    assert code_of(refused) == "BAD_FRAME"

@@ -19,6 +19,7 @@ from sam2_demo.inference.objects import (
     Records,
     what_changed,
 )
+from sam2_demo.inference.track import Track
 
 
 class EditableObjects:
@@ -94,6 +95,16 @@ class EditableObjects:
             self._check_new_object(object_id)
             self._put("add object", object_id, ObjectState())
             return object_id
+
+    def clear_object(self, object_id: int) -> None:
+        """Removes an object's prompts and masks from all frames; the object stays.
+
+        Raises:
+            PromptError: there is no such object, or it is locked.
+        """
+        with self._change():
+            state = self._unlocked(object_id)
+            self._put("clear object", object_id, replace(state, track=Track()))
 
     def remove_object(self, object_id: int) -> None:
         """Removes an object with its prompts and masks; the others are untouched.
@@ -223,6 +234,13 @@ class EditableObjects:
             name = state.settings.name or f"object {object_id}"
             raise PromptError(f"{name} is locked: unlock it to change it", "LOCKED")
         return state
+
+    def _promptable(self, object_id: int) -> ObjectState:
+        """Returns the state of an object to be prompted: a new one where its id is not known."""
+        if object_id in self._objects:
+            return self._unlocked(object_id)
+        self._check_new_object(object_id)
+        return ObjectState()
 
     def _is_locked(self, object_id: int) -> bool:
         return self._state(object_id).settings.is_locked

@@ -5,8 +5,10 @@ that are only added refine the latest answer, anything else is answered anew fro
 stage by stage. So a prompt that is replayed gets the mask that it had.
 """
 
+from collections.abc import Iterable
+
 from sam2_demo.core.prompts import FramePrompt
-from sam2_demo.inference.track import ObjectMask, PromptedFrame, Track
+from sam2_demo.inference.track import Answer, ObjectMask, PromptedFrame, Track
 from sam2_demo.inference.tracker import Tracker
 
 
@@ -27,17 +29,38 @@ def enter_prompt(
         corrections_condition: Whether a corrected frame conditions all later propagation.
     """
     before = track.prompts.get(frame_index)
-    was_tracked = frame_index in track.steps
-    latest = track.answers.get(frame_index)
-    base = latest if before is None else before.base
-    if before is not None and prompt.extends(before.prompt):
-        answer = tracker.answer_prompt(track, frame_index, [prompt], latest)
-    else:
-        answer = tracker.answer_prompt(track, frame_index, prompt.stages(), base)
+    base = track.answers.get(frame_index) if before is None else before.base
+    answer = tracker.answer_prompt(track, frame_index, *_question(track, frame_index, prompt))
     track.answers[frame_index] = answer
     track.prompts[frame_index] = PromptedFrame(prompt, base)
-    if corrections_condition or not was_tracked:
+    if corrections_condition or frame_index not in track.steps:
         track.conditioning.add(frame_index)
+
+
+def preview_prompt(
+    tracker: Tracker, track: Track, frame_index: int, prompt: FramePrompt
+) -> ObjectMask | None:
+    """Returns what a prompt would be answered, None if the frame is not encoded yet.
+
+    Args:
+        tracker: What computes.
+        track: The object; it is left as it is.
+        frame_index: The frame.
+        prompt: Fitted to the video.
+    """
+    return tracker.preview(track, frame_index, *_question(track, frame_index, prompt))
+
+
+def _question(
+    track: Track, frame_index: int, prompt: FramePrompt
+) -> tuple[Iterable[FramePrompt], Answer | None]:
+    """Returns the stages to be answered, and the answer that the first of them refines."""
+    before, latest = track.prompts.get(frame_index), track.answers.get(frame_index)
+    if before is None:
+        return prompt.stages(), latest
+    if prompt.extends(before.prompt):
+        return [prompt], latest
+    return prompt.stages(), before.base
 
 
 def take_prompt_back(track: Track, frame_index: int) -> bool:

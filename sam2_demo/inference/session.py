@@ -17,12 +17,17 @@ from jaxtyping import Float
 
 from sam2_demo.core.errors import PromptError
 from sam2_demo.core.frames import FrameSource
-from sam2_demo.core.prompts import FramePrompt, Point, check_frame_index
+from sam2_demo.core.prompts import FramePrompt, check_frame_index
 from sam2_demo.inference.editable_objects import EditableObjects
 from sam2_demo.inference.history import History
 from sam2_demo.inference.merging import union_of
-from sam2_demo.inference.objects import Objects, ObjectState
-from sam2_demo.inference.prompting import candidates_of, enter_prompt, take_prompt_back
+from sam2_demo.inference.objects import Objects
+from sam2_demo.inference.prompting import (
+    candidates_of,
+    enter_prompt,
+    preview_prompt,
+    take_prompt_back,
+)
 from sam2_demo.inference.propagation import (
     Agreement,
     Direction,
@@ -121,11 +126,7 @@ class VideoSession(EditableObjects):
         with self._change():
             self._check_frame(frame_index)
             fitted = prompt.fitted_to(self.frames.size_hw)
-            if object_id in self._objects:
-                state = self._unlocked(object_id)
-            else:
-                self._check_new_object(object_id)
-                state = ObjectState()
+            state = self._promptable(object_id)
             track = state.track.copy()
             self._enter(track, frame_index, fitted)
             self._put(f"prompt on frame {frame_index + 1}", object_id, replace(state, track=track))
@@ -144,16 +145,6 @@ class VideoSession(EditableObjects):
             if take_prompt_back(track, frame_index):
                 self._put("clear frame", object_id, replace(state, track=track))
             return self.masks(frame_index)
-
-    def clear_object(self, object_id: int) -> None:
-        """Removes an object's prompts and masks from all frames; the object stays.
-
-        Raises:
-            PromptError: there is no such object, or it is locked.
-        """
-        with self._change():
-            state = self._unlocked(object_id)
-            self._put("clear object", object_id, replace(state, track=Track()))
 
     @property
     def tracker(self) -> Tracker:
@@ -206,17 +197,19 @@ class VideoSession(EditableObjects):
         with self._lock:
             return candidates_of(self._tracker, self._state(object_id).track, frame_index)
 
-    def preview(self, frame_index: int, point: Point) -> ObjectMask | None:
-        """Returns what a click would answer for a new object, None on a frame not encoded yet.
+    def preview(self, frame_index: int, object_id: int, prompt: FramePrompt) -> ObjectMask | None:
+        """Returns what ``set_prompt`` would answer for the object; None on a frame not encoded yet.
 
-        Nothing is changed, and only the accelerator is waited for.
+        Nothing is changed.
 
         Raises:
-            PromptError: there is no such frame, or the click lies outside of it.
+            PromptError: the prompt, the frame or the object cannot be used.
         """
         self._check_frame(frame_index)
-        prompt = FramePrompt((point,)).fitted_to(self.frames.size_hw)
-        return self._tracker.preview(frame_index, prompt)
+        fitted = prompt.fitted_to(self.frames.size_hw)
+        with self._lock:
+            track = self._promptable(object_id).track.copy()
+        return preview_prompt(self._tracker, track, frame_index, fitted)
 
     def propagate(
         self,

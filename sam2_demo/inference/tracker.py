@@ -103,14 +103,9 @@ class Tracker:
             refined: The answer that the first stage refines, if any.
         """
         with self._computing():
-            mask_logits = None if refined is None else self._recall.logits(refined)
-            for stage in stages:
-                predicted = self._answer_stage(track, frame_index, stage, mask_logits).best()
-                mask_logits = self._filled(predicted.visible_logits())
+            predicted, given = self._answer_stages(track, frame_index, stages, refined)
             answer = self._keep(predicted, is_prompted=True)[0]
-            if stage.is_mask_alone and stage.mask is not None:
-                answer = self._as_given(answer, stage.mask, frame_index)
-            return answer
+            return answer if given is None else self._as_given(answer, given, frame_index)
 
     def candidates(
         self, track: Track, frame_index: int, click: FramePrompt, refined: Answer | None
@@ -121,13 +116,25 @@ class Tracker:
             anyone = replace(click, candidate=None)
             return self._object_masks(self._answer_stage(track, frame_index, anyone, mask_logits))
 
-    def preview(self, frame_index: int, click: FramePrompt) -> ObjectMask | None:
-        """Returns what a click would answer for a new object; None if that meant encoding."""
+    def preview(
+        self,
+        track: Track,
+        frame_index: int,
+        stages: Iterable[FramePrompt],
+        refined: Answer | None,
+    ) -> ObjectMask | None:
+        """Returns what ``answer_prompt`` would; None if that meant encoding the frame."""
         with self._computing():
             if not self._recall.is_encoded(frame_index):
                 return None
-            predicted = self._answer_stage(Track(), frame_index, click, None)
-            return self._object_masks(predicted.best())[0]
+            predicted, given = self._answer_stages(track, frame_index, stages, refined)
+            seen = self._object_masks(predicted)[0]
+            return seen if given is None else replace(seen, mask=given)
+
+    def encode(self, frame_index: int) -> None:
+        """Encodes a frame ahead of its first prompt, which will be answered at once."""
+        with self._computing():
+            self._recall.features(frame_index)
 
     def track_frame(
         self, tracks: Mapping[int, Track], frame_index: int, step: int
@@ -182,6 +189,20 @@ class Tracker:
         autocast = torch.autocast(device, dtype=torch.bfloat16, enabled=device == "cuda")
         with self._accelerator_lock, torch.inference_mode(), autocast:
             yield
+
+    def _answer_stages(
+        self,
+        track: Track,
+        frame_index: int,
+        stages: Iterable[FramePrompt],
+        refined: Answer | None,
+    ) -> tuple[MaskPrediction, EncodedMask | None]:
+        """Returns the answer to the last stage, and the mask that was given if nothing else was."""
+        mask_logits = None if refined is None else self._recall.logits(refined)
+        for stage in stages:
+            predicted = self._answer_stage(track, frame_index, stage, mask_logits).best()
+            mask_logits = self._filled(predicted.visible_logits())
+        return predicted, stage.mask if stage.is_mask_alone else None
 
     def _answer_stage(
         self,

@@ -17,6 +17,7 @@ from starlette.responses import FileResponse, JSONResponse, Response
 from starlette.routing import Mount, Route
 
 from sam2_demo.core.errors import InputError, SessionExpired
+from sam2_demo.core.prompts import FramePrompt
 from sam2_demo.inference.open_video import OpenVideo, Reply
 from sam2_demo.media.small_frames import thumbnail_jpeg
 from sam2_demo.ui.app_state import AppState
@@ -39,7 +40,6 @@ from sam2_demo.ui.wire import (
     object_id_in,
     parse_body,
     place_in,
-    point_in,
     prompt_in,
     reply_json,
     settings_in,
@@ -81,6 +81,7 @@ def build_routes(state: AppState) -> Mount:
             "/videos/{token}/candidates", _answered(partial(_candidates, state)), methods=["POST"]
         ),
         Route("/videos/{token}/preview", _answered(partial(_preview, state)), methods=["POST"]),
+        Route("/videos/{token}/encode", _answered(partial(_encode, state)), methods=["POST"]),
         Route("/videos/{token}/review", _answered(partial(_review, state))),
         Route("/videos/{token}/dismiss", _answered(partial(_dismiss, state)), methods=["POST"]),
         Route("/videos/{token}/session", _answered(partial(_save, state))),
@@ -95,11 +96,15 @@ def build_routes(state: AppState) -> Mount:
     return Mount(PREFIX, app=Starlette(routes=routes, middleware=[guard]))
 
 
-def _set_prompt(video: OpenVideo, fields: Fields) -> Reply:
+def _given(video: OpenVideo, fields: Fields) -> tuple[int, int, FramePrompt]:
+    """Returns the frame, the object and its prompt there, as the fields hold them."""
     frame_index, object_id = frame_index_in(fields, len(video.video)), object_id_in(fields)
     standing = video.session.prompts.get((object_id, frame_index))
-    prompt = prompt_in(fields, video.video.size_hw, standing)
-    return video.set_prompt(frame_index, object_id, prompt)
+    return frame_index, object_id, prompt_in(fields, video.video.size_hw, standing)
+
+
+def _set_prompt(video: OpenVideo, fields: Fields) -> Reply:
+    return video.set_prompt(*_given(video, fields))
 
 
 def _clear_prompt(video: OpenVideo, fields: Fields) -> Reply:
@@ -241,9 +246,17 @@ async def _candidates(state: AppState, request: Request) -> Response:
 async def _preview(state: AppState, request: Request) -> Response:
     fields = await _fields(request)
     video = state.store.find(request.path_params["token"])
-    frame_index, point = frame_index_in(fields, len(video.video)), point_in(fields)
-    seen = await run_in_threadpool(video.session.preview, frame_index, point)
+    seen = await run_in_threadpool(lambda: video.session.preview(*_given(video, fields)))
     return JSONResponse({"counts": seen and seen.mask.counts})
+
+
+async def _encode(state: AppState, request: Request) -> Response:
+    fields = await _fields(request)
+    video = state.store.find(request.path_params["token"])
+    frame_index, is_free = frame_index_in(fields, len(video.video)), not video.busy
+    if is_free:
+        await run_in_threadpool(video.session.tracker.encode, frame_index)
+    return JSONResponse({"encoded": is_free})
 
 
 async def _review(state: AppState, request: Request) -> Response:

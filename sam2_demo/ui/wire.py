@@ -101,11 +101,6 @@ def prompt_in(
     )
 
 
-def point_in(fields: Fields) -> Point:
-    """Returns the one place that the fields name, as a positive click."""
-    return Point(_number(fields.get("x")), _number(fields.get("y")))
-
-
 def direction_in(fields: Fields) -> Direction:
     """Returns the way to propagate: forward, backward or both."""
     name = fields.get("direction", "forward")

@@ -1,10 +1,13 @@
-// Preview: the mask that a click would give is outlined under the pointer, where that is quick.
+// Preview: the mask that a prompt would give, where that is quick. A click under the pointer shows
+// its mask outlined; a prompt that is being moved shows it in place of the mask that is there.
 //
-// One question is on its way at a time, and the latest place is asked for next. The server only
-// answers on frames that the model has seen already, and nothing there is changed by asking.
+// One question is on its way at a time, and the latest prompt is asked for next. Nothing on the
+// server is changed by asking. It only answers on frames that the model has seen: where the pointer
+// rests on another one, the model looks at that frame first, and then a click there is quick, too.
 
 const SLOW_MS = 120;
 const TRIES = 5;
+const REST_MS = 250;
 const PREVIEW_KEY = 'sam2-preview';
 
 class Hover {
@@ -13,7 +16,8 @@ class Hover {
     this.button = button;
     this.unseen = new Map(); // frames that the model had not seen when they were asked for
     this.times = [];
-    this.wanted = this.place = this.counts = null;
+    this.wanted = null; // {project, prompt, isMoved}: what is asked for
+    this.shown = null;  // {object, frame, isMoved, mask}
     this.on = remembered(PREVIEW_KEY) !== 'off';
     button.onclick = () => this.toggle();
     this.render();
@@ -22,6 +26,7 @@ class Hover {
   open(video) {
     this.layer = new MaskLayer(video);
     this.unseen.clear();
+    this.isHeld = false;
     this.end();
   }
 
@@ -33,37 +38,122 @@ class Hover {
     this.render();
   }
 
-  at({ x, y }) {
-    const { frame, sign, player, tracking, editing, stage } = this.app, { video } = stage;
-    const outside = x < 0 || y < 0 || x > video.width || y > video.height;
-    const busy = player.playing || tracking.running || editing.waiting > 0;
-    const unseen = this.unseen.get(frame) === this.lastAnswer(frame);
-    if (!this.on || !sign || outside || busy || unseen) return this.end();
-    this.place = { frame, x, y };
-    this.ask();
-    return undefined;
+  /** The pointer is at a place where a click would be one more of the active object's. */
+  at({ x, y, other }) {
+    const { project, frame, sign, stage: { video } } = this.app;
+    const prompt = project.prompt(project.active, frame), positive = other ? !sign : sign;
+    const takesFromNothing = !positive && isEmptyPrompt(prompt)
+      && !project.masksOn(frame).has(project.active);
+    if (x < 0 || y < 0 || x > video.width || y > video.height || takesFromNothing) this.end();
+    else this.want({ ...prompt, points: [...prompt.points, [x, y, positive ? 1 : 0]] }, false);
+  }
+
+  /** The active object's prompt is being moved. */
+  follow(prompt) {
+    const [left, top, right, bottom] = prompt.box || [0, 0, 1, 1];
+    if (left < right && top < bottom) this.want(prompt, true);
+  }
+
+  /** The prompt was let go: its mask stays on show until the answer is there. */
+  async release(answer) {
+    this.forget();
+    this.isHeld = true;
+    await answer;
+    this.isHeld = false;
+    this.show(null);
+  }
+
+  end() {
+    if (this.isHeld) return;
+    this.forget();
+    this.show(null);
+  }
+
+  forget() {
+    clearTimeout(this.timer);
+    this.wanted = null;
+  }
+
+  get isBusy() {
+    const { player, tracking, editing } = this.app;
+    return player.playing || tracking.running || editing.waiting > 0;
+  }
+
+  want(prompt, isMoved) {
+    const { project } = this.app;
+    if (this.isHeld) return;
+    if (!this.on || this.isBusy || project.find(prompt.object).locked) this.end();
+    else {
+      this.wanted = { project, prompt, isMoved };
+      this.next();
+    }
+  }
+
+  /** Asks at once, or when the pointer rests where the model has not seen the frame. */
+  next() {
+    clearTimeout(this.timer);
+    if (this.isUnseen(this.wanted)) this.rest();
+    else {
+      this.alone(async (wanted) => {
+        await this.ask(wanted);
+        if (this.wanted === wanted && this.isUnseen(wanted)) this.rest();
+      });
+    }
+  }
+
+  rest() {
+    this.timer = setTimeout(() => this.alone((wanted) => this.encode(wanted)), REST_MS);
+  }
+
+  isUnseen({ prompt: { frame } }) {
+    return this.unseen.get(frame) === this.lastAnswer(frame);
   }
 
   lastAnswer(frame) {
     return this.app.project.frameSequence.get(frame) || 0;
   }
 
-  async ask() {
-    const { place } = this, { project } = this.app;
-    if (this.asking || !place || !project) return;
+  /** Does one thing at a time; then the next, if something else is wanted by then. */
+  async alone(act) {
+    const { wanted } = this;
+    if (this.asking || !wanted) return;
     this.asking = true;
-    const began = performance.now();
     try {
-      const { counts } = await postJson(`videos/${project.video.token}/preview`, place);
-      if (counts === null) this.unseen.set(place.frame, this.lastAnswer(place.frame));
-      else this.note(performance.now() - began);
-      this.show(this.place && this.place.frame === place.frame && this.on ? counts : null);
+      await act(wanted);
     } catch (error) {
       this.end(); // a preview is no reason to bother anybody: the next click says what is wrong
     } finally {
       this.asking = false;
     }
-    if (this.place !== place) this.ask();
+    if (this.wanted && this.wanted !== wanted) this.next();
+  }
+
+  async ask(wanted) {
+    const { project, prompt, isMoved } = wanted, { object, frame } = prompt;
+    const began = performance.now();
+    const candidate = candidateOf(prompt, project.prompt(object, frame));
+    const { counts } = await postJson(`videos/${project.video.token}/preview`,
+      { ...prompt, candidate, mask: prompt.mask || null });
+    if (!this.isLike(wanted)) return;
+    if (counts === null) this.unseen.set(frame, this.lastAnswer(frame));
+    else if (!isMoved) this.note(performance.now() - began);
+    if (this.wanted) this.show(counts && { object, frame, isMoved, counts });
+  }
+
+  async encode(wanted) {
+    const { project, prompt: { frame } } = wanted;
+    if (this.isBusy || frame !== this.app.frame) return;
+    const { encoded } = await postJson(`videos/${project.video.token}/encode`, { frame });
+    if (!encoded || project !== this.app.project) return;
+    this.unseen.delete(frame);
+    if (this.wanted === wanted) await this.ask(wanted);
+  }
+
+  /** Whether what is wanted now is the same gesture, perhaps at another place. */
+  isLike({ project, prompt, isMoved }) {
+    const { wanted } = this;
+    return wanted && wanted.project === project && wanted.isMoved === isMoved
+      && wanted.prompt.object === prompt.object && wanted.prompt.frame === prompt.frame;
   }
 
   /** Switches itself off where an answer takes longer than a moment. */
@@ -77,25 +167,27 @@ class Hover {
     this.app.status.say(`Preview is off: it took ${Math.round(middle)} ms here. V switches it on.`);
   }
 
-  end() {
-    this.place = null;
-    this.show(null);
+  show(shown) {
+    if (!shown && !this.shown) return;
+    this.shown = shown && { ...shown, mask: { counts: shown.counts, area: areaOf(shown.counts) } };
+    this.app.render();
   }
 
-  show(counts) {
-    if (this.counts === counts) return;
-    this.counts = counts;
-    this.mask = counts && { counts };
-    this.app.render();
+  /** Of a frame's masks, the one whose prompt is being moved gives way to what it would be. */
+  over(masks, frame) {
+    const { shown } = this;
+    if (!shown || !shown.isMoved || shown.frame !== frame) return masks;
+    const { object, mask } = shown;
+    return new Map(masks.has(object) ? masks : [[object, mask], ...masks]).set(object, mask);
   }
 
   /** Draws the outline; `pen` draws in pixels of the video, `scale` of them make one of the screen. */
   draw(pen, scale) {
-    const { frame, project } = this.app;
-    if (!this.mask || !this.place || this.place.frame !== frame) return;
-    const color = this.app.colorOf(project.active), thickness = 2 / scale;
+    const { shown, app: { frame, project } } = this;
+    if (!shown || shown.isMoved || shown.frame !== frame) return;
+    const color = this.app.colorOf(shown.object), thickness = 2 / scale;
     pen.globalAlpha = 0.6;
-    this.layer.draw(pen, [{ mask: this.mask, color, thickness }], project.video.width, project.video.height);
+    this.layer.draw(pen, [{ mask: shown.mask, color, thickness }], project.video.width, project.video.height);
     pen.globalAlpha = 1;
   }
 

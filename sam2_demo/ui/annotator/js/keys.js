@@ -18,7 +18,7 @@ const KEYS = [
       { how: 'drag', does: 'a box; its handles resize it, its border moves it' },
       { keys: ['x', 't'], does: 'switch between + and −', run: (app) => app.toggleSign() },
       { keys: ['a'], does: 'another mask for a single click', run: (app) => app.candidates.cycle(1) },
-      { keys: ['v'], does: 'preview under the pointer', run: (app) => app.hover.toggle() },
+      { keys: ['v'], does: 'preview of a click, and of what is dragged', run: (app) => app.hover.toggle() },
     ],
   },
   {

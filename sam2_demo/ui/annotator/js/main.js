@@ -289,8 +289,8 @@ class App {
     if (picture) { // until it is there, the frame before stays on show
       this.stage.draw(this.effects.applied({
         picture,
-        masks: this.masksShown
-          ? project.shown(this.comparison.oldMasksOn(frame) || project.masksOn(frame)) : new Map(),
+        masks: this.masksShown ? this.hover.over(project.shown(
+          this.comparison.oldMasksOn(frame) || project.masksOn(frame)), frame) : new Map(),
         frame,
         prompts: this.player.playing ? [] : project.shownPromptsOn(frame),
         active: project.active,

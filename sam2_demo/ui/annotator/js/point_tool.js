@@ -64,14 +64,12 @@ class PointTool {
       Math.max(0, Math.min(stage.video.height, y))];
     return {
       move: (press) => {
-        if (press.far) stage.draft = withPointAt(prompt, index, inside(press));
+        if (press.far) this.drag(withPointAt(prompt, index, inside(press)));
       },
-      end: (press) => {
-        stage.draft = null;
-        if (press.far) editing.change(withPointAt(prompt, index, inside(press)));
-        else editing.deletePoint(prompt, index);
-      },
-      cancel: () => { stage.draft = null; },
+      end: (press) => this.drop(press.far
+        ? editing.change(withPointAt(prompt, index, inside(press)))
+        : editing.deletePoint(prompt, index)),
+      cancel: () => this.drop(),
     };
   }
 
@@ -91,12 +89,9 @@ class PointTool {
       return boxInside(moved, stage.video);
     };
     return {
-      move: (press) => { if (press.far) stage.draft = { ...prompt, box: boxAt(press) }; },
-      end: (press) => {
-        stage.draft = null;
-        if (press.far) editing.box(prompt, boxAt(press));
-      },
-      cancel: () => { stage.draft = null; },
+      move: (press) => { if (press.far) this.drag({ ...prompt, box: boxAt(press) }); },
+      end: (press) => this.drop(press.far ? editing.box(prompt, boxAt(press)) : null),
+      cancel: () => this.drop(),
     };
   }
 
@@ -108,17 +103,29 @@ class PointTool {
     app.hover.end();
     return {
       move: (press) => {
-        if (isBox(press)) stage.draft = { ...prompt, box: boxTo(press) };
+        if (isBox(press)) this.drag({ ...prompt, box: boxTo(press) });
       },
       end: (press) => {
-        stage.draft = null;
-        if (isBox(press)) editing.box(prompt, boxTo(press));
-        else if (!this.onlyBoxes) editing.click(from, from.other ? !app.sign : app.sign);
+        this.drop(isBox(press) ? editing.box(prompt, boxTo(press)) : null);
+        if (isBox(press)) return;
+        if (!this.onlyBoxes) editing.click(from, from.other ? !app.sign : app.sign);
         else app.status.say('Drag from one corner of the object to the opposite one.');
       },
       hold: this.onlyBoxes ? null : () => editing.click(from, !app.sign),
-      cancel: () => { stage.draft = null; },
+      cancel: () => this.drop(),
     };
+  }
+
+  /** Shows the prompt as it is being moved, and the mask that it would give. */
+  drag(prompt) {
+    this.app.stage.draft = prompt;
+    this.app.hover.follow(prompt);
+  }
+
+  /** Lets go of the prompt, whose answer is on its way unless it stays as it was. */
+  drop(answer = null) {
+    this.app.stage.draft = null;
+    this.app.hover.release(answer);
   }
 
   hover(press) {
