@@ -22,11 +22,13 @@ class Camera {
   }
 
   async open() {
+    if (this.asking) return; // the browser still asks whether the page may
     if (!navigator.mediaDevices || !window.MediaRecorder) {
       this.status.show('This browser gives pages a camera only under https or on this machine: '
         + 'record a clip with another program and choose its file.', 'error');
       return;
     }
+    this.asking = true;
     try {
       const size = { width: { ideal: 1280 }, height: { ideal: 720 } };
       this.stream = await navigator.mediaDevices.getUserMedia({ video: size });
@@ -34,6 +36,8 @@ class Camera {
       this.status.show(CAMERA_FAULTS[error.name] ||
         'The camera could not be started: try again, or choose a file.', 'error');
       return;
+    } finally {
+      this.asking = false;
     }
     this.find('camera-video').srcObject = this.stream;
     this.showRecording(false);

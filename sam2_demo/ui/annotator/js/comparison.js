@@ -33,11 +33,6 @@ class Comparison {
     return this.changes.length > 0;
   }
 
-  /** A run begins: what was compared before is decided. */
-  begin() {
-    this.clear();
-  }
-
   /** Keeps the masks that frames have, before newer ones are read. */
   note({ frames }) {
     for (const [frame] of frames) {
@@ -97,11 +92,7 @@ class Comparison {
 
   /** The old masks of a frame where they are to be shown instead of the new ones, or null. */
   oldMasksOn(frame) {
-    const old = this.showsOld && this.before.get(frame);
-    if (!old) return null;
-    const hidden = new Set(this.app.project.objects.filter(({ visible }) => visible === false)
-      .map(({ id }) => id));
-    return new Map([...old].filter(([id]) => !hidden.has(id)));
+    return (this.showsOld && this.before.get(frame)) || null;
   }
 
   show(old) {

@@ -12,6 +12,9 @@ const SUBJECTS = {
 /** Refusals after which the upload stays, so that a part of it can be chosen. */
 const CHOOSE_ANOTHER_PART = ['TOO_MANY_FRAMES', 'START_BEYOND_END'];
 
+/** Refusals that say that a video which was open is open no more. */
+const GONE = ['SESSION_CLOSED', 'UNKNOWN_SESSION'];
+
 class Opening {
   /** `onOpen(video)` receives the open video, then `onSession(file)` a session file for it. */
   constructor(find, status, onOpen, onSession) {
@@ -149,7 +152,7 @@ class Opening {
       const video = await getJson(`videos/${encodeURIComponent(token)}`);
       await this.onOpen(video);
     } catch (error) {
-      this.forget();
+      if (GONE.includes(error.code)) this.forget(); // else another reload may bring it back
       this.status.fail(error);
     }
   }

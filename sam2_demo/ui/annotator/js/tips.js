@@ -34,9 +34,7 @@ class Tips {
     this.shown = null;
     find('tip-close').onclick = () => this.finish(TIPS.length);
     find('exports').addEventListener('click', () => this.finish(TIPS.length));
-    try {
-      this.done = Number(localStorage.getItem(TIPS_KEY)) || 0;
-    } catch (error) { this.done = 0; /* private window */ }
+    this.done = Number(remembered(TIPS_KEY)) || 0;
   }
 
   /** Shows the tip that fits; those before it, once shown, were followed and never come again. */
@@ -55,7 +53,7 @@ class Tips {
   finish(count) {
     this.done = Math.max(this.done, count);
     this.line.hidden = true;
-    try { localStorage.setItem(TIPS_KEY, this.done); } catch (error) { /* private window */ }
+    remember(TIPS_KEY, this.done);
   }
 }
 

@@ -84,7 +84,7 @@ class Tracking {
     project.sinceRun.clear();
     this.find('go-on').hidden = true;
     this.say('Starting', 0, 0);
-    this.app.comparison.begin(project);
+    this.app.comparison.clear(); // what was compared before is decided
     this.app.render();
     try {
       await editing.chain; // prompts on their way come first
