@@ -135,6 +135,9 @@ def test_in_and_out_points(browser: Browser, app: str, clip: Path, window: dict[
     page.mouse.move(strip["x"] + strip["width"] * 0.48, box["y"] + 20)
     page.mouse.up()
     visit.find("range-clear").get_by_text("Frames 3–12").wait_for()
+    page.reload()
+    visit.wait_for_picture()
+    visit.find("range-clear").get_by_text("Frames 3–12").wait_for()
     visit.find("range-clear").click()
     visit.find("range-clear").wait_for(state="hidden")
     assert visit.overflow_px() == 0

@@ -10,10 +10,13 @@ class FrameRange {
     this.open({ frames: 1 });
   }
 
+  /** The points are kept while a video is open, a reload of the page included. */
   open(video) {
     this.frames = video.frames;
-    this.first = 0;
-    this.last = video.frames - 1;
+    this.key = `sam2-range-${video.token}`;
+    let kept = null;
+    try { kept = JSON.parse(sessionStorage.getItem(this.key)); } catch (error) { /* none is kept */ }
+    [this.first, this.last] = kept || [0, this.frames - 1];
   }
 
   isWhole() {
@@ -27,11 +30,17 @@ class FrameRange {
       if (name === 'first') this.last = this.frames - 1;
       else this.first = 0;
     }
-    this.onChange();
+    this.keep();
   }
 
   clear() {
-    this.open(this);
+    [this.first, this.last] = [0, this.frames - 1];
+    this.keep();
+  }
+
+  keep() {
+    const points = JSON.stringify([this.first, this.last]);
+    try { sessionStorage.setItem(this.key, points); } catch (error) { /* a private window */ }
     this.onChange();
   }
 
