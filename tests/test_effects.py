@@ -15,6 +15,7 @@ from sam2_demo.media.effect_choice import (
     EffectChoice,
     effects_json,
 )
+from sam2_demo.media.effect_drawings import text_plate
 from sam2_demo.media.effects import cut_out, draw_effects
 from sam2_demo.media.emoji import EMOJI
 
@@ -148,6 +149,12 @@ def test_text_is_written_in_its_colour() -> None:
     drawn = draw_effects(np.zeros((180, 240, 3), np.uint8), [], choice)
     assert (drawn == (95, 9, 30)).all(axis=2).mean() > 0.2
     assert (drawn == (213, 101, 128)).all(axis=2).mean() > 0.1
+
+
+def test_every_letter_of_a_text_has_a_shape_of_its_own() -> None:
+    letters = [chr(code) for code in range(0xC0, 0x100)]  # À to ÿ
+    plates = {text_plate((60, 60), letter, RED, 3).tobytes() for letter in letters}
+    assert len(plates) == len(letters)
 
 
 def test_every_choice_of_the_page_is_known_here() -> None:

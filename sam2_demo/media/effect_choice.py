@@ -64,6 +64,8 @@ CONSTANTS: Mapping[str, float] = {
     "shadow": 0.45,
     "object_weight": 1 / 64,
     "text_height_share": 0.16,
+    "text_leading": 1.15,
+    "text_baseline": 0.9,
 }
 
 MAX_TEXT_LENGTH = 40
@@ -95,7 +97,7 @@ class EffectChoice:
         strength: 1 subtle, 2 normal, 3 strong.
         color: The colour of an erased, graded, written or drawn background, as ``"#4338ca"``.
         emoji: A key of ``EMOJI``.
-        text: What a background of text says; characters of Latin 1, the server's font has no other.
+        text: What a background of text says; characters of Latin 1, which the fonts have.
 
     Raises:
         InputError: a value is none of these.

@@ -7,7 +7,6 @@ from functools import lru_cache
 import cv2
 import numpy as np
 from jaxtyping import Float32, UInt8
-from PIL import Image, ImageDraw, ImageFont
 
 from sam2_demo.media.effect_choice import CONSTANTS
 from sam2_demo.media.effect_layers import dark, mix
@@ -18,6 +17,7 @@ Box = tuple[int, int, int, int]
 """Left, top, right, bottom; right and bottom excluded."""
 
 _SUBPIXEL_BITS = 4
+_FONT_WEIGHT = 600
 _FINER = 4
 """Places across a pixel at which polygons are drawn, for smooth borders."""
 
@@ -71,18 +71,18 @@ def text_plate(
     """Returns a background written over and over with a text; every second row is shifted."""
     height, width = size_hw
     letter_px = max(6, round(CONSTANTS["text_height_share"] * min(size_hw) * (0.5 + strength / 4)))
-    font = ImageFont.load_default(letter_px)
-    plate = Image.new("RGB", (width, height), dark(color))
-    pen = ImageDraw.Draw(plate)
-    ink = tuple(round(channel + (255 - channel) * 0.35) for channel in color)
+    row_px, baseline_px = (
+        round(CONSTANTS[name] * letter_px) for name in ("text_leading", "text_baseline")
+    )
+    font = cv2.FontFace("sans")  # OpenCV's own, which has all of Latin 1
     line = f"{text}  "
-    span = max(1.0, pen.textlength(line, font=font))
-    for row, top in enumerate(range(-letter_px // 4, height, round(1.15 * letter_px))):
-        left = -span * (0.5 if row % 2 else 0.0)
-        while left < width:
-            pen.text((left, top), line, fill=ink, font=font, stroke_width=letter_px / 40)
-            left += span
-    return np.asarray(plate)
+    span_px = max(1, cv2.getTextSize((0, 0), line, (0, 0), font, letter_px, _FONT_WEIGHT)[2])
+    strip = np.full((row_px, span_px, 3), dark(color), np.uint8)
+    ink = [round(channel + (255 - channel) * 0.35) for channel in color]
+    cv2.putText(strip, line, (0, baseline_px), ink, font, letter_px, _FONT_WEIGHT)
+    row, y = np.divmod(np.arange(height) + letter_px // 4, row_px)
+    x = np.arange(width) + row[:, np.newaxis] % 2 * (span_px // 2)
+    return strip[y[:, np.newaxis], x % span_px]
 
 
 def _coverage(

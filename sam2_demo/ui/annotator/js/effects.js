@@ -318,16 +318,17 @@ class EffectPainter {
     if (stamp === this.textStamp) return this.text.canvas;
     this.textStamp = stamp;
     const pen = this.text = this.text || this.sheet(width, height);
-    const share = EFFECTS.constants.text_height_share * (0.5 + choice.strength / 4);
-    const size = Math.max(6, Math.round(share * Math.min(width, height)));
+    const { text_height_share: share, text_leading: leading, text_baseline: baseline } = EFFECTS.constants;
+    const size = Math.max(6, Math.round(share * (0.5 + choice.strength / 4) * Math.min(width, height)));
+    const step = Math.round(leading * size);
     pen.fillStyle = `rgb(${color.map((part) => part >> 1).join(',')})`;
     pen.fillRect(0, 0, width, height);
     pen.font = `600 ${size}px Inter, system-ui, sans-serif`;
-    pen.textBaseline = 'top';
     pen.fillStyle = `rgb(${color.map((part) => part + (255 - part) * 0.35).join(',')})`;
     const span = Math.max(1, pen.measureText(`${text}  `).width);
-    for (let row = 0, top = -Math.floor(size / 4); top < height; row++, top += Math.round(1.15 * size)) {
-      for (let left = row % 2 ? -span / 2 : 0; left < width; left += span) pen.fillText(text, left, top);
+    for (let row = 0, top = -Math.floor(size / 4); top < height; row++, top += step) {
+      const y = top + Math.round(baseline * size);
+      for (let left = row % 2 ? -span / 2 : 0; left < width; left += span) pen.fillText(text, left, y);
     }
     return pen.canvas;
   }
