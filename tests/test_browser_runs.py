@@ -234,6 +234,11 @@ def test_review(browser: Browser, app: str, clip: Path, window: dict[str, int]) 
     current.wait_for()
     number = int(re.search(r"Frame (\d+)", current.inner_text()).group(1))
     visit.find("frame-note").get_by_text(f"Frame {number} of").wait_for()
+    page.keyboard.press("Delete")
+    visit.wait_for_note(0, "no mask on this frame")
+    page.locator(".s2-doubt").first.click()  # of an object that is gone: the frame is shown
+    page.keyboard.press("z")
+    visit.wait_for_note(0, re.compile("IoU|hidden"))
     count = int(re.search(r"\d+", visit.find("review-count").inner_text()).group())
     page.keyboard.press("Shift+j")
     left = f"{count - 1} left" if count > 1 else "nothing in doubt"
