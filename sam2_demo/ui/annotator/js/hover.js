@@ -15,17 +15,23 @@ class Hover {
     this.app = app;
     this.button = button;
     this.unseen = new Map(); // frames that the model had not seen when they were asked for
-    this.times = [];
     this.wanted = null; // {project, prompt, isMoved}: what is asked for
     this.shown = null;  // {object, frame, isMoved, mask}
-    this.on = remembered(PREVIEW_KEY) !== 'off';
     button.onclick = () => this.toggle();
+    this.begin();
+  }
+
+  /** On, unless the person switched it off; where it was slow, it may be quicker from now on. */
+  begin() {
+    this.on = remembered(PREVIEW_KEY) !== 'off';
+    this.times = [];
     this.render();
   }
 
   open(video) {
     this.layer = new MaskLayer(video);
     this.unseen.clear();
+    this.begin();
     this.isHeld = false;
     this.end();
   }
