@@ -1,5 +1,6 @@
 """The command that answers a session's prompts anew: same model, same masks."""
 
+import random
 import re
 import zipfile
 from dataclasses import replace
@@ -10,9 +11,11 @@ import pytest
 from media_clips import write_clip
 from miniature import random_miniature
 from PIL import Image
+from session_actions import act
 
 from sam2_demo.__main__ import main
 from sam2_demo.core.prompts import FramePrompt, Point
+from sam2_demo.inference.event_log import Given, Tracked, log_of
 from sam2_demo.inference.open_video import ModelLabel, OpenVideo
 from sam2_demo.inference.propagation import Direction
 from sam2_demo.inference.replay import agreements, replay
@@ -33,7 +36,7 @@ def clip(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def opened(clip: Path) -> OpenVideo:
-    """Returns the clip with prompts on two frames, then one propagation from the middle."""
+    """Returns the clip as prompts, propagations and corrections left it that took turns."""
     folder = clip.parent / "open"
     video = ingest(clip, folder / "video")
     label = ModelLabel("miniature.pt", "made up", weights_digest(MODEL))
@@ -42,8 +45,14 @@ def opened(clip: Path) -> OpenVideo:
     click = FramePrompt((Point(width / 3, height / 3),))
     opened.set_prompt(2, 1, replace(click, candidate=1))
     opened.set_prompt(2, 4, FramePrompt(box_xyxy=(2, 2, width / 2, height - 3)))
-    opened.set_prompt(4, 4, click.with_point(Point(width - 4, 4, positive=False)))
     list(opened.propagate(2, Direction.BOTH, lambda: False))
+    opened.set_prompt(4, 4, FramePrompt((Point(width - 4, 4, positive=False),)))
+    list(opened.propagate(4, Direction.FORWARD, lambda: False))
+    opened.set_prompt(0, 1, click.with_point(Point(5, 5)))
+    opened.undo()
+    opened.set_prompt(3, 1, click)
+    list(opened.propagate(3, Direction.BACKWARD, lambda: False, within=(1, 3), object_ids=[1]))
+    opened.change(lambda session: session.clear_prompt(3, 1))
     opened.change_settings(4, {"name": "box", "is_locked": True})
     return opened
 
@@ -114,11 +123,39 @@ def test_only_what_was_propagated_is_propagated(opened: OpenVideo) -> None:
     objects = opened.save_session().objects
     track = objects[1].track
     kept = {frame: answer for frame, answer in track.answers.items() if frame in (2, 3)}
-    short = replace(track, answers=kept, steps={2: 1, 3: 1})
+    short = replace(track, answers=kept, steps={2: 1, 3: 1}, log=[track.log[0], Tracked(2, 3, 1)])
     session = VideoSession(MODEL, opened.video)
     replay({1: replace(objects[1], track=short), 4: objects[4]}, session)
     assert sorted(session.objects[1].track.answers) == [2, 3]
     assert sorted(session.objects[4].track.answers) == list(range(FRAMES))
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_whatever_was_done_is_done_again(opened: OpenVideo, seed: int) -> None:
+    """Merging alone is not: its masks come from two objects."""
+    rng = random.Random(seed)
+    session = VideoSession(MODEL, opened.video)
+    for _ in range(25):
+        if act(session, rng) == "merge":
+            session.undo()
+    again = VideoSession(MODEL, opened.video)
+    replay(session.objects, again)
+    assert [each.mean_iou for each in agreements(session.objects, again.objects)] == [
+        1.0 for _ in session.object_ids
+    ]
+    assert again.records == session.records
+
+
+def test_without_a_log_prompts_come_first(opened: OpenVideo) -> None:
+    track = opened.session.objects[4].track
+    prompts = {frame: prompted.prompt for frame, prompted in track.prompts.items()}
+    assert log_of(prompts, track.steps) == [
+        Given(2, prompts[2]),
+        Given(4, prompts[4]),
+        Tracked(2, 5, 1),
+        Tracked(1, 0, -1),
+    ]
+    assert log_of({}, track.steps) == []
 
 
 def test_agreement_counts_frames_that_only_one_has(opened: OpenVideo) -> None:

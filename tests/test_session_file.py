@@ -18,6 +18,7 @@ from sam2_demo.core.frames import ArrayFrames
 from sam2_demo.core.masks import EncodedMask
 from sam2_demo.core.prompts import FramePrompt, Point
 from sam2_demo.inference import session_file
+from sam2_demo.inference.event_log import Given, Tracked
 from sam2_demo.inference.objects import ObjectSettings
 from sam2_demo.inference.open_video import ModelLabel, OpenVideo
 from sam2_demo.inference.propagation import Direction
@@ -151,15 +152,21 @@ def test_a_part_opens_on_the_whole_video(tmp_path: Path) -> None:
     moved, track = (each.session.objects[1].track for each in (whole, part))
     assert moved.steps == {frame + 3: step for frame, step in track.steps.items()}
     assert moved.conditioning == {frame + 3 for frame in track.conditioning}
+    assert moved.log[:2] == [Given(3, CLICK), Tracked(3, FRAMES + 2, 1)]
 
 
 def test_files_of_older_versions_are_of_whole_videos(good_text: str, tmp_path: Path) -> None:
     file = json.loads(good_text)
     del file["made_of"]["excerpt"], file["made_of"]["first_frame"]
+    for each in file["objects"]:
+        del each["log"]
     path = tmp_path / "old.sam2.json"
     path.write_text(json.dumps(file))
-    made_of = read_session(path).made_of
-    assert (made_of.excerpt, made_of.first_frame) == (WHOLE, 0)
+    saved = read_session(path)
+    assert (saved.made_of.excerpt, saved.made_of.first_frame) == (WHOLE, 0)
+    prompts = {f: each.prompt for f, each in saved.objects[1].track.prompts.items()}
+    log = [Given(0, prompts[0]), Given(4, prompts[4]), Tracked(0, 5, 1)]
+    assert saved.objects[1].track.log == log
 
 
 def test_another_video_is_refused_and_nothing_changed(tmp_path: Path) -> None:
@@ -202,6 +209,12 @@ DAMAGE: dict[str, Callable[[Fields], Any]] = {
     "a part of no rate": lambda file: file["made_of"]["excerpt"].update(fps=0),
     "a part of a part": lambda file: file["made_of"].update(excerpt={"start_s": 1}),
     "a part of no frames": lambda file: file["made_of"]["excerpt"].update(first_frames=0),
+    "a log of one word": lambda file: file["objects"][1].update(log="prompt"),
+    "an event of no kind": lambda file: file["objects"][1]["log"][0].__setitem__(0, "moved"),
+    "an event too late": lambda file: file["objects"][1]["log"][0].__setitem__(1, FRAMES),
+    "an event of no prompt": lambda file: file["objects"][1]["log"][0].__setitem__(2, {}),
+    "tracked in no way": lambda file: file["objects"][1]["log"][1].__setitem__(3, 0),
+    "tracked the wrong way": lambda file: file["objects"][1]["log"][1].__setitem__(3, -1),
     "endless work": lambda file: file.update(active_s=10**400),
     "objects by name": lambda file: file.update(objects={"1": {}}),
     "objects as a number": lambda file: file.update(objects=7),

@@ -92,8 +92,7 @@ class EditableObjects:
         """
         with self._change():
             object_id = self._next_id
-            self._check_new_object(object_id)
-            self._put("add object", object_id, ObjectState())
+            self._put("add object", object_id, self._new_object(object_id))
             return object_id
 
     def clear_object(self, object_id: int) -> None:
@@ -132,9 +131,8 @@ class EditableObjects:
         """
         with self._change():
             state = self._state(object_id)
-            self._check_new_object(new_id)
             settings = replace(state.settings, color=None, is_locked=False)
-            copy = ObjectState(settings, state.track.copy())
+            copy = replace(self._new_object(new_id), settings=settings, track=state.track.copy())
             rows = list(self._objects.items())
             rows.insert(self.object_ids.index(object_id) + 1, (new_id, copy))
             self._commit("duplicate object", dict(rows))
@@ -161,9 +159,7 @@ class EditableObjects:
             PromptError: the object's id cannot be used.
         """
         with self._lock:
-            if object_id not in self._objects:
-                self._check_new_object(object_id)
-            state = self._objects.get(object_id, ObjectState())
+            state = self._objects.get(object_id) or self._new_object(object_id)
             step = what_changed(state.settings, settings)
             if step:
                 self._put(step, object_id, replace(state, settings=settings))
@@ -237,19 +233,19 @@ class EditableObjects:
 
     def _promptable(self, object_id: int) -> ObjectState:
         """Returns the state of an object to be prompted: a new one where its id is not known."""
-        if object_id in self._objects:
-            return self._unlocked(object_id)
-        self._check_new_object(object_id)
-        return ObjectState()
+        is_known = object_id in self._objects
+        return self._unlocked(object_id) if is_known else self._new_object(object_id)
 
     def _is_locked(self, object_id: int) -> bool:
         return self._state(object_id).settings.is_locked
 
-    def _check_new_object(self, object_id: int) -> None:
+    def _new_object(self, object_id: int) -> ObjectState:
+        """Returns an object that may be added under a new id."""
         check_object_id(object_id)
         if object_id in self._objects:
             raise PromptError(f"there is an object {object_id} already", "BAD_OBJECT")
         self._check_count(len(self._objects) + 1)
+        return ObjectState()
 
     def _check_count(self, count: int) -> None:
         if count > self._max_objects:

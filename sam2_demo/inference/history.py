@@ -8,6 +8,7 @@ prompts, names and colours stay, the masks that were propagated then go. Knows n
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
+from sam2_demo.inference.event_log import log_of
 from sam2_demo.inference.objects import Objects
 from sam2_demo.inference.track import Answer, Track
 
@@ -155,8 +156,10 @@ def _is_propagated(track: Track) -> bool:
 
 def _prompted_only(track: Track) -> Track:
     """Returns the track as if nothing had been propagated; prompted frames keep their masks."""
+    given = {frame: prompted.prompt for frame, prompted in track.prompts.items()}
     return Track(
         {frame: prompted._replace(base=None) for frame, prompted in track.prompts.items()},
         {frame: answer for frame, answer in track.answers.items() if frame in track.prompts},
         set(track.conditioning) or set(track.prompts),
+        log=log_of(given, {}),
     )

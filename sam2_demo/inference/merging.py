@@ -1,6 +1,7 @@
 """Two objects made one: the union of their masks, and prompts that let both be followed."""
 
 from sam2_demo.core.prompts import FramePrompt
+from sam2_demo.inference.event_log import log_of
 from sam2_demo.inference.track import Answer, PromptedFrame, Track
 
 
@@ -19,6 +20,8 @@ def union_of(one: Track, other: Track) -> Track:
             union.prompts[frame] = PromptedFrame(FramePrompt(mask=answer.mask), base)
         else:
             union.answers[frame] = answer
+    given = {frame: prompted.prompt for frame, prompted in union.prompts.items()}
+    union.log = log_of(given, union.steps)
     return union
 
 

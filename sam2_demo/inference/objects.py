@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 
 from sam2_demo.core.errors import PromptError
 from sam2_demo.core.prompts import FramePrompt
+from sam2_demo.inference.event_log import log_of
 from sam2_demo.inference.track import PromptedFrame, Track
 
 MAX_NAME_LENGTH = 80
@@ -78,7 +79,7 @@ class ObjectRecord:
     def state(self) -> ObjectState:
         """Returns the object anew, its prompts still to be answered."""
         prompts = {frame: PromptedFrame(each, None) for frame, each in self.prompts.items()}
-        return ObjectState(self.settings, Track(prompts))
+        return ObjectState(self.settings, Track(prompts, log=log_of(self.prompts, {})))
 
 
 Records = Mapping[int, ObjectRecord]

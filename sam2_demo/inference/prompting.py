@@ -8,6 +8,7 @@ stage by stage. So a prompt that is replayed gets the mask that it had.
 from collections.abc import Iterable
 
 from sam2_demo.core.prompts import FramePrompt
+from sam2_demo.inference.event_log import Given
 from sam2_demo.inference.track import Answer, ObjectMask, PromptedFrame, Track
 from sam2_demo.inference.tracker import Tracker
 
@@ -68,6 +69,7 @@ def take_prompt_back(track: Track, frame_index: int) -> bool:
     prompted = track.prompts.pop(frame_index, None)
     if prompted is None:
         return False
+    track.log.append(Given(frame_index, None))
     track.conditioning.discard(frame_index)
     if prompted.base is None:
         track.answers.pop(frame_index, None)

@@ -1,24 +1,25 @@
-"""Answers the prompts of a session file anew, without a page, and compares.
+"""Does again, without a page, what a session file says was done, and compares the masks.
 
-The part of the video that the session was made of is read anew. Every prompt is answered from the
-start, all objects are then propagated over the frames that the file says they
-were propagated over, and for each object it is said how well the new masks agree with the stored
-ones. Where the prompts came first and one propagation followed, the same model on the same machine
-answers the same masks. Where corrections and propagations took turns, the new masks may differ:
-the file says what was given, not in which order.
+The part of the video that the session was made of is read anew. For each object, prompts are given
+and frames are tracked in the order in which they were; it is then said how well the new masks agree
+with the stored ones. The same model on the same machine answers the same masks. Where objects were
+merged, or the file is of a version that kept no order, all prompts come first and the masks may
+differ.
 """
 
 import argparse
 import statistics
 import sys
 import tempfile
-from collections.abc import Iterator, Mapping
+from collections import deque
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 from sam2_demo.core.device import choose_device, prepare_cpu
 from sam2_demo.core.errors import SettingError
 from sam2_demo.core.masks import EncodedMask
+from sam2_demo.inference.event_log import Given, Tracked
 from sam2_demo.inference.objects import Objects, ObjectState
 from sam2_demo.inference.propagation import Direction
 from sam2_demo.inference.provenance import Provenance
@@ -29,7 +30,6 @@ from sam2_demo.inference.session_file import (
     read_session,
     session_as_text,
 )
-from sam2_demo.inference.track import PromptedFrame, Track
 from sam2_demo.media.ingest import DEFAULT_LIMITS, ingest
 from sam2_demo.media.mask_files import safe_name, write_palette_zip
 from sam2_demo.media.masklets import Masklets, ObjectLabel
@@ -92,14 +92,39 @@ def run(arguments: argparse.Namespace) -> None:
 
 
 def replay(objects: Objects, session: VideoSession) -> None:
-    """Answers the objects' prompts in a session that is new, and propagates as they were."""
-    session.restore({key: _unanswered(state) for key, state in objects.items()})
-    for step, direction in ((1, Direction.FORWARD), (-1, Direction.BACKWARD)):
-        for within, object_ids in _runs(objects, step):
-            start = within[0] if step == 1 else within[1]
-            list(session.propagate(start, direction, within, object_ids=object_ids))
+    """Does in a session that is new what was done to the objects.
+
+    Each object's events come in their order; objects that were tracked together are again.
+    """
+    session.restore({object_id: ObjectState() for object_id in objects})
+    waiting = {object_id: deque(state.track.log) for object_id, state in objects.items()}
+    while any(waiting.values()):
+        together: dict[Tracked, list[int]] = {}
+        for object_id, events in waiting.items():
+            while events:
+                event = events.popleft()
+                if isinstance(event, Tracked):
+                    together.setdefault(event, []).append(object_id)
+                    break
+                _give(session, object_id, event)
+        for way, object_ids in together.items():
+            _track(session, object_ids, way)
     for object_id, state in objects.items():
         session.change_settings(object_id, state.settings)
+
+
+def _give(session: VideoSession, object_id: int, given: Given) -> None:
+    if given.prompt is None:
+        session.clear_prompt(given.frame_index, object_id)
+    else:
+        session.set_prompt(given.frame_index, object_id, given.prompt)
+
+
+def _track(session: VideoSession, object_ids: Sequence[int], way: Tracked) -> None:
+    direction = Direction.FORWARD if way.step == 1 else Direction.BACKWARD
+    within = min(way.first, way.last), max(way.first, way.last)
+    for _ in session.propagate(way.first, direction, within, object_ids=object_ids):
+        pass
 
 
 def agreements(stored: Objects, new: Objects) -> list[Agreement]:
@@ -152,22 +177,6 @@ def _model_of(saved: SavedSession) -> str:
             "UNKNOWN_MODEL",
         )
     return name
-
-
-def _unanswered(state: ObjectState) -> ObjectState:
-    """Returns an object with its prompts alone, for now without a lock."""
-    prompts = {f: PromptedFrame(each.prompt, None) for f, each in state.track.prompts.items()}
-    return ObjectState(replace(state.settings, is_locked=False), Track(prompts))
-
-
-def _runs(objects: Objects, step: int) -> Iterator[tuple[tuple[int, int], list[int]]]:
-    """Yields first and last frame that were propagated over this way, with their objects."""
-    together: dict[tuple[int, int], list[int]] = {}
-    for object_id, state in objects.items():
-        frames = [frame for frame, way in state.track.steps.items() if way == step]
-        if frames and state.track.prompts:
-            together.setdefault((min(frames), max(frames)), []).append(object_id)
-    yield from together.items()
 
 
 def _print_agreement(saved: SavedSession, model: LoadedModel, session: VideoSession) -> None:

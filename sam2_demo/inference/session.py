@@ -19,6 +19,7 @@ from sam2_demo.core.errors import PromptError
 from sam2_demo.core.frames import FrameSource
 from sam2_demo.core.prompts import FramePrompt, check_frame_index
 from sam2_demo.inference.editable_objects import EditableObjects
+from sam2_demo.inference.event_log import Given
 from sam2_demo.inference.history import History
 from sam2_demo.inference.merging import union_of
 from sam2_demo.inference.objects import Objects
@@ -129,6 +130,7 @@ class VideoSession(EditableObjects):
             state = self._promptable(object_id)
             track = state.track.copy()
             self._enter(track, frame_index, fitted)
+            track.log.append(Given(frame_index, fitted))
             self._put(f"prompt on frame {frame_index + 1}", object_id, replace(state, track=track))
             return self.masks(frame_index)
 
@@ -299,8 +301,7 @@ class VideoSession(EditableObjects):
                 before = self.masks(step.frame_index)
                 answers = self._tracker.track_frame(free, *step)
                 for object_id, answer in answers.items():
-                    tracks[object_id].answers[step.frame_index] = answer
-                    tracks[object_id].steps[step.frame_index] = step.step
+                    tracks[object_id].take_tracked(*step, answer)
             return before, FrameMasks.of(step.frame_index, answers)
 
         old = [self._objects[key].track for key in chosen]

@@ -8,7 +8,7 @@ frame's mask, as for another model.
 
 import json
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from functools import partial
 from pathlib import Path
@@ -17,6 +17,7 @@ from typing import Any, NoReturn, TypeVar
 from sam2_demo.core.errors import ExportError, InputError, PromptError
 from sam2_demo.core.masks import EncodedMask
 from sam2_demo.core.prompts import FramePrompt, Point, check_object_id
+from sam2_demo.inference.event_log import Event, Given, Tracked, log_of
 from sam2_demo.inference.journal import prompt_as_json, settings_as_json
 from sam2_demo.inference.objects import Objects, ObjectSettings, ObjectState
 from sam2_demo.inference.provenance import Provenance
@@ -175,6 +176,7 @@ def _track_as_json(track: Track) -> dict[str, object]:
             for frame_index, answer in sorted(track.answers.items())
         ],
         "conditioning": sorted(track.conditioning),
+        "log": [_event_as_json(event) for event in track.log],
     }
 
 
@@ -193,7 +195,30 @@ def _track(fields: Mapping[str, Any], frames: int, size_hw: Size) -> Track:
     track.conditioning = {_whole(index, 0, frames - 1) for index in fields["conditioning"]}
     if not track.conditioning | track.prompts.keys() <= track.answers.keys():
         raise ValueError("a prompted frame has no mask")
+    if "log" in fields:
+        track.log = [_event(each, frames, size_hw) for each in fields["log"]]
+    else:  # a file of an older version
+        given = {frame: prompted.prompt for frame, prompted in track.prompts.items()}
+        track.log = log_of(given, track.steps)
     return track
+
+
+def _event_as_json(event: Event) -> list[object]:
+    if isinstance(event, Given):
+        return ["prompt", event.frame_index, event.prompt and prompt_as_json(event.prompt)]
+    return ["track", *event]
+
+
+def _event(fields: Sequence[Any], frames: int, size_hw: Size) -> Event:
+    match fields:
+        case ["prompt", frame, prompt]:
+            given = _optional(prompt, partial(_prompt, size_hw=size_hw))
+            return Given(_whole(frame, 0, frames - 1), given)
+        case ["track", first, last, step]:
+            begin, end = (_whole(frame, 0, frames - 1) for frame in (first, last))
+            if _whole(step, -1, 1) and (end - begin) * step >= 0:
+                return Tracked(begin, end, step)
+    raise ValueError("an event is none")
 
 
 def _answer_as_json(answer: Answer) -> list[object]:

@@ -9,6 +9,7 @@ from typing import NamedTuple
 
 from sam2_demo.core.masks import EncodedMask
 from sam2_demo.core.prompts import FramePrompt
+from sam2_demo.inference.event_log import Event, note_tracked, shifted
 
 
 @dataclass(frozen=True, slots=True, eq=False, weakref_slot=True)
@@ -85,17 +86,25 @@ class Track:
         answers: Every frame that has a mask.
         conditioning: Frames whose memory conditions all others, whatever their distance.
         steps: For each frame that was propagated over, 1 if forward, -1 if backward.
+        log: What was done, in order; what was undone is not in it.
     """
 
     prompts: dict[int, PromptedFrame] = field(default_factory=dict)
     answers: dict[int, Answer] = field(default_factory=dict)
     conditioning: set[int] = field(default_factory=set)
     steps: dict[int, int] = field(default_factory=dict)
+    log: list[Event] = field(default_factory=list)
+
+    def take_tracked(self, frame_index: int, step: int, answer: Answer) -> None:
+        """Takes in the answer of a frame that was tracked."""
+        self.answers[frame_index] = answer
+        self.steps[frame_index] = step
+        note_tracked(self.log, frame_index, step)
 
     def unanswered(self) -> "Track":
         """Returns the track as it was tracked, with the same prompts, none of them answered."""
         tracked = {f: each for f, each in self.answers.items() if f not in self.prompts}
-        return Track(dict(self.prompts), tracked, set(), dict(self.steps))
+        return Track(dict(self.prompts), tracked, set(), dict(self.steps), list(self.log))
 
     def shifted(self, frames: int) -> "Track":
         """Returns the track as it is where so many frames come before the first one."""
@@ -104,10 +113,15 @@ class Track:
             {frame + frames: answer for frame, answer in self.answers.items()},
             {frame + frames for frame in self.conditioning},
             {frame + frames: step for frame, step in self.steps.items()},
+            [shifted(event, frames) for event in self.log],
         )
 
     def copy(self) -> "Track":
         """Returns a track of its own with the same immutable values."""
         return Track(
-            dict(self.prompts), dict(self.answers), set(self.conditioning), dict(self.steps)
+            dict(self.prompts),
+            dict(self.answers),
+            set(self.conditioning),
+            dict(self.steps),
+            list(self.log),
         )
