@@ -89,7 +89,8 @@ def _click(visit: Visit, session: VideoSession, turn: int, clicks: int) -> tuple
     share = 0.1 + 0.8 * turn / clicks, 0.3 + 0.4 * (turn % 3) / 2
     visit.page.keyboard.press("n")
     visit.page.mouse.move(*visit.place(*share))
-    visit.page.wait_for_timeout(200)  # a hand rests before it clicks; its preview is answered by then
+    # A hand rests before it clicks; its preview is answered by then.
+    visit.page.wait_for_timeout(200)
     visit.page.mouse.click(*visit.place(*share))
     visit.page.wait_for_function("watch.released < watch.answered && watch.answered < watch.drawn")
     shown = visit.page.evaluate("[watch.answered - watch.released, watch.drawn - watch.released]")
