@@ -67,7 +67,7 @@ def test_pictures_are_cut_out(visit: Visit, tmp_path: Path) -> None:
     coco = json.loads(visit.download("coco", tmp_path).read_text())
     assert len(coco["images"]) == 1
     for annotation in coco["annotations"]:
-        assert annotation["area"] >= (labels == annotation["category_id"]).sum()
+        assert annotation["area"] >= (labels == annotation["track_id"]).sum()
 
     visit.find("reopen").get_by_text("Open another picture").click()
     visit.open_file(write_picture(tmp_path / "photo.png"))  # one's own

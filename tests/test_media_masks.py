@@ -164,7 +164,7 @@ def test_coco(masklets: Masklets, masks, tmp_path: Path, capsys) -> None:
     coco = COCO(str(tmp_path / "masks.json"))
     capsys.readouterr()
     names = {row["id"]: row["name"] for row in coco.loadCats(coco.getCatIds())}
-    assert names == {7: HOSTILE, 2: "tree"}
+    assert names == {1: HOSTILE, 2: "tree"}
     assert len(coco.imgs) == 6
     for frame_index in range(6):
         image = coco.imgs[frame_index + 1]
@@ -172,15 +172,37 @@ def test_coco(masklets: Masklets, masks, tmp_path: Path, capsys) -> None:
         assert (image["height"], image["width"]) == (63, 127)
         assert image["time_s"] == TIMES_S[frame_index]
         annotations = coco.loadAnns(coco.getAnnIds(imgIds=[frame_index + 1]))
-        assert {row["category_id"] for row in annotations} == set(masks[frame_index])
+        assert {row["track_id"] for row in annotations} == set(masks[frame_index])
         for row in annotations:
-            mask = masks[frame_index][row["category_id"]]
+            assert row["category_id"] == {7: 1, 2: 2}[row["track_id"]]
+            mask = masks[frame_index][row["track_id"]]
             np.testing.assert_array_equal(coco.annToMask(row).astype(bool), mask)
             ys, xs = np.nonzero(mask)
             assert row["bbox"] == [xs.min(), ys.min(), np.ptp(xs) + 1, np.ptp(ys) + 1]
             assert row["area"] == mask.sum()
-            if row["category_id"] == 7:
+            if row["track_id"] == 7:
                 assert row["predicted_iou"] == 0.5 + frame_index / 100
+
+
+def test_objects_called_alike_are_of_one_class(video: Video, tmp_path: Path) -> None:
+    names = {5: "sheep", 2: "dog", 9: "sheep"}
+    labels = {object_id: ObjectLabel(name, RED) for object_id, name in names.items()}
+    mask = box_mask((63, 127), 10, 10, 30, 30)
+    flock = masklets_of(video, [dict.fromkeys(names, mask)] * 6, labels)
+    for write in (write_coco_json, write_ytvis_json):
+        write(flock, tmp_path / "masks.json")
+        content = json.loads((tmp_path / "masks.json").read_text())
+        assert [(row["id"], row["name"]) for row in content["categories"]] == [
+            (1, "sheep"),
+            (2, "dog"),
+        ]
+        kinds = {(row["track_id"], row["category_id"]) for row in content["annotations"]}
+        assert kinds == {(5, 1), (2, 2), (9, 1)}
+    write_yolo_zip(flock, tmp_path / "yolo.zip")
+    with zipfile.ZipFile(tmp_path / "yolo.zip") as archive:
+        assert yaml.safe_load(archive.read("data.yaml"))["names"] == {0: "sheep", 1: "dog"}
+        lines = archive.read("labels/00000.txt").decode().splitlines()
+        assert [line.split()[0] for line in lines] == ["0", "1", "0"]
 
 
 def test_coco_without_objects_is_whole(video: Video, tmp_path: Path) -> None:
@@ -202,11 +224,11 @@ def test_youtube_vis_has_a_mask_or_null_for_each_frame(
     assert clip["file_names"][3] == "my_clip/00003.jpg"
     assert clip["times_s"] == TIMES_S
     assert seen[-1] == (12, 12)
-    assert [row["category_id"] for row in content["annotations"]] == [7, 2]
+    assert [row["track_id"] for row in content["annotations"]] == [7, 2]
     for row in content["annotations"]:
         assert len(row["segmentations"]) == len(row["bboxes"]) == len(row["areas"]) == 6
         for frame_index, segmentation in enumerate(row["segmentations"]):
-            mask = masks[frame_index].get(row["category_id"])
+            mask = masks[frame_index].get(row["track_id"])
             if mask is None:
                 assert segmentation is None
                 assert row["bboxes"][frame_index] is row["areas"][frame_index] is None

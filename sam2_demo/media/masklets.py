@@ -108,6 +108,16 @@ class Masklets:
         return self.video.frame_times_s[frame_index]
 
     @property
+    def classes(self) -> dict[str, int]:
+        """Each name with the number of its class, from 1: objects called alike are of one class."""
+        names = dict.fromkeys(label.name for label in self.objects.values())
+        return {name: number for number, name in enumerate(names, start=1)}
+
+    def class_of(self, object_id: int) -> int:
+        """Returns the number of an object's class."""
+        return self.classes[self.objects[object_id].name]
+
+    @property
     def times(self) -> FrameTimes:
         """When the frames to write are shown, the first of them at 0."""
         ticks = self.video.times.ticks[self.frames.start : self.frames.stop]

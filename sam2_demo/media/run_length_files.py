@@ -20,12 +20,13 @@ SMALL_PX, MEDIUM_PX = 32**2, 96**2
 
 
 def write_coco_json(masklets: Masklets, path: Path, watch: Watch | None = None) -> None:
-    """Writes masks as COCO has them: one image a frame, one category an object.
+    """Writes masks as COCO has them: one image a frame, one category a name.
 
-    Image ``i + 1`` is frame ``i``. A frame on which an object is hidden has no annotation of it.
+    Image ``i + 1`` is frame ``i``. A frame on which an object is hidden has no annotation of it;
+    ``track_id`` says which object an annotation is of.
 
     Args:
-        masklets: The video and its objects; the id of an object becomes its category's.
+        masklets: The video and its objects; those of one name are of one category.
         path: The file to write, whole or not at all; an older one is replaced at the end.
         watch: Who looks on.
 
@@ -72,7 +73,8 @@ def write_ytvis_json(masklets: Masklets, path: Path, watch: Watch | None = None)
             about = {
                 "id": number,
                 "video_id": 1,
-                "category_id": object_id,
+                "category_id": masklets.class_of(object_id),
+                "track_id": object_id,
                 "iscrowd": 0,
                 "width": width,
                 "height": height,
@@ -159,8 +161,8 @@ def _info(masklets: Masklets) -> dict[str, object]:
 
 def _categories(masklets: Masklets) -> list[dict[str, object]]:
     return [
-        {"id": object_id, "name": label.name, "supercategory": "object"}
-        for object_id, label in masklets.objects.items()
+        {"id": number, "name": name, "supercategory": "object"}
+        for name, number in masklets.classes.items()
     ]
 
 
@@ -187,7 +189,8 @@ def _annotations(masklets: Masklets, watch: Watch) -> Iterator[dict[str, object]
             annotation: dict[str, object] = {
                 "id": annotation_id,
                 "image_id": frame_index + 1,
-                "category_id": object_id,
+                "category_id": masklets.class_of(object_id),
+                "track_id": object_id,
                 "segmentation": _run_lengths(mask),
                 "bbox": _box(mask),
                 "area": mask.area_px,

@@ -24,20 +24,18 @@ Corner = tuple[int, int]
 def write_yolo_zip(masklets: Masklets, path: Path, watch: Watch | None = None) -> None:
     """Writes ``data.yaml``, ``images/00000.jpg`` … and ``labels/00000.txt`` ….
 
-    The first object is class 0, the next class 1, and so on. The text file of a frame where all
-    objects are hidden is empty.
+    Objects of one name are of one class; the first object's is class 0. The text file of a frame
+    where all objects are hidden is empty.
 
     Raises:
         ExportError: a mask is of another size than the video, the disk is full, or the export was
             cancelled.
     """
-    classes = {object_id: number for number, object_id in enumerate(masklets.objects)}
-    names = [label.name for label in masklets.objects.values()]
     with picture_zip(masklets, path) as archive:
-        archive.add("data.yaml", data_yaml(names))
+        archive.add("data.yaml", data_yaml(list(masklets.classes)))
         for frame_index in (watch or Watch()).each(masklets.frames):
             lines = [
-                f"{classes[object_id]} {segment_line(mask)}\n"
+                f"{masklets.class_of(object_id) - 1} {segment_line(mask)}\n"
                 for object_id, mask in masklets.masks_on(frame_index).items()
             ]
             archive.add(f"labels/{frame_index:05d}.txt", "".join(lines))
