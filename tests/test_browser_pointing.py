@@ -84,14 +84,15 @@ def test_points_are_moved_and_deleted(visit: Visit) -> None:
     visit.wait_for_note(0, "1 prompt here")
 
 
-def wait_for_preview_at(visit: Visit, x: float, y: float, move: Callable[[], object]) -> None:
-    """Waits until the page was told what the first point would give at a place, and drew it."""
+def wait_for_preview(visit: Visit, *shares: float, move: Callable[[], object]) -> None:
+    """Waits until the page was told what the box, or the first point, would give at a place."""
+    wanted = [share * side for share, side in zip(shares, (WIDTH, HEIGHT) * 2, strict=False)]
 
     def is_it(answer: Any) -> bool:
         if not answer.url.endswith("/preview"):
             return False
-        place = answer.request.post_data_json["points"][0]
-        return place == pytest.approx([x * WIDTH, y * HEIGHT, 1], abs=3)
+        given = answer.request.post_data_json
+        return (given["box"] or given["points"][0][:2]) == pytest.approx(wanted, abs=3)
 
     with visit.page.expect_response(is_it):
         move()
@@ -108,7 +109,8 @@ def test_the_mask_follows_a_point_that_is_dragged(visit: Visit) -> None:
     page.mouse.move(*visit.place(0.6, 0.6))
     page.mouse.down()
     page.mouse.move(*visit.place(0.45, 0.6), steps=30)
-    wait_for_preview_at(visit, 0.3, 0.6, lambda: page.mouse.move(*visit.place(0.3, 0.6), steps=30))
+    there = visit.place(0.3, 0.6)
+    wait_for_preview(visit, 0.3, 0.6, move=lambda: page.mouse.move(*there, steps=30))
     followed = visit.pixels()
     assert followed != before
     assert "prompt" not in sent
@@ -125,8 +127,16 @@ def test_a_box_is_resized_moved_and_deleted(visit: Visit) -> None:
     visit.page.keyboard.press("r")
     _, first = visit.answer_to("prompt", lambda: drag(visit, (0.2, 0.4), (0.4, 0.8)))
     _, resized = visit.answer_to("prompt", lambda: drag(visit, (0.4, 0.8), (0.45, 0.9)))
-    _, moved = visit.answer_to("prompt", lambda: drag(visit, (0.25, 0.4), (0.35, 0.3)))
-    shares = (0.2, 0.4, 0.4, 0.8), (0.2, 0.4, 0.45, 0.9), (0.3, 0.3, 0.55, 0.8)
+    before = visit.pixels()
+    visit.page.mouse.move(*visit.place(0.25, 0.4))
+    visit.page.mouse.down()
+    there = visit.place(0.35, 0.3)
+    end = (0.3, 0.3, 0.55, 0.8)
+    wait_for_preview(visit, *end, move=lambda: visit.page.mouse.move(*there, steps=4))
+    followed = visit.pixels()
+    _, moved = visit.answer_to("prompt", visit.page.mouse.up)
+    assert visit.pixels() == followed != before
+    shares = (0.2, 0.4, 0.4, 0.8), (0.2, 0.4, 0.45, 0.9), end
     for answer, (left, top, right, bottom) in zip((first, resized, moved), shares, strict=True):
         box = [left * WIDTH, top * HEIGHT, right * WIDTH, bottom * HEIGHT]
         assert row_of(answer)[1] == pytest.approx(box, abs=1.5)
@@ -258,7 +268,7 @@ def test_fingers(phone: Visit) -> None:
     before = phone.pixels()
     fingers.send("touchStart", (0.6, 0.6))
     fingers.send("touchMove", (0.5, 0.6))
-    wait_for_preview_at(phone, 0.4, 0.6, lambda: fingers.send("touchMove", (0.4, 0.6)))
+    wait_for_preview(phone, 0.4, 0.6, move=lambda: fingers.send("touchMove", (0.4, 0.6)))
     followed = phone.pixels()
     phone.answer_to("prompt", lambda: fingers.send("touchEnd"))
     assert phone.pixels() == followed != before
