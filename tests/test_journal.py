@@ -15,6 +15,8 @@ from sam2_demo.core.prompts import FramePrompt, Point
 from sam2_demo.inference.journal import Journal
 from sam2_demo.inference.objects import ObjectRecord, ObjectSettings
 from sam2_demo.inference.open_video import OpenVideo
+from sam2_demo.inference.propagation import Direction
+from sam2_demo.inference.track import ObjectMask
 
 CLICK = FramePrompt(points=(Point(20, 20),))
 CUP = ObjectSettings("cup", (1, 2, 3), is_visible=False, is_locked=True)
@@ -33,11 +35,15 @@ def test_records_are_read_back_as_they_stand(tmp_path: Path) -> None:
     mask = FramePrompt(mask=EncodedMask.empty(SIZE_HW))
     chosen = FramePrompt(points=(Point(3, 4),), candidate=2)
     one = ObjectRecord(prompts={0: CLICK, 4: chosen})
+    tracked = ObjectMask(EncodedMask.empty(SIZE_HW), 0.123456789, -1.5)
     for records in (
         {1: one},
         {1: one, 2: ObjectRecord(CUP, {3: mask})},
         {1: ObjectRecord(prompts={0: box, 4: chosen}), 2: ObjectRecord(CUP, {3: mask})},
         {2: ObjectRecord(CUP), 1: ObjectRecord(CUP, {0: box})},
+        {1: ObjectRecord(CUP, {0: box}, {0: tracked})},
+        {1: ObjectRecord(CUP, {0: CLICK}, {0: tracked})},
+        {1: ObjectRecord(CUP, {0: CLICK})},
         {3: ObjectRecord()},
         {},
     ):
@@ -122,6 +128,23 @@ def test_after_any_actions_a_replay_gives_the_same_state(video: OpenVideo, seed:
     assert again.records == video.session.records
     for (_, frame), masks in ((key, again.masks(key[1]).objects) for key in again.prompts):
         assert masks == {key: video.session.masks(frame).objects[key] for key in masks}
+
+
+def test_a_correction_is_kept_with_the_mask_that_it_corrects(video: OpenVideo) -> None:
+    video.set_prompt(0, 1, CLICK)
+    list(video.propagate(0, Direction.FORWARD, lambda: False))
+    (tracked,) = video.session.masks(3).objects.values()
+    lines = len(video.journal.path.read_text().splitlines())
+    negative = FramePrompt((Point(30, 20, positive=False),))
+    video.set_prompt(3, 1, negative)
+    assert video.journal.read()[1].bases == {3: tracked}
+    assert len(video.journal.path.read_text().splitlines()) == lines + 1
+    again = FakeSession(video.video)
+    again.restore({object_id: each.state() for object_id, each in video.journal.read().items()})
+    (base,) = (each.base for each in again.objects[1].track.prompts.values() if each.base)
+    assert ObjectMask.of(base) == tracked
+    again.clear_prompt(3, 1)
+    assert again.masks(3).objects == {1: tracked}
 
 
 def test_lines_are_plain_json(video: OpenVideo) -> None:

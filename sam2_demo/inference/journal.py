@@ -16,9 +16,14 @@ from sam2_demo.core.errors import PromptError
 from sam2_demo.core.masks import EncodedMask
 from sam2_demo.core.prompts import FramePrompt, Point
 from sam2_demo.inference.objects import ObjectRecord, ObjectSettings, Records
+from sam2_demo.inference.track import ObjectMask
 
 PromptMap = Mapping[tuple[int, int], FramePrompt]
 """Prompts by (object_id, frame_index)."""
+
+
+_Correction = tuple[FramePrompt, ObjectMask | None]
+"""A prompt, and the mask that it corrects."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,12 +32,13 @@ class _Changes:
 
     Attributes:
         objects: Settings of objects that are new or changed.
-        prompts: Prompts that are new or changed, by object and frame.
+        prompts: Prompts that are new or changed, by object and frame, with the mask that each
+            corrects if any.
         order: All objects in their order, where it is not that of before with new ones last.
     """
 
     objects: Mapping[int, ObjectSettings | None] = field(default_factory=dict)
-    prompts: Mapping[tuple[int, int], FramePrompt | None] = field(default_factory=dict)
+    prompts: Mapping[tuple[int, int], _Correction | None] = field(default_factory=dict)
     order: tuple[int, ...] | None = None
 
     @property
@@ -116,17 +122,18 @@ def settings_from_json(fields: dict[str, Any]) -> ObjectSettings:
 
 def _changes(before: Records, after: Records) -> _Changes:
     objects: dict[int, ObjectSettings | None] = dict.fromkeys(before.keys() - after.keys())
-    prompts: dict[tuple[int, int], FramePrompt | None] = {}
+    prompts: dict[tuple[int, int], _Correction | None] = {}
     for object_id, record in after.items():
         old = before.get(object_id)
         if old is None or old.settings != record.settings:
             objects[object_id] = record.settings
-        old_prompts = {} if old is None else old.prompts
-        for frame_index in old_prompts.keys() - record.prompts.keys():
+        old = old or ObjectRecord()
+        for frame_index in old.prompts.keys() - record.prompts.keys():
             prompts[object_id, frame_index] = None
         for frame_index, prompt in record.prompts.items():
-            if old_prompts.get(frame_index) != prompt:
-                prompts[object_id, frame_index] = prompt
+            correction = prompt, record.bases.get(frame_index)
+            if (old.prompts.get(frame_index), old.bases.get(frame_index)) != correction:
+                prompts[object_id, frame_index] = correction
     expected = [key for key in before if key in after] + [key for key in after if key not in before]
     return _Changes(objects, prompts, None if expected == list(after) else tuple(after))
 
@@ -138,13 +145,17 @@ def _applied(records: Records, changes: _Changes) -> Records:
             del result[object_id]
         else:
             result[object_id] = replace(result.get(object_id, ObjectRecord()), settings=settings)
-    for (object_id, frame_index), prompt in changes.prompts.items():
-        prompts = dict(result[object_id].prompts)
-        if prompt is None:
+    for (object_id, frame_index), correction in changes.prompts.items():
+        record = result[object_id]
+        prompts, bases = dict(record.prompts), dict(record.bases)
+        bases.pop(frame_index, None)
+        if correction is None:
             del prompts[frame_index]
         else:
-            prompts[frame_index] = prompt
-        result[object_id] = replace(result[object_id], prompts=prompts)
+            prompts[frame_index], base = correction
+            if base is not None:
+                bases[frame_index] = base
+        result[object_id] = replace(record, prompts=prompts, bases=bases)
     return result if changes.order is None else {key: result[key] for key in changes.order}
 
 
@@ -154,8 +165,8 @@ def _changes_as_json(changes: _Changes) -> dict[str, object]:
             [id_, each and settings_as_json(each)] for id_, each in changes.objects.items()
         ],
         "prompts": [
-            [object_id, frame_index, prompt and prompt_as_json(prompt)]
-            for (object_id, frame_index), prompt in changes.prompts.items()
+            [object_id, frame_index, *_correction_as_json(correction)]
+            for (object_id, frame_index), correction in changes.prompts.items()
         ],
         "order": changes.order,
     }
@@ -168,8 +179,30 @@ def _changes_from_json(fields: dict[str, Any]) -> _Changes:
             for object_id, settings in fields["objects"]
         },
         {
-            (object_id, frame_index): prompt and prompt_from_json(prompt)
-            for object_id, frame_index, prompt in fields["prompts"]
+            (object_id, frame_index): _correction_from_json(*correction)
+            for object_id, frame_index, *correction in fields["prompts"]
         },
         fields["order"] and tuple(fields["order"]),
     )
+
+
+def _correction_as_json(correction: _Correction | None) -> list[object]:
+    if correction is None:
+        return [None]
+    prompt, base = correction
+    row: list[object] = [prompt_as_json(prompt)]
+    if base is not None:
+        row.append([*base.mask.size_hw, base.mask.counts, base.iou, base.object_score_logits])
+    return row
+
+
+def _correction_from_json(
+    prompt: dict[str, Any] | None, base: list[Any] | None = None
+) -> _Correction | None:
+    if prompt is None:
+        return None
+    if base is None:
+        return prompt_from_json(prompt), None
+    height, width, counts, iou, object_score_logits = base
+    mask = EncodedMask((height, width), counts)
+    return prompt_from_json(prompt), ObjectMask(mask, iou, object_score_logits)

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from sam2_demo.core.errors import PromptError
 from sam2_demo.core.prompts import FramePrompt
 from sam2_demo.inference.event_log import log_of
-from sam2_demo.inference.track import PromptedFrame, Track
+from sam2_demo.inference.track import Answer, ObjectMask, PromptedFrame, Track
 
 MAX_NAME_LENGTH = 80
 
@@ -65,20 +65,31 @@ class ObjectRecord:
     Attributes:
         settings: What was decided about it.
         prompts: The prompt of each prompted frame.
+        bases: The mask that a prompt corrects, on those frames that were tracked before: without
+            it a click that takes something away would mean nothing.
     """
 
     settings: ObjectSettings = ObjectSettings()
     prompts: Mapping[int, FramePrompt] = field(default_factory=dict)
+    bases: Mapping[int, ObjectMask] = field(default_factory=dict)
 
     @classmethod
     def of(cls, state: ObjectState) -> "ObjectRecord":
         """Returns what a person made of an object."""
-        prompts = {frame: prompted.prompt for frame, prompted in state.track.prompts.items()}
-        return cls(state.settings, prompts)
+        prompts, bases = {}, {}
+        for frame_index, (prompt, base) in state.track.prompts.items():
+            prompts[frame_index] = prompt
+            if base is not None:
+                bases[frame_index] = ObjectMask.of(base)
+        return cls(state.settings, prompts, bases)
 
     def state(self) -> ObjectState:
         """Returns the object anew, its prompts still to be answered."""
-        prompts = {frame: PromptedFrame(each, None) for frame, each in self.prompts.items()}
+        bases = {
+            frame_index: Answer(base.mask, base.iou, base.object_score_logits, is_prompted=False)
+            for frame_index, base in self.bases.items()
+        }
+        prompts = {f: PromptedFrame(prompt, bases.get(f)) for f, prompt in self.prompts.items()}
         return ObjectState(self.settings, Track(prompts, log=log_of(self.prompts, {})))
 
 

@@ -315,8 +315,12 @@ class OpenVideo:
         with self._settling:
             records = self.session.records
             record = records.get(object_id, ObjectRecord())
-            prompts = {**record.prompts, frame_index: prompt}
-            self.journal.write({**records, object_id: replace(record, prompts=prompts)})
+            prompts, bases = {**record.prompts, frame_index: prompt}, record.bases
+            tracked = self.session.masks(frame_index).objects.get(object_id)
+            if tracked is not None and frame_index not in record.prompts:
+                bases = {**bases, frame_index: tracked}
+            coming = replace(record, prompts=prompts, bases=bases)
+            self.journal.write({**records, object_id: coming})
 
     def _write(self) -> None:
         with self._settling:

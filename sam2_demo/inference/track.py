@@ -45,6 +45,11 @@ class ObjectMask:
     iou: float
     object_score_logits: float
 
+    @classmethod
+    def of(cls, answer: Answer) -> "ObjectMask":
+        """Returns what a person is told of an answer."""
+        return cls(answer.mask, answer.iou, answer.object_score_logits)
+
 
 @dataclass(frozen=True, slots=True)
 class FrameMasks:
@@ -56,13 +61,7 @@ class FrameMasks:
     @classmethod
     def of(cls, frame_index: int, answers: Mapping[int, Answer]) -> "FrameMasks":
         """Returns what a person is told of the answers of one frame."""
-        return cls(
-            frame_index,
-            {
-                object_id: ObjectMask(answer.mask, answer.iou, answer.object_score_logits)
-                for object_id, answer in answers.items()
-            },
-        )
+        return cls(frame_index, {key: ObjectMask.of(each) for key, each in answers.items()})
 
 
 class PromptedFrame(NamedTuple):
