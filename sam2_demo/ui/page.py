@@ -15,6 +15,7 @@ PAGE_CSS = """
 .gradio-container { padding: 0 !important; }
 .gradio-container > .main { max-width: none !important; padding: 14px 20px 28px !important; }
 #annotator > .html-container { padding: 0 !important; }
+footer .divider { display: none !important; }
 @media (max-width: 560px) { .gradio-container > .main { padding: 10px 10px 24px !important; } }
 """
 
@@ -45,7 +46,7 @@ def launch_options(state: AppState) -> dict[str, Any]:
         "theme": page_theme(),
         "css": PAGE_CSS + KEYFRAMES,
         "favicon_path": FOLDER / "icon.png",
-        "footer_links": [],
+        "footer_links": ["api"],
         "run_history": False,
         "allowed_paths": [],
         "enable_monitoring": False,
