@@ -111,6 +111,23 @@ def test_claims_of_fragments(tmp_path: Path) -> None:
     assert read_claims(path).frames == 6_000_000
 
 
+def test_fragments_of_sound_are_no_frames(tmp_path: Path) -> None:
+    """A minute of sound has three thousand packets: no reason to refuse a minute of video."""
+
+    def track(number: int, kind: bytes) -> bytes:
+        header = box(b"tkhd", bytes(12), struct.pack(">I", number), bytes(8))
+        return box(b"trak", header, box(b"mdia", box(b"hdlr", bytes(8), kind, bytes(12))))
+
+    def fragment(number: int, samples: int) -> bytes:
+        run = box(b"trun", bytes(4), struct.pack(">I", samples))
+        return box(b"moof", box(b"traf", box(b"tfhd", bytes(4), struct.pack(">I", number)), run))
+
+    path = tmp_path / "clip.mp4"
+    index = box(b"moov", track(1, b"vide"), track(2, b"soun"))
+    path.write_bytes(index + fragment(1, 30) + fragment(2, 47) + fragment(1, 30))
+    assert read_claims(path).frames == 60
+
+
 def test_claims_of_an_encrypted_and_of_a_cut_file(tmp_path: Path) -> None:
     path = tmp_path / "clip.mp4"
     path.write_bytes(movie(3, entry=b"encv"))

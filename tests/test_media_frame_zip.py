@@ -67,6 +67,15 @@ def test_an_unreadable_picture_keeps_its_place(tmp_path: Path) -> None:
     assert [notice.code for notice in video.notices] == ["UNREADABLE_FRAME"]
 
 
+@pytest.mark.parametrize("kind", ["PNG", "TIFF"])
+def test_grey_pictures_of_16_bits_keep_their_brightness(tmp_path: Path, kind: str) -> None:
+    data = io.BytesIO()
+    Image.fromarray(np.full((24, 32), 100 * 256 + 17, np.uint16)).save(data, kind)
+    path = write_zip(tmp_path / "frames.zip", {f"0.{kind.lower()}": data.getvalue()})
+    video = ingest(path, tmp_path / "video")
+    assert round(float(video[0].mean())) == 100
+
+
 def test_only_the_first_part_of_a_long_zip_is_taken_when_asked(tmp_path: Path) -> None:
     members = {f"{index}.png": picture(index) for index in range(9)}
     path = write_zip(tmp_path / "frames.zip", members)

@@ -56,7 +56,7 @@ def test_useless_stamps_give_even_times(stamps) -> None:
     ]
 
 
-@pytest.mark.parametrize("rate", [None, Fraction(0), Fraction(90000)])
+@pytest.mark.parametrize("rate", [None, Fraction(0), Fraction(1, 5000), Fraction(90000)])
 def test_an_absurd_rate_is_not_believed(rate: Fraction | None) -> None:
     assert frame_times([None, None, None], MS, rate).fps == pytest.approx(25)
 

@@ -8,10 +8,10 @@ from jaxtyping import Bool, UInt8
 from PIL import Image
 
 from sam2_demo.core.errors import DataError
+from sam2_demo.media.frame_zip import FORMATS, PICTURE_FAULTS
 from sam2_demo.media.limits import Limits
+from sam2_demo.media.mask_files import VOID
 
-VOID = 255
-"""The label of pixels of which nobody says what they are; they count as background here."""
 MOST_PIXELS = Limits().max_pixels
 _LABEL_MODES = {"P", "L", "1"}
 
@@ -39,7 +39,7 @@ def read_label_masks(path: Path) -> Mapping[int, Bool[np.ndarray, "height width"
     """Returns the mask of each object that a label picture shows, by object_id.
 
     The value of a pixel, or its index in the palette, is its object; 0 is the background and 255
-    is void. A grey picture of nothing but 0 and 255 shows one object, whose id is 1.
+    is void and counts as background. A grey picture of nothing but 0 and 255 shows one object, whose id is 1.
 
     Raises:
         DataError: The file is missing, damaged or too large, or holds colours instead of labels.
@@ -91,7 +91,7 @@ def _read_labels(path: Path) -> tuple[UInt8[np.ndarray, "height width"], bool]:
 def _opened(path: Path, decoded: bool) -> Image.Image:
     """Returns a picture, its size checked before anything is decoded."""
     try:
-        with Image.open(path) as picture:
+        with Image.open(path, formats=FORMATS) as picture:
             if picture.width * picture.height > MOST_PIXELS:
                 raise DataError(
                     f"{path} is {picture.width} x {picture.height} pixels; at most "
@@ -103,7 +103,7 @@ def _opened(path: Path, decoded: bool) -> Image.Image:
             return picture
     except FileNotFoundError as error:
         raise DataError(f"{path} is missing: restore it", "MISSING_FILE") from error
-    except (OSError, SyntaxError, ValueError, *_BOMBS) as error:
+    except (*PICTURE_FAULTS, *_BOMBS) as error:
         raise DataError(
             f"{path} is not a picture that can be read: restore or remove it", "BAD_PICTURE"
         ) from error

@@ -9,10 +9,9 @@ import numpy as np
 from PIL import Image
 
 from sam2_demo.core.errors import ExportError
-from sam2_demo.data.davis import DavisClip, PictureFiles
-from sam2_demo.data.pictures import VOID
+from sam2_demo.data.davis import DavisClip
 from sam2_demo.evaluation.scores import Masks
-from sam2_demo.media.mask_files import davis_palette
+from sam2_demo.media.mask_files import VOID, davis_palette
 
 
 class PaletteFolder:
@@ -43,7 +42,7 @@ class PaletteFolder:
             pixels[mask] = object_id
         picture = Image.fromarray(pixels)
         picture.putpalette(self._palette)
-        path = self._folder / clip.name / f"{_stem(clip, frame_index)}.png"
+        path = self._folder / clip.name / f"{clip.frame_name(frame_index)}.png"
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
             picture.save(path)
@@ -52,10 +51,3 @@ class PaletteFolder:
                 f"{path} could not be written ({error.strerror}): choose another --out",
                 "NOT_WRITTEN",
             ) from error
-
-
-def _stem(clip: DavisClip, frame_index: int) -> str:
-    """Returns the name of a frame, which its mask bears, too."""
-    if isinstance(clip.source, PictureFiles):
-        return clip.source.paths[frame_index].stem
-    return f"{frame_index:05d}"

@@ -40,6 +40,7 @@ class IndexClaims:
 
 @dataclass(slots=True)
 class _Track:
+    number: int = 0
     is_video: bool = False
     is_encrypted: bool = False
     samples: int = 0
@@ -79,12 +80,14 @@ def read_claims(path: Path) -> IndexClaims:
                 case _ if tracks:
                     _read_track_box(file, box, tracks[-1])
     video = [track for track in tracks if track.is_video]
-    # A fragment's track is known by number only; the fullest one counts where there is a video.
-    in_fragments = max(fragments.values(), default=0) if video else 0
+    numbers = {track.number for track in tracks}
+    # A fragment that names no track here may be the video's, whatever it says.
+    of_nobody = max((fragments[number] for number in fragments.keys() - numbers), default=0)
+    totals = [track.samples + fragments.get(track.number, 0) + of_nobody for track in video]
     return IndexClaims(
         has_index=has_index,
         has_video=bool(video),
-        frames=max((track.samples for track in video), default=0) + in_fragments,
+        frames=max(totals, default=0),
         size_hw=max((track.size_hw for track in video), key=math.prod, default=(0, 0)),
         is_encrypted=any(track.is_encrypted for track in video),
         is_cut=is_cut,
@@ -93,6 +96,9 @@ def read_claims(path: Path) -> IndexClaims:
 
 def _read_track_box(file: BinaryIO, box: _Box, track: _Track) -> None:
     match box.kind:
+        case b"tkhd":
+            # Behind two times, which are twice as long from version 1 on.
+            track.number = _u32(file, box, 20 if _read(file, box, 0, 1) == b"\1" else 12)
         case b"hdlr":
             track.is_video |= _read(file, box, 8, 4) == b"vide"
         case b"stsd":

@@ -5,8 +5,10 @@ pictures are read one after the other, within bounds.
 """
 
 import io
+import lzma
 import re
 import stat
+import struct
 import zipfile
 import zlib
 from collections.abc import Iterator, Sequence
@@ -28,8 +30,8 @@ FORMATS = ("PNG", "JPEG", "WEBP", "BMP", "TIFF")
 MAX_PICTURE_BYTES = 256 * MIB
 ENCRYPTED = 0x1
 PICTURE_FAULTS = (
-    *(OSError, ValueError, SyntaxError, TypeError, zlib.error, zipfile.BadZipFile),
-    NotImplementedError,
+    *(OSError, ValueError, SyntaxError, TypeError, KeyError, struct.error),
+    *(EOFError, zlib.error, lzma.LZMAError, zipfile.BadZipFile, NotImplementedError),
 )
 """What damaged pictures raise, and damaged members; the last is how ``zipfile`` says that a member
 is packed by a method that it does not know."""
@@ -124,9 +126,17 @@ class FrameZip:
                 data = member.read(MAX_PICTURE_BYTES)
             with Image.open(io.BytesIO(data), formats=FORMATS) as image:
                 check_size((image.height, image.width), self._limits)
-                return np.asarray(ImageOps.exif_transpose(image).convert("RGBA"))
+                upright = ImageOps.exif_transpose(image)
+                if upright.mode.startswith("I;16"):
+                    upright = _halved_depth(upright)
+                return np.asarray(upright.convert("RGBA"))
         except PICTURE_FAULTS:
             return None
+
+
+def _halved_depth(image: Image.Image) -> Image.Image:
+    """Returns a grey picture of 16 bits with 8, which the library would cut off above 255."""
+    return Image.fromarray((np.asarray(image) >> 8).astype(np.uint8))
 
 
 def natural_order(name: str) -> tuple[tuple[int, int, str], ...]:

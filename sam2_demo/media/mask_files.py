@@ -23,7 +23,8 @@ from sam2_demo.media.masklets import Masklets
 from sam2_demo.media.whole_files import Watch, whole_file
 
 Grey = UInt8[np.ndarray, "height width"]
-MAX_PALETTE_OBJECTS = 255
+VOID = 255
+"""The label of pixels of which nobody says what they are, in DAVIS and the sets that followed."""
 TIMES_FILE = "frame_times.csv"
 _EARLIEST_ZIP_DATE = (1980, 1, 1, 0, 0, 0)
 
@@ -35,7 +36,7 @@ def write_palette_zip(masklets: Masklets, path: Path, watch: Watch | None = None
     DAVIS. Where objects overlap, the first is kept.
 
     Args:
-        masklets: The video and its objects, whose ids are 1 to 255.
+        masklets: The video and its objects, whose ids are 1 to 254.
         path: The file to write, whole or not at all; an older one is replaced at the end.
         watch: Who looks on.
 
@@ -124,10 +125,10 @@ def palette_png(masklets: Masklets, frame_index: int) -> bytes:
         ExportError: the id of an object does not fit a palette.
     """
     for object_id in masklets.objects:
-        if not 1 <= object_id <= MAX_PALETTE_OBJECTS:
+        if not 1 <= object_id < VOID:
             raise ExportError(
                 f"object {object_id} does not fit into palette pictures, whose objects are 1 to "
-                f"{MAX_PALETTE_OBJECTS}: export run lengths (COCO) instead",
+                f"{VOID - 1}: export run lengths (COCO) instead",
                 "TOO_MANY_OBJECTS",
             )
     labels = label_picture(masklets.video.size_hw, masklets.masks_on(frame_index))
@@ -172,7 +173,7 @@ def label_picture(
 
     Args:
         size_hw: Height and width, which are those of the masks, too.
-        masks: By the id of the object, 1 to 255.
+        masks: By the id of the object, 1 to 254.
     """
     labels = np.zeros(size_hw, np.uint8)
     for object_id, mask in reversed(list(masks.items())):

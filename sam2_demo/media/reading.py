@@ -20,7 +20,7 @@ from sam2_demo.media.decode import DECODER_FAULTS, DecodedFrame, FrameDecoder
 from sam2_demo.media.excerpt import Excerpt
 from sam2_demo.media.excerpt_frames import ExcerptFrames
 from sam2_demo.media.frame_spooler import FrameSpooler, Order
-from sam2_demo.media.frame_zip import opened_zip
+from sam2_demo.media.frame_zip import FORMATS, PICTURE_FAULTS, opened_zip
 from sam2_demo.media.opening import opened, video_stream
 from sam2_demo.media.times import FrameTimes, frame_times
 from sam2_demo.media.video import AUDIO_FILE, VideoWarning
@@ -212,10 +212,10 @@ def _picture_orientation(order: Order) -> int:
         VideoError: its header states a size that is refused.
     """
     try:
-        with Image.open(order.upload) as image:
+        with Image.open(order.upload, formats=FORMATS) as image:
             check_size((image.height, image.width), order.limits)
             return int(image.getexif().get(ExifTags.Base.Orientation, 1))
-    except (OSError, ValueError, SyntaxError, TypeError):
+    except PICTURE_FAULTS:
         return 1
 
 
@@ -227,9 +227,9 @@ def _check_coded_picture(order: Order, file_format: FileFormat) -> None:
     with opened(order.upload, file_format, order.limits) as container:
         try:
             packet = next(container.demux(video_stream(container, order.limits)))
-            with Image.open(io.BytesIO(bytes(packet))) as image:
+            with Image.open(io.BytesIO(bytes(packet)), formats=FORMATS) as image:
                 size_hw = image.height, image.width
-        except (*DECODER_FAULTS, OSError, SyntaxError, StopIteration):
+        except (*DECODER_FAULTS, *PICTURE_FAULTS, StopIteration):
             return
     check_not_too_large(size_hw, order.limits)
 

@@ -5,6 +5,7 @@ They are written a row at a time, so that memory stays flat however long the vid
 
 import json
 from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import replace
 from itertools import islice, pairwise
 from pathlib import Path
 from typing import IO
@@ -88,8 +89,9 @@ def write_ytvis_json(masklets: Masklets, path: Path, watch: Watch | None = None)
 def write_sa_v_json(masklets: Masklets, path: Path, watch: Watch | None = None) -> None:
     """Writes masks in the layout of SA-V's ``…_manual.json``: every fourth frame, all objects.
 
-    ``masklet[k][n]`` is the mask of object ``masklet_id[n]`` on frame ``4 k``, empty where the
-    object is hidden. What SA-V tells of the place and the split is not known here and left empty.
+    ``masklet[k][n]`` is the mask of object ``masklet_id[n]`` on frame ``4 k`` of those written,
+    empty where the object is hidden. What SA-V tells of the place and the split is not known here
+    and left empty.
 
     Raises:
         ExportError: a mask is of another size than the video, the disk is full, or the export was
@@ -212,11 +214,13 @@ def _write_ytvis_annotation(
     """Writes one object; its boxes and areas are few numbers and wait until its masks are out."""
     boxes: list[list[float] | None] = []
     areas: list[int | None] = []
+    # By itself: looking at all objects for each of them would take the square of their number.
+    alone = replace(masklets, objects={object_id: masklets.objects[object_id]})
 
     def segmentations() -> Iterator[dict[str, object] | None]:
         for step in islice(watched, len(masklets.frames)):
             frame_index = masklets.frames[step % len(masklets.frames)]
-            mask = masklets.masks_on(frame_index).get(object_id)
+            mask = alone.masks_on(frame_index).get(object_id)
             boxes.append(None if mask is None else _box(mask))
             areas.append(None if mask is None else mask.area_px)
             yield None if mask is None else _run_lengths(mask)

@@ -7,7 +7,7 @@ from fractions import Fraction
 from itertools import pairwise
 
 DEFAULT_RATE = Fraction(25)
-MAX_RATE = 1000
+MIN_RATE, MAX_RATE = Fraction(1, 1001), 1000
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,9 +87,9 @@ def _rising(stamps: Sequence[int | None]) -> list[int]:
 
 
 def _even(count: int, rate: Fraction | None, repaired: bool) -> FrameTimes:
-    if rate is None or not 0 < rate <= MAX_RATE:
+    if rate is None or not MIN_RATE <= rate <= MAX_RATE:
         rate = DEFAULT_RATE
-    rate = rate.limit_denominator(1001)
+    rate = rate.limit_denominator(MIN_RATE.denominator)
     step, base = rate.denominator, Fraction(1, rate.numerator)
     return FrameTimes(tuple(range(0, count * step, step)), base, repaired)
 

@@ -44,9 +44,12 @@ def write_yolo_zip(masklets: Masklets, path: Path, watch: Watch | None = None) -
 
 
 def data_yaml(names: list[str]) -> str:
-    """Returns the description of the data set: where its pictures are and its classes' names."""
+    """Returns the description of the data set: where its pictures are and its classes' names.
+
+    It names no ``path``: trainers then look beside this file, wherever they are started.
+    """
     rows = (f"  {number}: {yaml_text(name)}\n" for number, name in enumerate(names))
-    return "path: .\ntrain: images\nval: images\nnames:\n" + "".join(rows)
+    return "train: images\nval: images\nnames:\n" + "".join(rows)
 
 
 def yaml_text(text: str) -> str:
