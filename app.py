@@ -13,6 +13,7 @@ import tempfile
 import threading
 from pathlib import Path
 
+from sam2_demo.core.arguments import positive
 from sam2_demo.core.device import prepare_cpu
 from sam2_demo.core.errors import Sam2DemoError
 from sam2_demo.media.limits import Limits
@@ -69,14 +70,6 @@ def parse_arguments(arguments: list[str]) -> argparse.Namespace:
         help="let people at the page name checkpoint files of this machine",
     )
     return parser.parse_args(arguments)
-
-
-def positive(text: str) -> int:
-    """Returns a whole number from 1."""
-    number = int(text)
-    if number < 1:
-        raise ValueError(text)
-    return number
 
 
 def settings_from(options: argparse.Namespace, data_dir: Path) -> AppSettings:

@@ -5,6 +5,8 @@ import importlib.util
 import pytest
 
 from sam2_demo.__main__ import COMMANDS, Command, main
+from sam2_demo.core.device import choose_device
+from sam2_demo.core.errors import SettingError
 
 
 def test_help_lists_every_command(capsys: pytest.CaptureFixture[str]) -> None:
@@ -27,3 +29,32 @@ def test_command_exists_and_explains_itself(
         main([command.name, "--help"])
     assert stopped.value.code == 0
     assert f"python -m sam2_demo {command.name}" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ["label", "--sources", "sources", "--processes", "0"],
+        ["pack", "--sources", "sources", "--out", "pack.npz", "--cutout-px", "-1"],
+        ["benchmark", "--objects", "1", "0"],
+    ],
+)
+def test_numbers_below_one_are_refused(
+    arguments: list[str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    with pytest.raises(SystemExit) as stopped:
+        main(arguments)
+    assert stopped.value.code == 2
+    assert f"invalid positive value: {arguments[-1]!r}" in capsys.readouterr().err
+
+
+def test_a_benchmark_of_no_frames_is_refused(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["benchmark", "--memory-frames", "200", "0"]) == 2
+    assert "--memory-frames 200 0" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("name", ["gpu", "cuda:99", "meta", "cpu,cuda"])
+def test_a_device_that_is_not_here_is_refused(name: str) -> None:
+    with pytest.raises(SettingError) as refused:
+        choose_device(name)
+    assert refused.value.code == "BAD_DEVICE"

@@ -145,11 +145,25 @@ def test_a_broken_picture_is_named(sa_1b: Path) -> None:
         sample(f"sa-1b:{sa_1b}")
 
 
-@pytest.mark.parametrize("name", ["../outside.jpg", "/etc/hostname", "pictures/../../x", "a\0b"])
+@pytest.mark.parametrize("name", ["../outside.jpg", "/etc/hostname", "pictures/../../x"])
 def test_pictures_outside_of_the_folder_are_refused(coco: Path, name: str) -> None:
     Image.new("RGB", (48, 32)).save(coco.parent.parent / "outside.jpg")
     change_json(coco, lambda content: content["images"][0].update(file_name=name))
     with pytest.raises(DataError, match=r"instances\.json cannot be used: .* outside"):
+        open_clips(f"coco:{coco}", OPTIONS)
+
+
+@pytest.mark.parametrize("name", ["a\0b", "x" * 5000, "\ud800.jpg"])
+def test_names_that_no_file_can_have_are_refused(coco: Path, name: str) -> None:
+    change_json(coco, lambda content: content["images"][0].update(file_name=name))
+    with pytest.raises(DataError, match=r"instances\.json cannot be used: .* no file's name"):
+        open_clips(f"coco:{coco}", OPTIONS)
+
+
+@pytest.mark.parametrize("image_id", [None, [1], {}])
+def test_a_picture_without_an_id_is_refused(coco: Path, image_id: object) -> None:
+    change_json(coco, lambda content: content["images"][0].update(id=image_id))
+    with pytest.raises(DataError, match=r"instances\.json cannot be used: an image has no id"):
         open_clips(f"coco:{coco}", OPTIONS)
 
 
@@ -161,6 +175,7 @@ def test_pictures_outside_of_the_folder_are_refused(coco: Path, name: str) -> No
         ([[1, 2, 3, 4, 5]], "three or more"),
         ([7], "three or more"),
         ([[1, 2, 3, 4, 5, 1e9]], "outside of the picture"),
+        ([[1, 2, 3, 4, 5, 10**400]], "outside of the picture"),
         ([[1, 2, 3, 4, float("nan"), 6]], "outside of the picture"),
         ([[1, 2, 3, 4, "5", 6]], "outside of the picture"),
         ([[1.0] * 200_002], "more than 100000 corners"),

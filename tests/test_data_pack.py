@@ -181,6 +181,27 @@ def test_a_client_that_is_not_installed_is_said(tmp_path, monkeypatch):
     assert caught.value.code == "FETCH_FAILED"
 
 
+def test_what_was_half_unpacked_is_fetched_again(tmp_path, monkeypatch):
+    package = fetch_sources.SOURCE_PACKAGES[0]
+    folder = tmp_path / package.folder_name
+
+    def break_off(_package: object, _folder: Path, target: Path) -> None:
+        target.mkdir()
+        (target / "one.png").touch()
+        raise OSError("the disk is full")
+
+    def unpack(_package: object, _folder: Path, target: Path) -> None:
+        (target / "whole").mkdir(parents=True)
+
+    monkeypatch.setattr(fetch_sources, "_unpack_npm", break_off)
+    with pytest.raises(ResourceError, match="the disk is full"):
+        fetch_sources.fetch_sources(tmp_path, (package,))
+    assert not folder.exists()
+    monkeypatch.setattr(fetch_sources, "_unpack_npm", unpack)
+    fetch_sources.fetch_sources(tmp_path, (package,))
+    assert [path.name for path in folder.iterdir()] == ["whole"]
+
+
 def _disc_mask(size_hw: tuple[int, int], middle_xy: tuple[int, int], radius: int) -> np.ndarray:
     mask = np.zeros(size_hw, np.uint8)
     cv2.circle(mask, middle_xy, radius, 1, -1)
@@ -202,6 +223,16 @@ def test_scenes_come_back_with_their_masks(tmp_path):
     assert [mask.size_hw for mask in pack.masks(1)] == [(120, 160), (120, 160)]
     for mask, expected in zip(pack.masks(1), masks, strict=True):
         assert np.array_equal(mask.decode(), expected)
+
+
+@pytest.mark.parametrize("line", ["120 160\n~", "120 160\n22", "120\n22", "a b\n22"])
+def test_damaged_masks_are_named_and_never_decoded(line):
+    pixels = SourcePack.encode([_scene(_disc_mask((120, 160), (80, 60), 50))]).picture(0)
+    encoded = cv2.imencode(".webp", pixels)[1].reshape(-1)
+    pack = SourcePack(["pond#whole"], [PictureKind.SCENE], [encoded], [line])
+    with pytest.raises(SettingError, match="pond#whole") as caught:
+        pack.masks(0)
+    assert caught.value.code == "PACK_BROKEN"
 
 
 def test_a_pack_of_another_format_is_refused(tmp_path):
@@ -229,10 +260,11 @@ def test_labels_belong_to_one_picture_only(sources):
     write_labels(sources, photo.name, photo.pixels, [np.ones(photo.pixels.shape[:2], bool)])
     assert len(read_labels(sources, photo.pixels)) == 1
     assert read_labels(sources, photo.pixels[::-1]) == ()
-    label_path(sources, photo.pixels).write_text("{")
-    with pytest.raises(SettingError, match="label again") as caught:
-        read_labels(sources, photo.pixels)
-    assert caught.value.code == "LABELS_BROKEN"
+    for damaged in ("{", '{"counts": ["22"]}'):
+        label_path(sources, photo.pixels).write_text(damaged)
+        with pytest.raises(SettingError, match="label again") as caught:
+            read_labels(sources, photo.pixels)
+        assert caught.value.code == "LABELS_BROKEN"
 
 
 def test_only_whole_things_inside_of_the_picture_are_cut_out():

@@ -13,7 +13,7 @@ from media_clips import frame_number, write_clip
 from PIL import Image
 
 from sam2_demo.core.errors import DataError
-from sam2_demo.core.masks import EncodedMask
+from sam2_demo.core.masks import EncodedMask, fill_exactly
 from sam2_demo.data.clip import ClipOptions
 from sam2_demo.data.open_clips import open_clips
 from sam2_demo.data.run_lengths import BadMask, parse_run_lengths
@@ -196,6 +196,7 @@ def test_columns_come_before_rows() -> None:
         "é",
         "P" * 5000,
         "o" * 40,
+        "\ud800",
         [],
         [2, 3],
         [2, 5, -1],
@@ -210,6 +211,12 @@ def test_columns_come_before_rows() -> None:
 def test_hostile_counts_are_refused_before_anything_is_decoded(counts: object) -> None:
     with pytest.raises(BadMask, match="the counts of a mask"):
         parse_run_lengths({"size": [3, 2], "counts": counts}, (3, 2))
+
+
+def test_runs_whose_sum_comes_round_to_the_size_fill_nothing() -> None:
+    """Four times 2^62 are 0 in 64 bits."""
+    assert not fill_exactly(np.array([2**62] * 4 + [6]), (3, 2))
+    assert fill_exactly(np.array([2, 4]), (3, 2))
 
 
 @pytest.mark.parametrize("size", [[2, 3], [3, 2, 1], "32", None, [3.5, 2]])

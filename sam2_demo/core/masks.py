@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from jaxtyping import Bool, Float, Int
+from jaxtyping import Bool, Float, Int64
 from pycocotools import mask as coco
 
 from sam2_demo.core.errors import PromptError
@@ -38,10 +38,10 @@ class EncodedMask:
         Raises:
             PromptError: the string is no run-length form, or not of a mask of this size.
         """
-        runs = _run_lengths(counts)
+        runs = run_lengths(counts)
         if runs is None:
             raise PromptError("the mask is not in COCO's run-length form", "BAD_MASK")
-        if (runs < 0).any() or runs.sum() != size_hw[0] * size_hw[1]:
+        if not fill_exactly(runs, size_hw):
             raise PromptError(
                 f"the mask's runs do not make up {size_hw[1]} x {size_hw[0]} pixels: "
                 "give a mask of the video's size",
@@ -101,11 +101,13 @@ def shares_in_each_other(masks: Sequence[EncodedMask]) -> Float[np.ndarray, "mas
     return shares
 
 
-def _run_lengths(counts: str) -> Int[np.ndarray, " runs"] | None:
+def run_lengths(counts: str) -> Int64[np.ndarray, " runs"] | None:
     """Returns the run lengths that a compressed string holds, None where it is malformed.
 
-    Five bits a character, lowest first; 32 says that more follow, and 16 in a number's last
-    character that it is negative. From the fourth on, numbers are differences to the last but one.
+    They are of pixels outside and inside of a mask in turn, column by column, and not checked:
+    they may be negative. Five bits a character, lowest first; 32 says that more follow, and 16 in a
+    number's last character that it is negative. From the fourth on, numbers are differences to the
+    last but one.
     """
     codes = np.frombuffer(counts.encode("utf-8", "replace"), np.uint8).astype(np.int64) - 48
     if not codes.size or codes.min() < 0 or codes.max() > 63 or codes[-1] & 32:
@@ -123,7 +125,14 @@ def _run_lengths(counts: str) -> Int[np.ndarray, " runs"] | None:
     return values
 
 
-def _compressed(runs: Int[np.ndarray, " runs"], size_hw: tuple[int, int]) -> str:
+def fill_exactly(runs: Int64[np.ndarray, " runs"], size_hw: tuple[int, int]) -> bool:
+    """Returns whether these are the run lengths of a mask of this size."""
+    pixels = size_hw[0] * size_hw[1]
+    # One by one first: the sum of runs that are far too long may come round to anything.
+    return bool(((runs >= 0) & (runs <= pixels)).all()) and int(runs.sum()) == pixels
+
+
+def _compressed(runs: Int64[np.ndarray, " runs"], size_hw: tuple[int, int]) -> str:
     """Returns the one string for these runs; runs of no pixels join their neighbours."""
     is_set = np.arange(len(runs)) % 2
     is_set, runs = is_set[runs > 0], runs[runs > 0]

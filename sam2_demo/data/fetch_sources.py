@@ -4,6 +4,7 @@ Every picture is under a free licence; none is kept in the repository. Packages 
 fetched by name through their ordinary clients, unpacked, and never installed.
 """
 
+import shutil
 import subprocess
 import tarfile
 from dataclasses import dataclass
@@ -68,10 +69,17 @@ def fetch_sources(folder: Path, packages: tuple[SourcePackage, ...] = SOURCE_PAC
         target = folder / package.folder_name
         if target.is_dir():
             continue
-        if package.client == "npm":
-            _unpack_npm(package, folder, target)
-        else:
-            _unpack_debian(package, folder, target)
+        # What was interrupted is not taken for the whole next time.
+        partial = folder / f"{package.folder_name}.partial"
+        shutil.rmtree(partial, ignore_errors=True)
+        unpack = _unpack_npm if package.client == "npm" else _unpack_debian
+        try:
+            unpack(package, folder, partial)
+        except (OSError, tarfile.TarError) as error:
+            raise ResourceError(
+                f"{package.name} could not be unpacked ({error}): try again", "FETCH_FAILED"
+            ) from error
+        partial.replace(target)
 
 
 def _unpack_npm(package: SourcePackage, folder: Path, target: Path) -> None:

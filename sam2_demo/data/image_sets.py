@@ -4,7 +4,6 @@ sa_1.jpg, sa_1.json             SA-1B: an annotation file beside each picture
 instances.json, any/where.jpg   COCO: one file for all, which names pictures in its own folder
 """
 
-import math
 import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -89,8 +88,7 @@ def _decoder(
             raise BadMask(f"an outline has more than {MOST_CORNERS} corners")
         for position, value in enumerate(outline):
             side = size_hw[1 - position % 2]
-            is_number = isinstance(value, int | float) and math.isfinite(value)
-            if not is_number or not -1 <= value <= side + 1:
+            if not isinstance(value, int | float) or not -1 <= value <= side + 1:
                 raise BadMask(f"an outline goes through {value!r}, outside of the picture")
     if not segmentation:
         raise BadMask("it has no outline")
@@ -173,7 +171,9 @@ def read_coco(path: Path) -> list[MaskedPicture]:
     for image in list_field(content, "images", path):
         if not isinstance(image, dict) or not isinstance(image.get("file_name"), str):
             raise malformed(path, "an image is no record with a file_name")
-        segmentations = by_image.get(image.get("id"))
+        if not isinstance(image.get("id"), int | str):
+            raise malformed(path, "an image has no id")
+        segmentations = by_image.get(image["id"])
         if segmentations:
             size_hw = size_fields(image, "height", "width", path)
             picture = _inside(path, image["file_name"])
@@ -186,10 +186,14 @@ def read_coco(path: Path) -> list[MaskedPicture]:
 def _inside(path: Path, name: str) -> Path:
     """Returns the picture of a name that an annotation file gives, which has to be beside it."""
     folder = path.parent.resolve()
-    picture = folder / name if "\0" not in name else folder.parent
-    if not picture.resolve().is_relative_to(folder):
+    picture = folder / name
+    try:
+        is_inside, is_there = picture.resolve().is_relative_to(folder), picture.is_file()
+    except (OSError, ValueError) as error:  # no file can be called that
+        raise malformed(path, f"it names {name[:80]!r}, which is no file's name") from error
+    if not is_inside:
         raise malformed(path, f"it names {name!r}, which is outside of its folder")
-    if not picture.is_file():
+    if not is_there:
         raise DataError(
             f"{picture} is missing, which {path} names: put the pictures into the folder of their "
             "annotation file",

@@ -14,6 +14,7 @@ import numpy as np
 import torch
 from jaxtyping import Bool, Float
 
+from sam2_demo.core.arguments import positive
 from sam2_demo.data.fetch_sources import fetch_sources
 from sam2_demo.data.mobile_sam import Candidates, MobileSam
 from sam2_demo.data.photo_labels import label_path, write_labels
@@ -31,10 +32,12 @@ SPECK_SHARE = 0.02
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Adds this command's options."""
     parser.add_argument("--sources", type=Path, required=True, metavar="DIR", help="as for pack")
-    parser.add_argument("--background-px", type=int, default=512, help="as for pack")
-    parser.add_argument("--side-px", type=int, default=640, help="the teacher's picture side")
-    parser.add_argument("--clicks", type=int, default=12, help="clicks along a photograph's width")
-    parser.add_argument("--processes", type=int, default=1, help="one core each")
+    parser.add_argument("--background-px", type=positive, default=512, help="as for pack")
+    parser.add_argument("--side-px", type=positive, default=640, help="the teacher's picture side")
+    parser.add_argument(
+        "--clicks", type=positive, default=12, help="clicks along a photograph's width"
+    )
+    parser.add_argument("--processes", type=positive, default=1, help="one core each")
     parser.add_argument("--no-fetch", action="store_true", help="use only what is there")
 
 

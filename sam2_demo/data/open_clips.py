@@ -55,7 +55,7 @@ def _open_folder(path: Path, options: ClipOptions, every_frame: bool = True) -> 
     """Returns clips of a folder in the layout of DAVIS, or of those that a list in it names."""
     folder, names = path, []
     if path.is_file():
-        names = path.read_text("utf-8").split()
+        names = _listed_names(path)
         roots = (parent for parent in path.parents if (parent / "JPEGImages").is_dir())
         folder = next(roots, path.parent)
     clips = read_davis(folder, names, every_frame)
@@ -67,6 +67,17 @@ def _open_folder(path: Path, options: ClipOptions, every_frame: bool = True) -> 
             "CLIPS_TOO_SHORT",
         )
     return AnnotatedClips(long_enough, lambda clip: clip, options, str(path))
+
+
+def _listed_names(path: Path) -> list[str]:
+    """Returns the names of the clips that a text file lists."""
+    try:
+        return path.read_text("utf-8").split()
+    except (OSError, ValueError) as error:
+        raise DataError(
+            f"{path} is no folder and no text file with the names of clips: give one of them",
+            "NOT_DAVIS",
+        ) from error
 
 
 def _open_sparse_folder(path: Path, options: ClipOptions) -> ClipSource:

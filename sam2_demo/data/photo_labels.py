@@ -12,7 +12,7 @@ from pathlib import Path
 import numpy as np
 from jaxtyping import Bool, UInt8
 
-from sam2_demo.core.errors import SettingError
+from sam2_demo.core.errors import PromptError, SettingError
 from sam2_demo.core.masks import EncodedMask
 
 Photo = UInt8[np.ndarray, "height width 3"]
@@ -33,13 +33,14 @@ def read_labels(sources: Path, pixels: Photo) -> tuple[EncodedMask, ...]:
     path = label_path(sources, pixels)
     if not path.exists():
         return ()
+    size_hw = (pixels.shape[0], pixels.shape[1])
     try:
         counts = json.loads(path.read_text("utf-8"))["counts"]
-    except (ValueError, KeyError, TypeError) as error:
+        return tuple(EncodedMask.received(size_hw, str(one)) for one in counts)
+    except (ValueError, KeyError, TypeError, PromptError) as error:
         raise SettingError(
             f"{path} holds no masks: delete it and label again", "LABELS_BROKEN"
         ) from error
-    return tuple(EncodedMask((pixels.shape[0], pixels.shape[1]), str(one)) for one in counts)
 
 
 def write_labels(

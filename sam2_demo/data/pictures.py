@@ -38,8 +38,9 @@ def picture_size(path: Path) -> tuple[int, int]:
 def read_label_masks(path: Path) -> Mapping[int, Bool[np.ndarray, "height width"]]:
     """Returns the mask of each object that a label picture shows, by object_id.
 
-    The value of a pixel, or its index in the palette, is its object; 0 is the background and 255
-    is void and counts as background. A grey picture of nothing but 0 and 255 shows one object, whose id is 1.
+    The value of a pixel, or its index in the palette, is its object; 0 is the background, and 255
+    is void, which counts as background here. A grey picture of nothing but 0 and 255 shows one
+    object, whose id is 1.
 
     Raises:
         DataError: The file is missing, damaged or too large, or holds colours instead of labels.

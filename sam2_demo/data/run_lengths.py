@@ -1,8 +1,7 @@
 """COCO's masks as other people's files hold them, checked before anything is decoded.
 
 A mask is a list of run lengths, column by column, of pixels outside and inside in turn. They
-are written as numbers, or compressed: five bits a character, least first, as differences to the
-run before the last from the fourth on.
+are written as numbers, or compressed into a text.
 """
 
 from collections.abc import Callable, Iterator, Mapping
@@ -12,9 +11,7 @@ from typing import Any
 import numpy as np
 from jaxtyping import Bool, Int64
 
-FIRST_CHARACTER = 48
-MOST_CHARACTERS = 7
-"""Of one run: 35 bits are more than any picture needs."""
+from sam2_demo.core.masks import fill_exactly, run_lengths
 
 
 class BadMask(ValueError):
@@ -82,30 +79,13 @@ def parse_run_lengths(segmentation: Any, size_hw: tuple[int, int]) -> RunLengths
     if size != list(size_hw):
         raise BadMask(f"a mask has the size {size!r}, its picture {list(size_hw)}")
     if isinstance(counts, str):
-        runs = _decompressed(counts)
+        runs = run_lengths(counts)
     elif isinstance(counts, list) and all(type(count) is int for count in counts):
         runs = np.array([min(max(count, -1), 2**40) for count in counts], np.int64)
     else:
         raise BadMask("the counts of a mask are neither text nor whole numbers")
-    pixels = size_hw[0] * size_hw[1]
-    if (runs < 0).any() or (runs > pixels).any() or runs.sum() != pixels:
-        raise BadMask(f"the counts of a mask do not fill its {pixels} pixels")
+    if runs is None:
+        raise BadMask("the counts of a mask are empty, cut short or no run lengths")
+    if not fill_exactly(runs, size_hw):
+        raise BadMask(f"the counts of a mask do not fill its {size_hw[0] * size_hw[1]} pixels")
     return RunLengths(size_hw, runs)
-
-
-def _decompressed(text: str) -> Int64[np.ndarray, " runs"]:
-    """Returns the run lengths that a text holds."""
-    codes = np.frombuffer(text.encode("utf-8"), np.uint8).astype(np.int64) - FIRST_CHARACTER
-    if len(codes) == 0 or codes.min() < 0 or codes.max() > 63 or codes[-1] & 32:
-        raise BadMask("the counts of a mask are empty, cut short or hold a foreign character")
-    ends = np.flatnonzero(codes & 32 == 0)
-    starts = np.concatenate([[0], ends[:-1] + 1])
-    lengths = ends - starts + 1
-    if lengths.max() > MOST_CHARACTERS:
-        raise BadMask("the counts of a mask hold an absurd number")
-    places = np.arange(len(codes)) - np.repeat(starts, lengths)
-    runs = np.add.reduceat((codes & 31) << (5 * places), starts)
-    runs -= np.where(codes[ends] & 16, 1 << (5 * lengths), 0)
-    runs[1::2] = np.cumsum(runs[1::2])
-    runs[2::2] = np.cumsum(runs[2::2])
-    return runs

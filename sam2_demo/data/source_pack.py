@@ -13,9 +13,10 @@ import cv2
 import numpy as np
 from jaxtyping import UInt8
 
-from sam2_demo.core.errors import SettingError
+from sam2_demo.core.errors import PromptError, SettingError
 from sam2_demo.core.masks import EncodedMask
 from sam2_demo.data.source_pictures import Picture, PictureKind, is_validation
+from sam2_demo.media.whole_files import whole_file
 
 FORMAT = 2
 WEBP_QUALITY = 84
@@ -71,27 +72,33 @@ class SourcePack:
             with path.open("rb") as file, np.load(file, allow_pickle=False) as arrays:
                 if int(arrays["format"]) != FORMAT:
                     raise ValueError("another format")
-                names, kinds, masks = arrays["names"], arrays["kinds"], arrays["masks"]
-                ends, blob = arrays["ends"], arrays["blob"]
+                encoded = np.split(arrays["blob"], arrays["ends"][:-1])
+                lines = bytes(arrays["masks"]).decode("ascii").split("\0")
+                names, kinds = arrays["names"].tolist(), arrays["kinds"].tolist()
+            if not len(names) == len(kinds) == len(encoded) == len(lines):
+                raise ValueError("lists of different lengths")
+            return cls(names, kinds, encoded, lines)
         except FileNotFoundError as error:
             raise SettingError(
                 f"there is no pack of pictures at {path}: build one with "
                 "`python -m sam2_demo pack --out FILE`",
                 "PACK_MISSING",
             ) from error
-        except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile) as error:
+        except (OSError, ValueError, TypeError, KeyError, EOFError, zipfile.BadZipFile) as error:
             raise SettingError(
                 f"{path} is no pack of pictures of format {FORMAT}, or was cut short: build it "
                 "again with `python -m sam2_demo pack --out FILE`",
                 "PACK_BROKEN",
             ) from error
-        lines = bytes(masks).decode("ascii").split("\0")
-        return cls(names.tolist(), kinds.tolist(), np.split(blob, ends[:-1]), lines)
 
     def save(self, path: Path) -> None:
-        """Writes the pack into one file; loading it needs no pickle."""
+        """Writes the pack into one file, whole or not at all; loading it needs no pickle.
+
+        Raises:
+            ExportError: the file cannot be written.
+        """
         path.parent.mkdir(parents=True, exist_ok=True)
-        with path.open("wb") as file:
+        with whole_file(path) as partial, partial.open("wb") as file:
             np.savez(
                 file,
                 format=np.array(FORMAT),
@@ -111,11 +118,23 @@ class SourcePack:
         )
 
     def masks(self, index: int) -> tuple[EncodedMask, ...]:
-        """Returns the masks of the things in a scene; none for any other picture."""
+        """Returns the masks of the things in a scene; none for any other picture.
+
+        Raises:
+            SettingError: they are damaged.
+        """
         if index not in self._masks:
             size, *counts = self._lines[index].split("\n")
-            height, width = (int(side) for side in size.split()) if size else (0, 0)
-            self._masks[index] = tuple(EncodedMask((height, width), one) for one in counts)
+            try:
+                height, width = (int(side) for side in size.split()) if size else (0, 0)
+                masks = tuple(EncodedMask.received((height, width), one) for one in counts)
+            except (ValueError, PromptError) as error:
+                raise SettingError(
+                    f"the masks of {self.names[index]} in the pack are damaged: build the pack "
+                    "again",
+                    "PACK_BROKEN",
+                ) from error
+            self._masks[index] = masks
         return self._masks[index]
 
     def picture(self, index: int) -> UInt8[np.ndarray, "height width channels"]:

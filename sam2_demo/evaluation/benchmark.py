@@ -23,6 +23,7 @@ import torch
 from jaxtyping import UInt8
 from tqdm import tqdm
 
+from sam2_demo.core.arguments import positive
 from sam2_demo.core.device import choose_device, prepare_cpu
 from sam2_demo.core.errors import SettingError
 from sam2_demo.core.prompts import FramePrompt, Point
@@ -94,7 +95,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--model", default="embedded", help="name of a model, or a path")
     parser.add_argument("--device", default="auto", help="auto, cpu, cuda, …")
     parser.add_argument("--size", default="1280x720", help="width x height of the clip in pixels")
-    parser.add_argument("--objects", type=int, nargs="+", default=[1, 3, 5])
+    parser.add_argument("--objects", type=positive, nargs="+", default=[1, 3, 5])
     parser.add_argument(
         "--memory-frames",
         type=int,
@@ -109,10 +110,17 @@ def run(arguments: argparse.Namespace) -> None:
     """Measures, and prints a table.
 
     Raises:
-        SettingError: the size is not written as 1280x720.
+        SettingError: the size is not written as 1280x720, or a clip would have no frame.
         CheckpointError: the model cannot be loaded.
     """
     size_hw = _size_hw(arguments.size)
+    if any(arguments.memory_frames) and min(arguments.memory_frames) < 1:
+        raise SettingError(
+            "--memory-frames {} {}: give two lengths from 1, or 0 0 to leave that out".format(
+                *arguments.memory_frames
+            ),
+            "BAD_SETTING",
+        )
     loaded = _load(arguments.model, arguments.device)
     megabytes = sum(p.numel() * p.element_size() for p in loaded.model.parameters()) / 1e6
     print(

@@ -10,7 +10,6 @@ Source: appendix D.2 of arXiv 2408.00714.
 """
 
 import json
-import os
 import sys
 import time
 from collections.abc import Callable
@@ -24,6 +23,7 @@ import torch
 from torch import Tensor, nn
 from tqdm import tqdm
 
+from sam2_demo.core.device import usable_cores
 from sam2_demo.model.checkpoints import save_checkpoint
 from sam2_demo.model.config import resized
 from sam2_demo.model.sam2 import Sam2
@@ -170,7 +170,7 @@ class Trainer:
         """Returns how many threads compute parts, and with how many cores each."""
         if self.device.type != "cpu":
             return 1, 1
-        cores = max(1, len(os.sched_getaffinity(0)) // self.processes.count)
+        cores = max(1, usable_cores() // self.processes.count)
         # Dropout draws from one generator, whose order threads would leave to chance.
         parts = 1 if self._draws_dropout() else len(self.processes.share(self.experiment.parts))
         threads = max(1, min(cores, parts))
