@@ -51,7 +51,11 @@ def parse_arguments(arguments: list[str]) -> argparse.Namespace:
         help="a name under which a proxy makes this server known; may be given several times",
     )
     add("--share", action="store_true", help="make a public link")
-    add("--data-dir", type=Path, help="where open videos are kept (default: a temporary folder)")
+    add(
+        "--data-dir",
+        type=Path,
+        help="where open videos are kept, over restarts, too (default: a temporary folder)",
+    )
     add(
         "--max-frames",
         type=positive,

@@ -160,6 +160,18 @@ def test_an_abandoned_propagation_gives_the_turn_back(store: SessionStore) -> No
     assert not video.busy
 
 
+def test_reading_masks_leaves_a_propagation_alone(store: SessionStore) -> None:
+    video = store.open(filled)
+    video.set_prompt(0, 1, CLICK)
+    frames = video.propagate(0, Direction.FORWARD, never)
+    first = next(frames)
+    read = video.masks()
+    assert [set(masks.objects) for masks in read.frames] == [{1}] + [set()] * 5
+    later = list(frames)
+    assert len(later) == 5
+    assert first.number < read.number < later[0].number
+
+
 def test_use_counts_while_it_propagates(store: SessionStore) -> None:
     video = store.open(filled)
     video.set_prompt(0, 1, CLICK)
@@ -218,6 +230,7 @@ def test_a_new_run_finds_what_an_earlier_one_left(store: SessionStore) -> None:
         video = Video.open(folder / "video")
         return OpenVideo(token, folder, video, FakeSession(video), FAKE)
 
+    store.close_all()
     later = SessionStore(store.folder)
     with pytest.raises(SessionExpired):
         later.find(left.token)
@@ -237,3 +250,12 @@ def test_what_nobody_came_back_for_is_removed(store: SessionStore) -> None:
         os.utime(store.folder / name, (then_s, then_s))
     store.sweep()
     assert {path.name for path in store.folder.iterdir()} == {kept.token, "new"}
+
+
+def test_what_vanishes_while_it_is_counted_counts_as_nothing(store: SessionStore) -> None:
+    video = store.open(filled)
+    size_bytes = video.bytes_on_disk
+    (video.folder / "renamed.part").symlink_to("nowhere")
+    (store.folder / "closed").symlink_to("nowhere")
+    store.sweep()
+    assert video.bytes_on_disk == size_bytes > 0

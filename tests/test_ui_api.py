@@ -54,6 +54,8 @@ def test_undo_takes_a_prompt_back_and_exports_are_fetched(app: str, client: Clie
     made = client.predict(token=token, kind="coco", api_name="/export")
     with urllib.request.urlopen(app + made["url"]) as answer:
         assert len(answer.read()) == made["bytes"]
+    with pytest.raises(AppError, match="BAD_SHAPE"):
+        client.predict(token=token, frame=2, object=3, points=[[100, 100]], api_name="/prompt")
     client.predict(token=token, api_name="/undo")
     assert client.predict(token=token, api_name="/masks")["frames"] == []
 

@@ -84,7 +84,7 @@ def test_pictures(client: TestClient, video: OpenVideo) -> None:
 
 def test_one_frame_as_one_picture(client: TestClient, video: OpenVideo) -> None:
     def png(kind: str) -> np.ndarray:
-        return np.asarray(Image.open(io.BytesIO(export(client, video, kind, frames=[2, 2]))))
+        return np.asarray(Image.open(io.BytesIO(export(client, video, kind, first=2, last=2))))
 
     mask, cut, drawn = png("mask_png"), png("cutout_png"), png("effects_png")
     assert (mask[20, 20], mask[30, 50], mask[45, 5]) == (1, 2, 0)
@@ -110,7 +110,7 @@ def test_data(client: TestClient, video: OpenVideo) -> None:
 
 
 def test_some_frames_of_one_object(client: TestClient, video: OpenVideo) -> None:
-    scores = json.loads(export(client, video, "scores", frames=[2, 3], objects=[2]))
+    scores = json.loads(export(client, video, "scores", first=2, last=3, objects=[2]))
     assert scores["objects"] == {"2": "cup"}
     assert [row["frame"] for row in scores["frames"]] == [2, 3]
     assert [row["time_s"] for row in scores["frames"]] == [0.2, 0.3]
@@ -151,10 +151,10 @@ def test_effects_are_drawn(client: TestClient, video: OpenVideo) -> None:
     ("fields", "code"),
     [
         ({"kind": "exe"}, "UNKNOWN_EXPORT"),
-        ({"kind": "coco", "frames": [0, 6]}, "BAD_FRAME"),
-        ({"kind": "coco", "frames": [3, 2]}, "BAD_FRAME"),
-        ({"kind": "coco", "frames": [True, 2]}, "BAD_FRAME"),
-        ({"kind": "coco", "frames": "all"}, "BAD_FRAME"),
+        ({"kind": "coco", "last": 6}, "BAD_FRAME"),
+        ({"kind": "coco", "first": 3, "last": 2}, "BAD_FRAME"),
+        ({"kind": "coco", "first": True}, "BAD_FRAME"),
+        ({"kind": "coco", "last": "all"}, "BAD_FRAME"),
         ({"kind": "coco", "objects": ["1"]}, "BAD_OBJECT"),
         ({"kind": "coco", "objects": 1}, "BAD_OBJECT"),
         ({"kind": "coco", "effects": {"objects": "explode"}}, "BAD_EFFECT"),
@@ -189,7 +189,7 @@ def test_nothing_to_download_is_said(state: AppState, client: TestClient, video:
 
 def test_soft_masks_say_which_pixels_are_the_objects(state: AppState, video: OpenVideo) -> None:
     logits = np.array([[-90, -0.2, -1e-6, 0], [1e-6, 0.2, 3, 90]], np.float32)
-    video.session.mask_logits = lambda frame_index, object_id: logits
+    video.session.tracker.mask_logits = lambda answer, at_video_size: logits
     soft = snapshot(video, range(6)).probabilities(0, 1)
     assert soft is not None
     assert soft.tolist() == [[0, 115, 127, 127], [128, 140, 243, 255]]

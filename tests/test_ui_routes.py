@@ -209,6 +209,30 @@ def test_propagation_reports_frame_after_frame(client: TestClient, video: OpenVi
     assert [frame[0] for frame in stored] == [2, 3, 4, 5]
 
 
+def test_others_are_answered_while_one_session_computes(
+    client: TestClient, video: OpenVideo
+) -> None:
+    post(client, video, "prompt", CLICK)
+    address = f"videos/{video.token}"
+    begun = [
+        threading.Thread(target=client.get, args=(address,)),
+        threading.Thread(
+            target=client.post, args=(f"{address}/propagate",), kwargs={"json": CLICK}
+        ),
+    ]
+    others = threading.Thread(target=client.get, args=("about",))
+    with video.session._lock:  # as while a frame is computed
+        for request in begun:
+            request.start()
+        time.sleep(0.1)
+        others.start()
+        others.join(30)
+        assert not others.is_alive()
+    for request in begun:
+        request.join(30)
+        assert not request.is_alive()
+
+
 def test_propagation_without_a_prompt_is_refused(client: TestClient, video: OpenVideo) -> None:
     answer = client.post(f"videos/{video.token}/propagate", json={"frame": 0})
     assert refusal(answer) == (422, "NO_PROMPT")
@@ -273,6 +297,11 @@ def test_page_of_an_earlier_run_finds_its_video(state: AppState, tmp_path: Path)
         assert found["prompts"] == [[1, 1, [[20, 20, 1]], None, 0, None]]
         frames = client.get(f"videos/{video.token}/masks").json()["frames"]
         assert [frame[0] for frame in frames] == [1]
+
+
+def test_upload_is_received_while_another_is_opened(client: TestClient, state: AppState) -> None:
+    (state.settings.data_dir / "uploads" / "opened_just_now").symlink_to("nowhere")
+    assert client.post("uploads", content=b"a film").status_code == 200
 
 
 def test_upload_is_opened_and_not_kept(client: TestClient, state: AppState, tmp_path: Path) -> None:

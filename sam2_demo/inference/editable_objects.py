@@ -66,13 +66,19 @@ class EditableObjects:
             return {key: ObjectRecord.of(state) for key, state in self._objects.items()}
 
     @property
+    def settings(self) -> dict[int, ObjectSettings]:
+        """What a person decided about each object, in their order."""
+        return {object_id: state.settings for object_id, state in self._objects.items()}
+
+    @property
     def prompts(self) -> dict[tuple[int, int], FramePrompt]:
         """Every prompt by (object id, frame index)."""
-        return {
-            (object_id, frame_index): prompt
-            for object_id, record in self.records.items()
-            for frame_index, prompt in record.prompts.items()
-        }
+        with self._lock:
+            return {
+                (object_id, frame_index): prompted.prompt
+                for object_id, state in self._objects.items()
+                for frame_index, prompted in state.track.prompts.items()
+            }
 
     @property
     def undoable(self) -> str | None:

@@ -109,11 +109,6 @@ class OpenVideo:
         self._closed = False
 
     @property
-    def names(self) -> dict[int, str]:
-        """What the person calls each object; empty where it has no name."""
-        return {key: state.settings.name for key, state in self.session.objects.items()}
-
-    @property
     def busy(self) -> bool:
         """Whether an event is being computed."""
         return self._lock.locked()
@@ -152,7 +147,7 @@ class OpenVideo:
                 masks = self.session.set_prompt(frame_index, object_id, fitted)
             finally:
                 self._write()  # takes the prompt out again where it was refused
-            return self._reply([masks])
+            return self._whole_reply([masks])
 
     def arrange(self, action: Callable[[VideoSession], object]) -> Reply:
         """Returns all settings after an action that changes settings or order, but no mask.
@@ -163,7 +158,7 @@ class OpenVideo:
             self._check_open()
             action(self.session)
             self._write()
-            return replace(self._reply([]), prompts=None)
+            return replace(self._reply([]), objects=self.session.settings)
 
     def change_settings(self, object_id: int, changes: Mapping[str, Any]) -> Reply:
         """Returns all settings after some of one object's were changed.
@@ -188,7 +183,7 @@ class OpenVideo:
             before = self.session.objects
             action(self.session)
             self._write()
-            return self._reply(self._changed_since(before))
+            return self._whole_reply(self._changed_since(before))
 
     def undo(self) -> Reply:
         """Returns what changed as the last step was taken back."""
@@ -205,7 +200,7 @@ class OpenVideo:
             session.take_over(old)
             self.session, self.model = session, model
             old.close()
-            return self._reply(self._changed_since(before))
+            return self._whole_reply(self._changed_since(before))
 
     def propagate(
         self,
@@ -233,7 +228,7 @@ class OpenVideo:
                 for masks in tracked:
                     self.last_used_s = time.monotonic()
                     frame = self.session.masks(masks.frame_index)
-                    yield replace(self._reply([frame]), prompts=None, objects=None)
+                    yield self._reply([frame])
 
     def check_directions(self, stopped: Callable[[], bool]) -> Generator[int, None, None]:
         """Yields frame after frame as its masks are compared with what the other way finds.
@@ -290,16 +285,20 @@ class OpenVideo:
         self._run.set()
 
     def masks(self, within: tuple[int, int] | None = None) -> Reply:
-        """Returns the masks from a first to a last frame, of all by default, as they stand now."""
+        """Returns the masks from a first to a last frame, of all by default, as they stand now.
+
+        A propagation goes on meanwhile; what it changes is told by replies with greater numbers.
+        """
+        self._check_open()
+        number = self._next_number()
         first, last = within or (0, len(self.video) - 1)
-        with self.turn():
-            frames = range(first, last + 1)
-            return self._reply([self.session.masks(frame_index) for frame_index in frames])
+        frames = [self.session.masks(frame_index) for frame_index in range(first, last + 1)]
+        return self._reply(frames, number)
 
     def close(self) -> None:
         """Stops what is running, frees the session, and refuses everything after it."""
         self._closed = True
-        with self._lock:
+        with self._lock, self._settling:
             self.session.close()
 
     def _go(self, go: Callable[[VideoSession], Moment | None]) -> Reply:
@@ -326,20 +325,25 @@ class OpenVideo:
         with self._settling:
             self.journal.write(self.session.records)
 
-    def _reply(self, frames: Sequence[FrameMasks]) -> Reply:
-        """Returns what is so now; of two replies the one with the greater number is later."""
+    def _next_number(self) -> int:
+        """Returns a reply's number, greater than all before.
+
+        It is drawn before anything that may change meanwhile is read: so a reply holds at least
+        what was so when any with a smaller number was made.
+        """
         with self._counting:
             self._events += 1
-            session = self.session
-            settings = {key: state.settings for key, state in session.objects.items()}
-            return Reply(
-                number=self._events,
-                frames=frames,
-                undoable=session.undoable,
-                redoable=session.redoable,
-                prompts=session.prompts,
-                objects=settings,
-            )
+            return self._events
+
+    def _reply(self, frames: Sequence[FrameMasks], number: int | None = None) -> Reply:
+        """Returns some frames, and which steps there are to go."""
+        number = number or self._next_number()
+        return Reply(number, frames, self.session.undoable, self.session.redoable)
+
+    def _whole_reply(self, frames: Sequence[FrameMasks]) -> Reply:
+        """Returns some frames, and all prompts and settings."""
+        reply = self._reply(frames)
+        return replace(reply, prompts=self.session.prompts, objects=self.session.settings)
 
     def _check_open(self) -> None:
         if self._closed:

@@ -29,10 +29,13 @@ class ReviewDesk:
                 self._agreement[masks.frame_index, object_id] = (found.mask, iou)
 
     def agreement(self, frames: Sequence[FrameMasks]) -> dict[Place, float]:
-        """Returns it for the masks that are still the ones that were looked at."""
+        """Returns it for the masks that are still the ones that were looked at.
+
+        More may be noted meanwhile.
+        """
         return {
             (frame_index, object_id): iou
-            for (frame_index, object_id), (mask, iou) in self._agreement.items()
+            for (frame_index, object_id), (mask, iou) in list(self._agreement.items())
             if object_id in frames[frame_index].objects
             and frames[frame_index].objects[object_id].mask == mask
         }

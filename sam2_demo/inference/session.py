@@ -291,6 +291,7 @@ class VideoSession(EditableObjects):
     ) -> Generator[FrameMasks, None, None]:
         tracks: dict[int, Track] = {}
         with self._change():
+            old = [self._state(key).track for key in chosen]
             self._is_propagating = True
 
         def track(step: Step) -> tuple[FrameMasks, FrameMasks]:
@@ -304,7 +305,6 @@ class VideoSession(EditableObjects):
                     tracks[object_id].take_tracked(*step, answer)
             return before, FrameMasks.of(step.frame_index, answers)
 
-        old = [self._objects[key].track for key in chosen]
         try:
             yield from follow(ways, track, stop, agreement, old)
         finally:

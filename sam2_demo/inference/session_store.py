@@ -5,6 +5,8 @@ real, its folder removed. One that is computing is never closed to make room.
 """
 
 import logging
+import math
+import os
 import re
 import secrets
 import shutil
@@ -12,6 +14,7 @@ import threading
 import time
 from collections import deque
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -122,10 +125,16 @@ class SessionStore:
             self._end(video)
 
     def close_all(self) -> None:
-        """Closes every video and ends the sweeper."""
+        """Closes every video and ends the sweeper, because the program ends.
+
+        Their folders stay: whoever comes back after a restart finds the work again.
+        """
         self._stop_sweeping.set()
-        for token in list(self._videos):
-            self.close(token)
+        with self._lock:
+            videos = list(self._videos.values())
+            self._videos.clear()
+        for video in videos:
+            video.close()
 
     def sweep(self) -> None:
         """Closes what was idle for too long, or is too much."""
@@ -175,7 +184,7 @@ class SessionStore:
         """Removes folders of earlier runs that nobody came back for."""
         oldest_s = time.time() - max(self.limits.idle_timeout_s, LEFT_OVER_S)
         for folder in self.folder.iterdir():
-            if folder.name not in self._videos and folder.stat().st_mtime < oldest_s:
+            if folder.name not in self._videos and _last_changed_s(folder) < oldest_s:
                 shutil.rmtree(folder, ignore_errors=True)
 
     def _surplus(self, new_bytes: int) -> list[OpenVideo]:
@@ -215,5 +224,19 @@ class SessionStore:
         shutil.rmtree(video.folder, ignore_errors=True)
 
 
+def _last_changed_s(folder: Path) -> float:
+    """Returns when something last changed in a folder; its journal grows in its place."""
+    try:
+        return max(path.stat().st_mtime for path in (folder, *folder.iterdir()))
+    except (FileNotFoundError, NotADirectoryError):  # closed just now, or nothing of ours
+        return math.inf
+
+
 def _bytes_in(folder: Path) -> int:
-    return sum(path.stat().st_size for path in folder.rglob("*") if path.is_file())
+    """Returns the size of all files of a folder; what is removed meanwhile counts as nothing."""
+    total = 0
+    for parent, _, names in os.walk(folder):
+        for name in names:
+            with suppress(FileNotFoundError):
+                total += os.stat(os.path.join(parent, name)).st_size
+    return total

@@ -10,7 +10,6 @@ too. Dissolves are not found.
 import itertools
 import json
 from collections.abc import Callable, Sequence
-from pathlib import Path
 from typing import NamedTuple
 
 import cv2
@@ -19,6 +18,7 @@ from jaxtyping import Float, Float32, UInt8
 
 from sam2_demo.media.small_frames import small_frame
 from sam2_demo.media.video import Video
+from sam2_demo.media.whole_files import whole_file
 
 CUTS_FILE = "scene_cuts.json"
 SMALL_HW = (36, 64)
@@ -105,11 +105,6 @@ def scene_cuts(video: Video, stopped: Callable[[], bool]) -> list[int] | None:
             return None
         looks.append(Look.of(small_frame(video.jpeg_path(frame_index), video.size_hw, SMALL_HW)))
     cuts = cuts_between(looks)
-    _keep(path, cuts)
+    with whole_file(path) as partial:
+        partial.write_text(json.dumps(cuts), "utf-8")
     return cuts
-
-
-def _keep(path: Path, cuts: list[int]) -> None:
-    partial = path.with_suffix(".part")
-    partial.write_text(json.dumps(cuts), "utf-8")
-    partial.replace(path)

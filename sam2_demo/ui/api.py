@@ -124,8 +124,7 @@ class AnnotationApi:
             "frames": the frame with every object's mask as it is now, as in masks.
         """
         with explained():
-            clicks = [[x, y, int(sign)] for x, y, sign in points or []]
-            fields = {"frame": frame, "object": object, "points": clicks, "box": box, "mask": mask}
+            fields = {"frame": frame, "object": object, "points": points, "box": box, "mask": mask}
             return self._act("prompt", token, fields)
 
     def clear_prompt(self, token: str, frame: int, object: int) -> Json:

@@ -1,10 +1,12 @@
 """The review queue: what a person should look at, what looks right, and a check of both ways."""
 
+from collections.abc import Sequence
 from contextlib import closing
 
 from sam2_demo.core.errors import InputError
 from sam2_demo.inference.direction_check import frames_to_check
 from sam2_demo.inference.open_video import OpenVideo
+from sam2_demo.inference.review import Doubt
 from sam2_demo.ui.app_state import AppState
 from sam2_demo.ui.streams import Report, Stopped, Work, waiting_report
 from sam2_demo.ui.wire import Fields, text_in
@@ -13,9 +15,8 @@ MAX_DOUBTS = 500
 MAX_KEY_LENGTH = 80
 
 
-def review_json(video: OpenVideo) -> dict[str, object]:
-    """Returns the doubts, the worst first: frame, object, reason, severity, first, last, key."""
-    doubts = video.doubts()
+def review_json(doubts: Sequence[Doubt]) -> dict[str, object]:
+    """Returns the worst doubts: frame, object, reason, severity, first, last, key; and how many."""
     rows = [
         [
             doubt.frame_index,
@@ -38,10 +39,12 @@ def dismiss(video: OpenVideo, fields: Fields) -> dict[str, object]:
         InputError: there is no such doubt.
     """
     key = text_in(fields, "key", MAX_KEY_LENGTH)
-    if key not in {doubt.key for doubt in video.doubts()}:
+    doubts = video.doubts()
+    left = [doubt for doubt in doubts if doubt.key != key]
+    if len(left) == len(doubts):
         raise InputError("that mask is not in doubt any more", "NO_DOUBT")
     video.review.dismiss(key)
-    return review_json(video)
+    return review_json(left)
 
 
 def checking(state: AppState, video: OpenVideo, fields: Fields) -> Work:
@@ -61,6 +64,6 @@ def checking(state: AppState, video: OpenVideo, fields: Fields) -> Work:
             with closing(video.check_directions(stopped)) as frames:
                 for done, _ in enumerate(frames, start=1):
                     report({"stage": "checking", "done": done, "total": max(done, total)})
-            report({"finished": True, "done": done} | review_json(video))
+            report({"finished": True, "done": done} | review_json(video.doubts()))
 
     return work

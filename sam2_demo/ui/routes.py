@@ -192,7 +192,8 @@ def _posted(state: AppState, action: Action) -> Endpoint:
 def _stream(state: AppState, begin: Callable[[AppState, OpenVideo, Fields], Work]) -> Endpoint:
     async def endpoint(request: Request) -> Response:
         fields = await _fields(request)
-        return streamed(begin(state, state.store.find(request.path_params["token"]), fields))
+        video = state.store.find(request.path_params["token"])
+        return streamed(await run_in_threadpool(begin, state, video, fields))
 
     return _answered(endpoint)
 
@@ -219,12 +220,17 @@ async def _poster(state: AppState, request: Request) -> Response:
 
 
 async def _video(state: AppState, request: Request) -> Response:
-    token = request.path_params["token"]
+    return JSONResponse(await run_in_threadpool(_settled, state, request.path_params["token"]))
+
+
+def _settled(state: AppState, token: str) -> dict[str, object]:
+    """Returns a video's facts once nothing is computed for a page that was left."""
     try:
         video = state.store.find(token)
     except SessionExpired:
-        video = await run_in_threadpool(reopen, state, token)
-    return JSONResponse(video_json(video))
+        video = reopen(state, token)
+    with video.turn():
+        return video_json(video)
 
 
 async def _masks(state: AppState, request: Request) -> Response:
@@ -261,7 +267,7 @@ async def _encode(state: AppState, request: Request) -> Response:
 
 async def _review(state: AppState, request: Request) -> Response:
     video = state.store.find(request.path_params["token"])
-    return JSONResponse(await run_in_threadpool(review_json, video))
+    return JSONResponse(review_json(await run_in_threadpool(video.doubts)))
 
 
 async def _dismiss(state: AppState, request: Request) -> Response:

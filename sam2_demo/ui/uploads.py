@@ -5,6 +5,7 @@ import re
 import secrets
 import shutil
 import time
+from contextlib import suppress
 from pathlib import Path
 
 from starlette.requests import ClientDisconnect, Request
@@ -88,5 +89,6 @@ class Uploads:
     def _remove_forgotten(self) -> None:
         oldest_s = time.time() - FORGOTTEN_AFTER_S
         for path in self._folder.iterdir():
-            if path.stat().st_mtime < oldest_s:
-                path.unlink(missing_ok=True)
+            with suppress(FileNotFoundError):  # opened or closed just now
+                if path.stat().st_mtime < oldest_s:
+                    path.unlink()

@@ -241,7 +241,6 @@ def prompts_json(prompts: PromptMap) -> list[object]:
 def video_json(video: OpenVideo) -> dict[str, object]:
     """Returns what the page has to know about an open video."""
     height, width = video.video.size_hw
-    settings = {key: state.settings for key, state in video.session.objects.items()}
     return {
         "token": video.token,
         "name": video.video.name,
@@ -252,7 +251,7 @@ def video_json(video: OpenVideo) -> dict[str, object]:
         "warnings": list(video.video.warnings),
         "model": video.model.name,
         "source": video.model.source,
-        "objects": objects_json(settings),
+        "objects": objects_json(video.session.settings),
         "undo": video.session.undoable,
         "redo": video.session.redoable,
         "prompts": prompts_json(video.session.prompts),

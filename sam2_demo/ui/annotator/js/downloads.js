@@ -74,8 +74,7 @@ class Downloads {
     const fields = { kind, effects: this.app.effects.choice };
     if (only) fields.objects = [Number(only)];
     const { range } = this.app.timeline;
-    if (!range.isWhole()) fields.frames = [range.first, range.last];
-    return fields;
+    return { ...fields, first: range.first, last: range.last };
   }
 
   async make(button) {
