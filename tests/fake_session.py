@@ -27,6 +27,9 @@ class DiscTracker(Tracker):
     def clear(self) -> None:
         pass
 
+    def rest(self) -> None:
+        self._encoded.clear()
+
     def answer_prompt(
         self,
         track: Track,

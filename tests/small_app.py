@@ -15,7 +15,8 @@ from starlette.applications import Starlette
 from starlette.testclient import TestClient
 
 from sam2_demo.core.errors import CheckpointError
-from sam2_demo.inference.open_video import ModelLabel, OpenVideo
+from sam2_demo.inference.open_video import OpenVideo
+from sam2_demo.inference.provenance import ModelLabel
 from sam2_demo.media.jpeg_files import frame_path
 from sam2_demo.media.times import FrameTimes
 from sam2_demo.media.video import Video

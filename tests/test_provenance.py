@@ -7,9 +7,11 @@ import pytest
 from small_app import small_video
 
 from sam2_demo.core.errors import InputError
-from sam2_demo.inference.provenance import Provenance
+from sam2_demo.inference.provenance import ModelLabel, Provenance
 from sam2_demo.media.excerpt import Excerpt
 from sam2_demo.media.video import Video
+
+MODEL = ModelLabel("embedded", "assets", "w31ghts")
 
 
 @pytest.fixture
@@ -21,7 +23,7 @@ def video(tmp_path: Path) -> Video:
 
 @pytest.fixture
 def made_of(video: Video) -> Provenance:
-    return Provenance.of(video, "embedded", "w31ghts")
+    return Provenance.of(video, MODEL)
 
 
 def part_of(video: Video, first_frame: int, frames: int) -> Video:
@@ -71,4 +73,4 @@ def test_a_refusal_says_what_differs_and_what_to_open(video: Video, made_of: Pro
     with pytest.raises(InputError, match=r"open is another file, 'b.mp4' \(10 frames of 8 x 8\)"):
         made_of.offset_in(other)
     with pytest.raises(InputError, match="open the session's video first, all of it"):
-        Provenance.of(whole, "", "").offset_in(video)
+        Provenance.of(whole, MODEL).offset_in(video)

@@ -16,8 +16,9 @@ from session_actions import act
 from sam2_demo.__main__ import main
 from sam2_demo.core.prompts import FramePrompt, Point
 from sam2_demo.inference.event_log import Given, Tracked, log_of
-from sam2_demo.inference.open_video import ModelLabel, OpenVideo
+from sam2_demo.inference.open_video import OpenVideo
 from sam2_demo.inference.propagation import Direction
+from sam2_demo.inference.provenance import ModelLabel
 from sam2_demo.inference.replay import agreements, replay
 from sam2_demo.inference.session import VideoSession
 from sam2_demo.inference.session_file import read_session, session_as_text

@@ -370,6 +370,19 @@ def test_caches_stay_within_their_budgets_and_results_stay_the_same(model: Sam2)
     assert max(forgetful._tracker._recall.held.values()) == 1
 
 
+def test_a_session_that_rested_goes_on_as_it_would_have(model: Sam2) -> None:
+    rested, awake = make_session(model), make_session(model)
+    for session in (rested, awake):
+        session.set_prompt(0, 1, CLICK)
+        list(session.propagate())
+        if session is rested:
+            session.tracker.rest()
+            assert session.tracker._recall.held["features"] == 0
+        session.set_prompt(3, 1, OTHER_CLICK)
+        list(session.propagate())
+    assert state(rested) == state(awake)
+
+
 def test_memories_that_are_too_distant_to_be_attended_to_are_dropped(model: Sam2) -> None:
     session = make_session(model, frames=24)
     session.set_prompt(0, 1, CLICK)

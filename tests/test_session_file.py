@@ -20,8 +20,9 @@ from sam2_demo.core.prompts import FramePrompt, Point
 from sam2_demo.inference import session_file
 from sam2_demo.inference.event_log import Given, Tracked
 from sam2_demo.inference.objects import ObjectSettings
-from sam2_demo.inference.open_video import ModelLabel, OpenVideo
+from sam2_demo.inference.open_video import OpenVideo
 from sam2_demo.inference.propagation import Direction
+from sam2_demo.inference.provenance import ModelLabel
 from sam2_demo.inference.session import VideoSession
 from sam2_demo.inference.session_file import read_session, session_as_text
 from sam2_demo.media.excerpt import WHOLE, Excerpt
@@ -285,6 +286,7 @@ def test_no_field_is_believed(good_text: str, tmp_path: Path, what: str) -> None
         b'{"format":' * 50_000,
         b'{"active_s": NaN}',
         b"9" * 100_000,
+        b"[" + b"{}," * 4_000_000 + b"{}]",
         b"SAM 2 Demo session",
     ],
     ids=lambda content: content[:12].decode("ascii", "replace"),

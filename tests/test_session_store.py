@@ -12,8 +12,9 @@ from small_app import FAKE, small_video
 
 from sam2_demo.core.errors import PromptError, ResourceError, SessionExpired
 from sam2_demo.core.prompts import FramePrompt, Point
-from sam2_demo.inference.open_video import ModelLabel, OpenVideo
+from sam2_demo.inference.open_video import OpenVideo
 from sam2_demo.inference.propagation import Direction
+from sam2_demo.inference.provenance import ModelLabel
 from sam2_demo.inference.session_store import SessionStore, StoreLimits
 from sam2_demo.media.video import Video
 
@@ -227,15 +228,21 @@ def test_a_new_run_finds_what_an_earlier_one_left(store: SessionStore) -> None:
     left.set_prompt(2, 1, CLICK)
 
     def refill(token: str, folder: Path) -> OpenVideo:
-        video = Video.open(folder / "video")
-        return OpenVideo(token, folder, video, FakeSession(video), FAKE)
+        frames = Video.open(folder / "video")
+        video = OpenVideo(token, folder, frames, FakeSession(frames), FAKE)
+        video.resume()
+        return video
 
+    list(left.propagate(2, Direction.BOTH, never))
+    left.active_s = 7.5
+    before = left.masks().frames
     store.close_all()
     later = SessionStore(store.folder)
     with pytest.raises(SessionExpired):
         later.find(left.token)
     found = later.reopen(left.token, refill)
     assert found.journal.read()[1].prompts == {2: CLICK}
+    assert (found.masks().frames, found.active_s) == (before, 7.5)
     assert later.reopen(left.token, refill) is found
     for name in ("../videos", "a" * 32):
         with pytest.raises(SessionExpired):
@@ -250,6 +257,17 @@ def test_what_nobody_came_back_for_is_removed(store: SessionStore) -> None:
         os.utime(store.folder / name, (then_s, then_s))
     store.sweep()
     assert {path.name for path in store.folder.iterdir()} == {kept.token, "new"}
+
+
+def test_what_is_idle_gives_memory_back(store: SessionStore) -> None:
+    video = store.open(filled)
+    video.set_prompt(2, 1, CLICK)
+    store.sweep()
+    assert video.session.preview(2, 2, CLICK) is not None
+    video.last_used_s -= 400
+    store.sweep()
+    assert video.session.preview(2, 2, CLICK) is None
+    assert store.find(video.token) is video
 
 
 def test_what_vanishes_while_it_is_counted_counts_as_nothing(store: SessionStore) -> None:

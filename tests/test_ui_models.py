@@ -4,9 +4,11 @@ import json
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 
 from sam2_demo.core.errors import CheckpointError, VideoError
+from sam2_demo.core.frames import ArrayFrames
 from sam2_demo.model.checkpoints import LoadedModel
 from sam2_demo.model.config import EMBEDDED
 from sam2_demo.model.sam2 import Sam2
@@ -43,6 +45,19 @@ def test_only_the_last_few_are_kept(loads: list[str]) -> None:
     for name in ("a.pt", "b.pt", "a.pt", "c.pt", "a.pt", "b.pt"):
         shelf.find(name)
     assert loads == ["a.pt", "b.pt", "c.pt", "b.pt"]
+
+
+def test_a_model_that_an_open_video_uses_is_not_loaded_twice(loads: list[str]) -> None:
+    shelf = ModelShelf("auto", allow_paths=True)
+    frames = ArrayFrames([np.zeros((8, 8, 3), np.uint8)])
+    session = shelf.session(shelf.find("a.pt"), frames)
+    for name in ("b.pt", "c.pt", "a.pt"):
+        shelf.find(name)
+    assert loads == ["a.pt", "b.pt", "c.pt"]
+    del session
+    for name in ("b.pt", "c.pt", "a.pt"):
+        shelf.find(name)
+    assert loads[3:] == ["b.pt", "c.pt", "a.pt"]
 
 
 def test_paths_are_refused_unless_allowed(loads: list[str]) -> None:

@@ -9,7 +9,7 @@ import threading
 import time
 from collections.abc import Callable, Collection, Generator, Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -17,61 +17,26 @@ from sam2_demo.core.errors import SessionExpired
 from sam2_demo.core.prompts import FramePrompt
 from sam2_demo.inference.direction_check import check_directions
 from sam2_demo.inference.history import Moment
-from sam2_demo.inference.journal import Journal, PromptMap
+from sam2_demo.inference.journal import Journal
 from sam2_demo.inference.objects import (
     ObjectRecord,
     Objects,
-    ObjectSettings,
     ObjectState,
     changed_frames,
 )
 from sam2_demo.inference.propagation import Agreement, Direction
-from sam2_demo.inference.provenance import Provenance
+from sam2_demo.inference.provenance import ModelLabel, Provenance
+from sam2_demo.inference.reply import Reply
 from sam2_demo.inference.review import Doubt, find_doubts
 from sam2_demo.inference.review_desk import ReviewDesk
 from sam2_demo.inference.session import VideoSession
-from sam2_demo.inference.session_file import SavedSession
+from sam2_demo.inference.session_file import SavedSession, read_session, session_as_text
 from sam2_demo.inference.track import FrameMasks
 from sam2_demo.media.scene_cuts import scene_cuts
 from sam2_demo.media.video import Video
+from sam2_demo.media.whole_files import whole_file
 
-
-@dataclass(frozen=True, slots=True)
-class ModelLabel:
-    """Which model answers, in words for people.
-
-    Attributes:
-        name: What it is called.
-        source: Where its weights came from.
-        weights: Digest of its weights; empty where there are none.
-    """
-
-    name: str
-    source: str
-    weights: str = ""
-
-
-@dataclass(frozen=True, slots=True)
-class Reply:
-    """What an event changed.
-
-    Attributes:
-        number: Greater than that of every event before, so that a late reply is known as such.
-        frames: The frames whose masks changed, as they are now.
-        undoable: The step that could be undone now.
-        redoable: The step that could be done again now.
-        prompts: Every prompt as it is now; None where the event cannot have changed any.
-        objects: The settings of every object, in order; None where none can have changed.
-        moment: Where undo or redo led; None where there was nothing to undo, and in other replies.
-    """
-
-    number: int
-    frames: Sequence[FrameMasks]
-    undoable: str | None
-    redoable: str | None
-    prompts: PromptMap | None = None
-    objects: Mapping[int, ObjectSettings] | None = None
-    moment: Moment | None = None
+PUT_AWAY_FILE = "put_away.sam2.json"
 
 
 class OpenVideo:
@@ -259,8 +224,7 @@ class OpenVideo:
     def save_session(self) -> SavedSession:
         """Returns all that was made of the video so far; a propagation goes on meanwhile."""
         self._check_open()
-        made_of = Provenance.of(self.video, self.model.name, self.model.weights)
-        return SavedSession(made_of, self.session.snapshot(), self.active_s)
+        return self._all_made()
 
     def open_session(self, saved: SavedSession) -> Reply:
         """Returns the frames whose masks changed: a saved session's objects replace those here.
@@ -295,11 +259,40 @@ class OpenVideo:
         frames = [self.session.masks(frame_index) for frame_index in range(first, last + 1)]
         return self._reply(frames, number)
 
+    def rest(self) -> None:
+        """Gives back memory, because nobody asked for anything for a while."""
+        self.session.tracker.rest()
+
     def close(self) -> None:
         """Stops what is running, frees the session, and refuses everything after it."""
         self._closed = True
         with self._lock, self._settling:
             self.session.close()
+
+    def put_away(self) -> None:
+        """Closes the video, and leaves all that was made of it in its folder for ``resume``."""
+        self._closed = True
+        with self._lock, self._settling:
+            with whole_file(self.folder / PUT_AWAY_FILE) as partial:
+                partial.write_text(session_as_text(self._all_made()))
+            self.session.close()
+
+    def resume(self) -> None:
+        """Brings back what an earlier run of the program left in the folder.
+
+        Prompts are in the journal and answered again; masks are there if the video was put away.
+        """
+        objects: Objects = {key: record.state() for key, record in self.journal.read().items()}
+        path = self.folder / PUT_AWAY_FILE
+        if path.exists():
+            saved = read_session(path)
+            path.unlink()  # from now on the journal knows more
+            objects, self.active_s = saved.objects, saved.active_s
+        self.session.restore(objects)
+
+    def _all_made(self) -> SavedSession:
+        made_of = Provenance.of(self.video, self.model)
+        return SavedSession(made_of, self.session.snapshot(), self.active_s)
 
     def _go(self, go: Callable[[VideoSession], Moment | None]) -> Reply:
         moments: list[Moment | None] = []

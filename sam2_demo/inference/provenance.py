@@ -10,6 +10,21 @@ MAX_NAME_SHOWN = 80
 
 
 @dataclass(frozen=True, slots=True)
+class ModelLabel:
+    """Which model answers, in words for people.
+
+    Attributes:
+        name: What it is called.
+        source: Where its weights came from.
+        weights: Digest of its weights; empty where there are none.
+    """
+
+    name: str
+    source: str
+    weights: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class Provenance:
     """Which video was worked on, and with which model.
 
@@ -34,15 +49,15 @@ class Provenance:
     first_frame: int = 0
 
     @classmethod
-    def of(cls, video: Video, model: str, weights: str) -> "Provenance":
+    def of(cls, video: Video, model: ModelLabel) -> "Provenance":
         """Returns what is to be said of work on a video with a model."""
         return cls(
             video_name=video.name,
             video_digest=video.digest,
             frames=len(video),
             size_hw=video.size_hw,
-            model=model,
-            weights=weights,
+            model=model.name,
+            weights=model.weights,
             excerpt=video.excerpt,
             first_frame=video.first_frame,
         )
@@ -66,7 +81,7 @@ class Provenance:
                 return offset
             if not self.is_of(video) and self.frames == len(video):
                 return 0
-        there = Provenance.of(video, "", "")
+        there = Provenance.of(video, ModelLabel("", ""))
         other = "another part of it" if self.is_of(video) else "another file"
         part = self.excerpt.in_words
         raise InputError(

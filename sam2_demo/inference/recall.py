@@ -84,6 +84,10 @@ class Recall:
             cache.clear()
         self._pointers.clear()
 
+    def forget_features(self) -> None:
+        """Forgets what takes most room, and comes back exactly as it was."""
+        self._features.clear()
+
     def is_encoded(self, frame_index: int) -> bool:
         """Returns whether a frame's features are at hand."""
         return self._features.get(frame_index) is not None

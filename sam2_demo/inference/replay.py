@@ -22,7 +22,7 @@ from sam2_demo.core.masks import EncodedMask
 from sam2_demo.inference.event_log import Given, Tracked
 from sam2_demo.inference.objects import Objects, ObjectState
 from sam2_demo.inference.propagation import Direction
-from sam2_demo.inference.provenance import Provenance
+from sam2_demo.inference.provenance import ModelLabel, Provenance
 from sam2_demo.inference.session import VideoSession
 from sam2_demo.inference.session_file import (
     SUFFIX,
@@ -191,7 +191,7 @@ def _write(
 ) -> None:
     """Writes the new session file and its masks as palette PNGs."""
     folder.mkdir(parents=True, exist_ok=True)
-    made_of = Provenance.of(video, model.name, model.weights)
+    made_of = Provenance.of(video, ModelLabel(model.name, model.source, model.weights))
     name = safe_name(saved.made_of.video_name)
     with whole_file(folder / f"{name}{SUFFIX}") as partial:
         partial.write_text(session_as_text(replace(saved, made_of=made_of, objects=objects)))

@@ -30,6 +30,8 @@ VERSION = 1
 SUFFIX = ".sam2.json"
 MAX_SESSION_BYTES = 64 << 20
 """A minute of video with five objects takes some 8 MB; it bounds what a hostile file costs."""
+MAX_VALUES = 4_000_000
+"""So many lists and numbers make 100 objects on 5,400 frames; 64 MB of commas would take 2 GB."""
 MAX_TEXT_LENGTH = 1024
 MAX_SIDE_PX = 1 << 15
 
@@ -101,7 +103,10 @@ def read_session(path: Path) -> SavedSession:
     try:
         if path.stat().st_size > MAX_SESSION_BYTES:
             raise ValueError(f"it is larger than {MAX_SESSION_BYTES >> 20} MB")
-        return _session_from_json(json.loads(path.read_bytes(), parse_constant=_refuse_number))
+        content = path.read_bytes()
+        if sum(content.count(mark) for mark in (b",", b"[", b"{")) > MAX_VALUES:
+            raise ValueError("it holds more values than any session has")
+        return _session_from_json(json.loads(content, parse_constant=_refuse_number))
     except (
         OSError,
         ArithmeticError,

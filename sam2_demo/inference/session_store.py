@@ -18,12 +18,13 @@ from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
-from sam2_demo.core.errors import ResourceError, SessionExpired
+from sam2_demo.core.errors import ResourceError, Sam2DemoError, SessionExpired
 from sam2_demo.inference.open_video import OpenVideo
 
 logger = logging.getLogger(__name__)
 
 SWEEP_INTERVAL_S = 30.0
+REST_AFTER_S = 300.0
 LEFT_OVER_S = 24 * 3600.0
 TOKEN_BYTES = 24
 
@@ -134,13 +135,19 @@ class SessionStore:
             videos = list(self._videos.values())
             self._videos.clear()
         for video in videos:
-            video.close()
+            try:
+                video.put_away()
+            except Sam2DemoError as error:
+                logger.warning("masks of an open video were not kept: %s", error)
 
     def sweep(self) -> None:
-        """Closes what was idle for too long, or is too much."""
+        """Closes what was idle for too long, or is too much; what is idle gives memory back."""
+        now_s = time.monotonic()
         for video in list(self._videos.values()):
             video.bytes_on_disk = _bytes_in(video.folder)
-        deadline_s = time.monotonic() - self.limits.idle_timeout_s
+            if video.last_used_s < now_s - REST_AFTER_S and not video.busy:
+                video.rest()
+        deadline_s = now_s - self.limits.idle_timeout_s
         with self._lock:
             doomed = [
                 video

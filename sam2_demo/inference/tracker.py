@@ -87,6 +87,12 @@ class Tracker:
         """Empties the caches."""
         self._recall.clear()
 
+    def rest(self) -> None:
+        """Gives back the memory of encoded frames; they are encoded again when they are needed."""
+        with self._computing():
+            self._recall.forget_features()
+        release_freed_memory()
+
     def answer_prompt(
         self,
         track: Track,

@@ -3,11 +3,12 @@
 import logging
 import threading
 from pathlib import Path
+from weakref import WeakKeyDictionary, WeakValueDictionary
 
 from sam2_demo.core.device import choose_device
 from sam2_demo.core.errors import CheckpointError
 from sam2_demo.core.frames import FrameSource
-from sam2_demo.inference.open_video import ModelLabel
+from sam2_demo.inference.provenance import ModelLabel
 from sam2_demo.inference.session import VideoSession
 from sam2_demo.model.checkpoints import (
     EMBEDDED,
@@ -41,6 +42,8 @@ class ModelShelf:
         self.notice = ""
         self._device = choose_device(device)
         self._loaded: dict[str, LoadedModel] = {}
+        self._in_use: WeakKeyDictionary[VideoSession, LoadedModel] = WeakKeyDictionary()
+        self._alive: WeakValueDictionary[str, LoadedModel] = WeakValueDictionary()
         self._loading = threading.Lock()
         self._accelerator = threading.Lock()
 
@@ -50,7 +53,7 @@ class ModelShelf:
         return (*self._paths, *MODEL_NAMES)
 
     def find(self, name: str, progress: Progress | None = None) -> LoadedModel:
-        """Returns a model, loaded now if it was not before.
+        """Returns a model, loaded now if neither the shelf nor an open video has it.
 
         Raises:
             CheckpointError: it is not offered here, cannot be fetched, or does not load.
@@ -61,9 +64,11 @@ class ModelShelf:
                 "UNKNOWN_MODEL",
             )
         with self._loading:
-            model = self._loaded.pop(name, None) or load_model(
+            model = self._alive.get(name) or load_model(
                 self._paths.get(name, name), self._device, progress
             )
+            self._alive[name] = model
+            self._loaded.pop(name, None)
             self._loaded[name] = model
             while len(self._loaded) > LOADED_AT_MOST:
                 self._loaded.pop(next(iter(self._loaded)))
@@ -87,4 +92,6 @@ class ModelShelf:
 
     def session(self, model: LoadedModel, frames: FrameSource) -> VideoSession:
         """Returns a new session over a video that this model answers."""
-        return VideoSession(model.model, frames, accelerator_lock=self._accelerator)
+        session = VideoSession(model.model, frames, accelerator_lock=self._accelerator)
+        self._in_use[session] = model
+        return session

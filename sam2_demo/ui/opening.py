@@ -114,9 +114,9 @@ def choosing(state: AppState, fields: Fields) -> Work:
 
 
 def reopen(state: AppState, token: str) -> OpenVideo:
-    """Returns a video that an earlier run of the app left open, every prompt answered again.
+    """Returns a video that an earlier run of the app left open; the operator's model answers.
 
-    The operator's model answers; masks that were propagated have to be propagated again.
+    Where that run was killed, prompts are answered again, and masks have to be propagated again.
 
     Raises:
         SessionExpired: there is no such video on disk.
@@ -127,8 +127,7 @@ def reopen(state: AppState, token: str) -> OpenVideo:
         frames = Video.open(folder / VIDEO_FOLDER)
         session = state.shelf.session(model, frames)
         video = OpenVideo(token, folder, frames, session, state.shelf.label(model))
-        records = video.journal.read()
-        session.restore({object_id: record.state() for object_id, record in records.items()})
+        video.resume()
         return video
 
     return state.store.reopen(token, fill)

@@ -19,12 +19,17 @@ footer .divider { display: none !important; }
 @media (max-width: 560px) { .gradio-container > .main { padding: 10px 10px 24px !important; } }
 """
 
+CALLS_FILES_S = 3600
+"""After so many seconds files are removed that calls brought; each was copied as the call began."""
+
 FONTS = ("system-ui", "-apple-system", "Segoe UI", "Roboto", "sans-serif")
 
 
 def build_page(state: AppState) -> gr.Blocks:
     """Returns the page; it works with the server that ``launch_options`` describes."""
-    page: gr.Blocks = gr.Blocks(title=TITLE, analytics_enabled=False)
+    page: gr.Blocks = gr.Blocks(
+        title=TITLE, analytics_enabled=False, delete_cache=(CALLS_FILES_S, CALLS_FILES_S)
+    )
     with page:
         VideoAnnotator()
         AnnotationApi(state).declare()

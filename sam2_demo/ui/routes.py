@@ -18,7 +18,8 @@ from starlette.routing import Mount, Route
 
 from sam2_demo.core.errors import InputError, SessionExpired
 from sam2_demo.core.prompts import FramePrompt
-from sam2_demo.inference.open_video import OpenVideo, Reply
+from sam2_demo.inference.open_video import OpenVideo
+from sam2_demo.inference.reply import Reply
 from sam2_demo.media.small_frames import thumbnail_jpeg
 from sam2_demo.ui.app_state import AppState
 from sam2_demo.ui.export_kinds import export_kind

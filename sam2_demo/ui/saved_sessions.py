@@ -6,7 +6,8 @@ from typing import Any
 
 from starlette.responses import Response
 
-from sam2_demo.inference.open_video import OpenVideo, Reply
+from sam2_demo.inference.open_video import OpenVideo
+from sam2_demo.inference.reply import Reply
 from sam2_demo.inference.session_file import SUFFIX, read_session, session_as_text
 from sam2_demo.media.mask_files import safe_name
 from sam2_demo.ui.app_state import AppState

@@ -10,8 +10,9 @@ from sam2_demo.core.masks import EncodedMask
 from sam2_demo.core.prompts import FramePrompt, Point, check_frame_index, check_object_id
 from sam2_demo.inference.journal import PromptMap
 from sam2_demo.inference.objects import MAX_NAME_LENGTH, Color, ObjectSettings
-from sam2_demo.inference.open_video import OpenVideo, Reply
+from sam2_demo.inference.open_video import OpenVideo
 from sam2_demo.inference.propagation import Direction
+from sam2_demo.inference.reply import Reply
 from sam2_demo.inference.track import FrameMasks, ObjectMask
 from sam2_demo.ui.app_state import AppState
 
