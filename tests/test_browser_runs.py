@@ -1,52 +1,16 @@
-"""What is propagated, in a real browser: in and out points, scene cuts, prompts, old or new masks.
-
-Skipped where no Chromium is installed.
-"""
+"""Which frames a run takes, in a real browser: range, cuts, prompts; old or new masks; review."""
 
 import re
 from pathlib import Path
-from typing import Any
 
 import pytest
-from browser import CHROMIUM, Visit
+from browser import ANSWERED, Visit
 from playwright.sync_api import Browser
 from scene_clips import write_scenes
 
 from sam2_demo.ui.annotator import FOLDER
 
-pytestmark = pytest.mark.skipif(CHROMIUM is None, reason="no Chromium is installed here")
-
-FRAMES = 24
-DESKTOP = {"width": 1280, "height": 860}
-PHONE = {"width": 390, "height": 844}
-ANSWERED = re.compile("IoU|hidden on this frame")
-
-
-@pytest.fixture
-def clip(tmp_path: Path) -> Path:
-    return write_scenes(tmp_path / "two.mp4")
-
-
-def begin(browser: Browser, app: str, clip: Path, **context: Any) -> Visit:
-    visit = Visit.begin(browser, app, **context)
-    visit.page.set_default_timeout(30_000)
-    visit.open_file(clip)
-    visit.page.get_by_role("button", name="Scene cut at frame 13").wait_for()
-    return visit
-
-
-def go_to(visit: Visit, number: int) -> None:
-    """Walks to a frame, counted from 1."""
-    visit.page.keyboard.press("Home")
-    for _ in range((number - 1) // 10):
-        visit.page.keyboard.press("Shift+ArrowRight")
-    for _ in range((number - 1) % 10):
-        visit.page.keyboard.press("ArrowRight")
-    visit.find("frame-note").get_by_text(f"Frame {number} of {FRAMES}").wait_for()
-
-
-def wait_for_end(visit: Visit, text: str) -> None:
-    visit.find("progress-text").get_by_text(text, exact=True).wait_for()
+SCENE = 12
 
 
 def test_plans(browser: Browser) -> None:
@@ -80,48 +44,57 @@ def test_plans(browser: Browser) -> None:
     page.close()
 
 
-def test_a_run_stops_at_a_scene_cut_and_goes_on(browser: Browser, app: str, clip: Path) -> None:
-    visit = begin(browser, app, clip, viewport=DESKTOP)
-    page = visit.page
-    page.mouse.click(*visit.place(0.3, 0.5))
+@pytest.fixture
+def two_scenes(visit: Visit, tmp_path: Path) -> Visit:
+    """Returns a visit of a disc that goes to the right through two scenes of twelve frames."""
+    visit.open_file(write_scenes(tmp_path / "two.mp4", frames_each=SCENE))
+    visit.page.get_by_role("button", name="Scene cut at frame 13").wait_for()
+    return visit
+
+
+def wait_for_end(visit: Visit, text: str) -> None:
+    visit.find("progress-text").get_by_text(text, exact=True).wait_for()
+
+
+def note_on(visit: Visit, number: int) -> str:
+    """Returns what the list says of the first object on a frame."""
+    visit.go_to(number)
+    return visit.note_of(0)
+
+
+def test_a_run_both_ways_stops_at_a_scene_cut_and_goes_on(two_scenes: Visit) -> None:
+    visit, page = two_scenes, two_scenes.page
+    visit.go_to(4)
+    visit.point(0.345, 0.5)
     visit.wait_for_note(0, ANSWERED)
-    visit.find("from").get_by_text("from frame 1 to 12").wait_for()
+    visit.find("from").get_by_text("from frame 4 to 12").wait_for()
+    visit.find("direction-both").click()
+    visit.find("from").get_by_text("from frame 4: 1–12").wait_for()
     page.keyboard.press("p")
     wait_for_end(visit, "Done: 12 frames, up to the scene cut at frame 13")
+    assert "no mask" not in note_on(visit, 1)
     assert "no mask" in note_on(visit, 13)
     page.get_by_role("button", name="Go on from frame 13").click()
     wait_for_end(visit, "Done: 12 frames")
     assert "no mask" not in note_on(visit, 24)
 
     page.get_by_role("button", name="Scene cut at frame 13").click()
-    visit.find("frame-note").get_by_text("Frame 13 of").wait_for()
+    visit.wait_for_frame(13)
     visit.find("to-cut").uncheck()
-    go_to(visit, 1)
-    visit.find("from").get_by_text("from frame 1 to 24").wait_for()
-    assert visit.complaints == []
-    page.context.close()
+    visit.find("from").get_by_text("from frame 13: 1–24").wait_for()
 
 
-def note_on(visit: Visit, number: int) -> str:
-    """Returns what the list says of the first object on a frame."""
-    go_to(visit, number)
-    return visit.note_of(0)
-
-
-@pytest.mark.parametrize("window", [DESKTOP, PHONE], ids=["desktop", "phone"])
-def test_in_and_out_points(browser: Browser, app: str, clip: Path, window: dict[str, int]) -> None:
-    visit = begin(browser, app, clip, viewport=window, has_touch=window is PHONE)
-    page = visit.page
-    page.mouse.click(*visit.place(0.3, 0.5))
+def test_in_and_out_points(two_scenes: Visit) -> None:
+    visit, page = two_scenes, two_scenes.page
+    visit.point(0.3, 0.5)
     visit.wait_for_note(0, ANSWERED)
-    go_to(visit, 3)
+    visit.go_to(3)
     page.keyboard.press("i")
-    go_to(visit, 8)
+    visit.go_to(8)
     visit.find("set-out").click()
     visit.find("range-clear").get_by_text("Frames 3–8").wait_for()
     visit.find("from").get_by_text("from frame 3 to 8").wait_for()
-    visit.find("propagate").click()
-    wait_for_end(visit, "Done: 6 frames")
+    visit.propagate(6)
     assert "no mask" in note_on(visit, 2)
     assert "no mask" not in note_on(visit, 8)
     assert "no mask" in note_on(visit, 9)
@@ -140,58 +113,50 @@ def test_in_and_out_points(browser: Browser, app: str, clip: Path, window: dict[
     visit.find("range-clear").get_by_text("Frames 3–12").wait_for()
     visit.find("range-clear").click()
     visit.find("range-clear").wait_for(state="hidden")
-    assert visit.overflow_px() == 0
-    assert visit.complaints == []
-    page.context.close()
 
 
-def test_to_the_next_prompt_and_one_object_alone(browser: Browser, app: str, clip: Path) -> None:
-    visit = begin(browser, app, clip, viewport=DESKTOP)
-    page = visit.page
-    page.mouse.click(*visit.place(0.3, 0.5))
-    visit.wait_for_note(0, ANSWERED)
-    go_to(visit, 6)
-    page.mouse.click(*visit.place(0.37, 0.5))
+def test_back_to_the_prompt_before_with_one_object_alone(two_scenes: Visit) -> None:
+    visit, page = two_scenes, two_scenes.page
+    visit.go_to(2)
+    visit.point(0.315, 0.5)
     visit.wait_for_note(0, ANSWERED)
     page.keyboard.press("n")
-    go_to(visit, 1)
-    page.mouse.click(*visit.place(0.8, 0.2))
+    visit.point(0.8, 0.2)
     visit.wait_for_note(1, ANSWERED)
-    visit.find("to-prompt").check()
     page.keyboard.press("1")
+    visit.go_to(6)
+    visit.point(0.37, 0.5)
+    visit.wait_for_note(0, ANSWERED)
+    visit.find("to-prompt").check()
+    visit.find("direction-backward").click()
     visit.find("objects-active").click()
     page.keyboard.press("p")
-    wait_for_end(visit, "Done: 6 frames, up to the prompt on frame 6")
-    go_to(visit, 4)
-    assert "no mask" not in visit.note_of(0)
+    wait_for_end(visit, "Done: 5 frames, up to the prompt on frame 2")
+    assert "no mask" in note_on(visit, 1)
+    assert "no mask" not in note_on(visit, 4)
     assert "no mask" in visit.note_of(1)
-    assert visit.complaints == []
-    page.context.close()
 
 
-@pytest.mark.parametrize("window", [DESKTOP, PHONE], ids=["desktop", "phone"])
-def test_before_and_after_a_correction(
-    browser: Browser, app: str, clip: Path, window: dict[str, int]
-) -> None:
-    visit = begin(browser, app, clip, viewport=window, has_touch=window is PHONE)
+def test_before_and_after_a_correction(visit: Visit, tmp_path: Path) -> None:
     page = visit.page
-    visit.find("to-cut").uncheck()
-    visit.find("stage").scroll_into_view_if_needed()
-    page.mouse.click(*visit.place(0.3, 0.5))
+    visit.open_file(write_scenes(tmp_path / "one.mp4", scenes=1, frames_each=SCENE))
+    visit.point(0.3, 0.5)
     visit.wait_for_note(0, ANSWERED)
-    page.keyboard.press("p")
-    wait_for_end(visit, f"Done: {FRAMES} frames")
+    visit.propagate(SCENE)
     assert not visit.find("compare").is_visible()
-    go_to(visit, 9)
+    visit.go_to(1)
+    page.keyboard.press("p")  # the same once more
+    visit.find("progress-text").get_by_text("further on the masks agree with the old").wait_for()
+    visit.go_to(9)
     before = visit.pixels()
 
-    go_to(visit, 3)
+    visit.go_to(3)
     visit.drag_box(0.55, 0.05, 0.98, 0.95)
     visit.wait_for_note(0, re.compile("IoU.*1 prompt here"))
     page.keyboard.press("p")
     visit.find("compare-text").get_by_text("would change").wait_for()
     assert page.locator(".s2-change").count() > 0
-    go_to(visit, 9)
+    visit.go_to(9)
     after = visit.pixels()
     assert after != before
     visit.find("compare-before").click()
@@ -208,23 +173,18 @@ def test_before_and_after_a_correction(
     visit.wait_for_pixels(before)
     page.reload()
     visit.wait_for_picture()
-    go_to(visit, 9)
+    visit.go_to(9)
     visit.wait_for_pixels(before)
-    assert visit.complaints == []
-    page.context.close()
 
 
-@pytest.mark.parametrize("window", [DESKTOP, PHONE], ids=["desktop", "phone"])
-def test_review(browser: Browser, app: str, clip: Path, window: dict[str, int]) -> None:
-    visit = begin(browser, app, clip, viewport=window, has_touch=window is PHONE)
-    page = visit.page
+def test_review(two_scenes: Visit) -> None:
+    visit, page = two_scenes, two_scenes.page
     page.keyboard.press("j")
     visit.wait_for_status("no masks to review yet")
-    page.mouse.click(*visit.place(0.3, 0.5))
+    visit.point(0.3, 0.5)
     visit.wait_for_note(0, ANSWERED)
-    page.keyboard.press("p")
-    visit.find("progress-text").get_by_text("Done: 12 frames").wait_for()
-    go_to(visit, 4)
+    visit.propagate(SCENE)
+    visit.go_to(4)
     visit.drag_box(0.55, 0.05, 0.98, 0.95)
     visit.wait_for_note(0, re.compile("IoU.*1 prompt here"))
 
@@ -233,7 +193,7 @@ def test_review(browser: Browser, app: str, clip: Path, window: dict[str, int]) 
     current = page.locator(".s2-doubts [aria-current]")
     current.wait_for()
     number = int(re.search(r"Frame (\d+)", current.inner_text()).group(1))
-    visit.find("frame-note").get_by_text(f"Frame {number} of").wait_for()
+    visit.wait_for_frame(number)
     page.keyboard.press("Delete")
     visit.wait_for_note(0, "no mask on this frame")
     page.locator(".s2-doubt").first.click()  # of an object that is gone: the frame is shown
@@ -246,6 +206,3 @@ def test_review(browser: Browser, app: str, clip: Path, window: dict[str, int]) 
 
     visit.find("review-check").click()
     visit.find("review-text").get_by_text("Both directions compared on").wait_for()
-    assert visit.overflow_px() == 0
-    assert visit.complaints == []
-    page.context.close()
