@@ -12,7 +12,7 @@ from sam2_demo.ui.routes import build_routes
 TITLE = "SAM 2 Demo"
 
 PAGE_CSS = """
-.gradio-container { padding: 0 !important; }
+.gradio-container { padding: 0 !important; overflow: clip visible !important; }
 .gradio-container > .main { max-width: none !important; padding: 14px 20px 28px !important; }
 #annotator > .html-container { padding: 0 !important; }
 footer .divider { display: none !important; }
