@@ -87,7 +87,7 @@ def refuse_what_is_no_session_of_this_video(
     visit.wait_for_status("no session file that can be opened here")
     (folder / "film.mp4").write_text("film")
     visit.find("work").drop({"files": folder / "film.mp4"})
-    visit.wait_for_status("only session files")
+    visit.wait_for_status("Open film.mp4?")
     assert visit.find("session-open").is_enabled()
 
 

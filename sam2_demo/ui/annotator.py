@@ -40,6 +40,7 @@ SCRIPTS = (
     "picture_series",
     "trim",
     "camera",
+    "recent",
     "opening",
     "model_choice",
     "editing",
@@ -67,6 +68,7 @@ SCRIPTS = (
     "effort",
     "session_file",
     "tips",
+    "connection",
     "keys",
     "main",
 )

@@ -41,6 +41,11 @@ class Effort {
     try { sessionStorage.setItem(EFFORT_KEY + token, activeMs); } catch (error) { /* private */ }
   }
 
+  /** Milliseconds since a person gave any input. */
+  get idleMs() {
+    return performance.now() - (this.lastInput || 0);
+  }
+
   /** Counts the time since the input before, unless it was a pause. */
   note() {
     const { project } = this.app;

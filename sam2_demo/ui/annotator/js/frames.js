@@ -3,6 +3,7 @@
 const CACHE_BYTES = 200 * 1024 * 1024;
 const LOADING_AT_MOST = 3; // a browser opens six connections; clicks need some of them
 const MAX_PICTURE_SIDE = 1920;
+const RETRY_MS = 2000;
 
 class FrameCache {
   /** `onReady` is called when a picture that was missing is there. */
@@ -70,6 +71,7 @@ class FrameCache {
     } catch (error) {
       if (video === this.video) {
         this.wanted = this.wanted.filter((other) => other !== index);
+        if (index === this.center) this.tryAgain(index);
         this.onReady(index, error);
       }
     } finally {
@@ -78,6 +80,14 @@ class FrameCache {
         this.loadNext();
       }
     }
+  }
+
+  /** The frame on show is asked for until it is there: without it nobody can go on. */
+  tryAgain(index) {
+    const { video } = this;
+    setTimeout(() => {
+      if (video === this.video && index === this.center) this.want(index, 0);
+    }, RETRY_MS);
   }
 
   evict() {

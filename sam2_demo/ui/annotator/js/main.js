@@ -39,7 +39,7 @@ class App {
     this.review = new Review(this, find);
     this.stage = new Stage(find('stage'), find('canvas'), colorOf, {
       tool: () => this.tools.current,
-      ready: () => this.project !== null,
+      ready: () => this.project !== null && Boolean(this.cache.get(this.frame)),
       halt: () => this.halt(),
       redraw: () => this.render(),
     });
@@ -51,6 +51,7 @@ class App {
     this.opening = new Opening(find, this.status, (video, hint) => this.open(video, hint),
       (file) => this.sessionFile.begin(file));
     this.model = new ModelChoice(this, find);
+    this.connection = new Connection(this);
     this.listen();
     listenToKeys(this);
     fillHelp(find('help-groups'));
@@ -104,8 +105,9 @@ class App {
     this.frame = 0;
     this.heading = 1;
     this.setView('work');
+    window.scrollTo(0, 0);
     this.showSubject(this.project.video.subject);
-    this.find('file-name').textContent = video.name;
+    this.find('file-name').textContent = this.find('file-name').title = video.name;
     this.model.show(video.model, video.source);
     if (video.warnings.length) this.status.say(video.warnings.join(' '));
     this.show(0);
@@ -158,6 +160,7 @@ class App {
     this.heading = frame < this.frame ? -1 : 1;
     this.frame = frame;
     this.cache.want(frame, this.heading * (playing ? PREFETCH_FRAMES : PREFETCH_FRAMES / 3));
+    this.showBusy();
     this.render();
   }
 
@@ -197,8 +200,10 @@ class App {
   }
 
   onPicture(index, error) {
-    if (error && index === this.frame) this.status.fail(error);
-    if (index === this.frame) this.render();
+    if (index !== this.frame) return;
+    if (error) this.status.fail(error);
+    this.showBusy();
+    this.render();
   }
 
   setSign(positive) {
@@ -267,11 +272,15 @@ class App {
     this.find('play-shape').setAttribute('d', playing ? PAUSE_SHAPE : PLAY_SHAPE);
   }
 
-  /** Says so when an answer takes longer than a moment. */
+  /** Says so when an answer, or the picture of the frame, takes longer than a moment. */
   showBusy() {
     clearTimeout(this.busyTimer);
-    if (!this.editing.waiting) this.find('busy').hidden = true;
-    else this.busyTimer = setTimeout(() => { this.find('busy').hidden = false; }, 250);
+    const isMissing = this.project && !this.cache.get(this.frame), busy = this.find('busy');
+    if (!isMissing && !this.editing.waiting) busy.hidden = true;
+    else this.busyTimer = setTimeout(() => {
+      busy.textContent = isMissing ? `Fetching frame ${this.frame + 1}` : 'Thinking';
+      busy.hidden = false;
+    }, 250);
   }
 
   render() {

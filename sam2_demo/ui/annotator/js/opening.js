@@ -1,7 +1,6 @@
 // Before the first click: a file or a sample becomes an open video; and which model answers.
 
 const PATH_CHOICE = ' ';
-const TOKEN_KEY = 'sam2-video';
 
 /** What differs between opening a video and opening an image, which is a video of one frame. */
 const SUBJECTS = {
@@ -11,9 +10,6 @@ const SUBJECTS = {
 
 /** Refusals after which the upload stays, so that a part of it can be chosen. */
 const CHOOSE_ANOTHER_PART = ['TOO_MANY_FRAMES', 'START_BEYOND_END'];
-
-/** Refusals that say that a video which was open is open no more. */
-const GONE = ['SESSION_CLOSED', 'UNKNOWN_SESSION'];
 
 class Opening {
   /** `onOpen(video)` receives the open video, then `onSession(file)` a session file for it. */
@@ -25,6 +21,7 @@ class Opening {
     this.session = null; // a session file whose video is not open yet
     this.running = null;
     this.samples = [];
+    this.recent = new Recent(find, (token) => this.resume(token));
     this.trim = new Trim(find);
     this.camera = new Camera(find, status, (file) => this.open({ name: file.name }, file));
     this.series = new PictureSeries(find, status, (fields, pack) => this.open(fields, pack));
@@ -78,6 +75,7 @@ class Opening {
     this.find('file').accept = accept;
     this.find('start').closest('.s2').dataset.subject = subject;
     this.showSamples();
+    this.recent.render();
   }
 
   showSamples() {
@@ -117,42 +115,30 @@ class Opening {
     if (about.notice) this.status.say(about.notice);
     this.samples = about.samples;
     this.showSamples();
-    await this.resume();
+    if (this.recent.current) await this.resume(this.recent.current);
   }
 
   sampleCard({ name, title, credit, poster, hint }) {
-    const card = document.createElement('button');
-    card.type = 'button';
-    card.className = 's2-sample';
-    card.dataset.sample = name;
-    if (poster) {
-      const picture = document.createElement('img');
-      picture.src = `${ROOT}samples/${encodeURIComponent(name)}/poster.jpg`;
-      picture.alt = '';
-      picture.loading = 'lazy';
-      card.append(picture);
-    }
-    const label = document.createElement('b');
-    label.textContent = title;
-    const small = document.createElement('small');
-    small.textContent = credit;
-    small.title = credit;
-    card.append(label, small);
     const still = this.subject === 'image';
-    card.onclick = () => this.open({ sample: name, still }, null, still && hint && hint[0] ? null : hint);
+    const card = makeCard({
+      title,
+      note: credit,
+      poster: poster && `samples/${encodeURIComponent(name)}/poster.jpg`,
+      onclick: () => this.open({ sample: name, still }, null, still && hint && hint[0] ? null : hint),
+    });
+    card.dataset.sample = name;
     return card;
   }
 
-  /** After a reload of the page: the video that was open in this tab, if it still is. */
-  async resume() {
-    let token = null;
-    try { token = sessionStorage.getItem(TOKEN_KEY); } catch (error) { return; }
-    if (!token) return;
+  /** Goes on with a video that was open in this tab, if it still is. */
+  async resume(token) {
+    if (this.running) return;
     try {
       const video = await getJson(`videos/${encodeURIComponent(token)}`);
+      this.recent.note(video);
       await this.onOpen(video);
     } catch (error) {
-      if (GONE.includes(error.code)) this.forget(); // else another reload may bring it back
+      if (GONE.includes(error.code)) this.recent.forget(token); // else it may come back
       this.status.fail(error);
     }
   }
@@ -160,10 +146,6 @@ class Opening {
   chosenModel() {
     const name = this.find('model').value;
     return name === PATH_CHOICE ? this.find('model-path').value.trim() : name;
-  }
-
-  forget() {
-    try { sessionStorage.removeItem(TOKEN_KEY); } catch (error) { /* private window */ }
   }
 
   /**
@@ -231,7 +213,7 @@ class Opening {
         else this.report(report);
       }, signal);
       if (video) {
-        try { sessionStorage.setItem(TOKEN_KEY, video.token); } catch (error) { /* private window */ }
+        this.recent.note(video);
         await this.onOpen(video, hint);
         this.openSession();
       }

@@ -57,7 +57,7 @@ class PointTool {
     return isBorder ? { handle: -1 } : null;
   }
 
-  /** A click on a point deletes it; a drag moves it. */
+  /** A click on a point deletes it, but for a double click that has just made it; a drag moves it. */
   holdPoint(from, index) {
     const { editing, stage } = this.app, prompt = this.prompt();
     const inside = ({ x, y }) => [Math.max(0, Math.min(stage.video.width, x)),
@@ -68,7 +68,7 @@ class PointTool {
       },
       end: (press) => this.drop(press.far
         ? editing.change(withPointAt(prompt, index, inside(press)))
-        : editing.deletePoint(prompt, index)),
+        : from.again ? null : editing.deletePoint(prompt, index)),
       cancel: () => this.drop(),
     };
   }
@@ -107,7 +107,7 @@ class PointTool {
       },
       end: (press) => {
         this.drop(isBox(press) ? editing.box(prompt, boxTo(press)) : null);
-        if (isBox(press)) return;
+        if (isBox(press) || from.again) return;
         if (!this.onlyBoxes) editing.click(from, from.other ? !app.sign : app.sign);
         else app.status.say('Drag from one corner of the object to the opposite one.');
       },

@@ -3,6 +3,7 @@
 const DRAG_PX = 6;
 const TOUCH_DRAG_PX = 10;
 const HOLD_MS = 500;
+const DOUBLE_CLICK_MS = 350;
 const WHEEL_ZOOM = 0.0018;
 
 class Pointer {
@@ -11,7 +12,8 @@ class Pointer {
    * hover(press) and leave(); ready(), which says whether one may work; halt(), so that the
    * frame stays while one works on it; and redraw().
    * A press is the place in pixels of the video (x, y) and of the canvas (left, top), with
-   * `other` for the other sign, `touch`, and `far` once it has left where it began.
+   * `other` for the other sign, `touch`, `far` once it has left where it began, and `again` where
+   * it is the second one of a double click.
    */
   constructor(element, canvas, view, act) {
     this.element = element;
@@ -47,6 +49,7 @@ class Pointer {
       this.element.classList.toggle('s2-hand', held);
     };
     document.addEventListener('keydown', (event) => {
+      this.released = null; // a key between two clicks: they are no double click
       const isPlain = !event.ctrlKey && !event.metaKey && !event.altKey;
       if (event.key.toLowerCase() === 'h' && isPlain && !isTyping(event.target)) hold(true);
     });
@@ -64,7 +67,15 @@ class Pointer {
       other: event.button === 2 || (event.buttons & 2) !== 0 || event.altKey || event.shiftKey,
       touch: event.pointerType === 'touch',
       far: Boolean(this.gesture && this.gesture.far),
+      again: this.isAgain(event),
     };
+  }
+
+  isAgain({ timeStamp, clientX, clientY, pointerType }) {
+    const { released } = this;
+    return Boolean(released) && timeStamp - released.timeStamp < DOUBLE_CLICK_MS
+      && Math.hypot(clientX - released.clientX, clientY - released.clientY)
+        <= (pointerType === 'touch' ? 2 * TOUCH_DRAG_PX : DRAG_PX);
   }
 
   down(event) {
@@ -124,6 +135,7 @@ class Pointer {
     clearTimeout(gesture.timer);
     const press = this.press(event);
     this.gesture = null;
+    this.released = event;
     gesture.work.end(press);
     this.act.redraw();
   }

@@ -24,10 +24,10 @@ class SessionFile {
       const [file] = event.dataTransfer.files;
       if (!file) return;
       if (isSessionName(file.name)) this.begin(file);
-      else {
-        this.app.status.say(`Here only session files (${SESSION_SUFFIX}) can be dropped; for `
-          + 'another video, choose “Open another video” first.');
-      }
+      else this.app.status.propose(`Open ${file.name}? This video stays open meanwhile.`, 'Open it', () => {
+        this.app.leave();
+        this.app.opening.openFiles([{ name: file.name, file }], false);
+      });
     });
   }
 

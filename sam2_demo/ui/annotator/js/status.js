@@ -9,6 +9,7 @@ class Status {
     this.text = find('status-text');
     this.action = find('status-action');
     this.hint = find('hint');
+    this.onLost = () => {}; // called where the server does not know the video
     find('status-close').onclick = () => this.clear();
     find('hint-close').onclick = () => this.endHint();
     if (this.hintSeen()) this.hint.hidden = true;
@@ -21,6 +22,7 @@ class Status {
   /** Shows why something failed; an error that is no refusal is also left for the console. */
   fail(error) {
     if (error.name === 'AbortError') return;
+    if (error.code === 'UNKNOWN_SESSION') this.onLost();
     if (!(error instanceof Refused)) console.error(error);
     this.show(error instanceof Refused ? error.message
       : 'Something went wrong on this page: reload it; your work is kept on the server.', 'error');
