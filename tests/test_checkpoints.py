@@ -230,6 +230,8 @@ def test_misfit_names_missing_unexpected_and_misshapen_weights() -> None:
         {"colour": 1},
         {"image_encoder": {"width": 16, "heads": 0, "stages": [1, 2, 3, 1]}},
         {"image_encoder": {"width": 16, "heads": 1, "stages": [1, 2, 9999, 1]}},
+        {"image_size": 0},
+        {"image_size": -64},
     ],
 )
 def test_configuration_that_makes_no_sense(tmp_path: Path, change: dict[str, object]) -> None:
@@ -237,6 +239,42 @@ def test_configuration_that_makes_no_sense(tmp_path: Path, change: dict[str, obj
     config = model.config.to_dict() | change
     torch.save({"model": model.state_dict(), "config": config}, tmp_path / "odd.pt")
     assert refusal(tmp_path / "odd.pt").code == "CHECKPOINT_CONFIG"
+
+
+@pytest.mark.parametrize(
+    ("part", "change"),
+    [
+        ("image_encoder", {"heads": 3}),
+        ("image_encoder", {"windows": (8, 3, 4, 2)}),
+        ("image_encoder", {"windows": (8, 4, 14, 0)}),
+        ("image_encoder", {"drop_path": 1.0}),
+        ("mask_decoder", {"heads": -1}),
+        ("memory", {"width": 0}),
+        ("memory", {"dropout": float("nan")}),
+        ("memory", {"rope_theta": 0.0}),
+    ],
+)
+def test_a_part_that_could_not_compute_is_refused_when_loaded(
+    tmp_path: Path, part: str, change: dict[str, object]
+) -> None:
+    model = random_miniature()
+    config = model.config.to_dict()
+    config[part] |= change
+    torch.save({"model": model.state_dict(), "config": config}, tmp_path / "odd.pt")
+    assert refusal(tmp_path / "odd.pt").code == "CHECKPOINT_CONFIG"
+
+
+@pytest.mark.parametrize(
+    "tensor",
+    [
+        torch.empty(3, device="meta"),
+        torch.zeros(3, dtype=torch.complex64),
+        torch.zeros(3).to(torch.float8_e4m3fn),
+    ],
+)
+def test_tensors_that_are_no_plain_numbers(tmp_path: Path, tensor: torch.Tensor) -> None:
+    torch.save({"model": {"odd": tensor}}, tmp_path / "odd.pt")
+    assert refusal(tmp_path / "odd.pt").code == "CHECKPOINT_CORRUPT"
 
 
 def test_failed_save_leaves_the_old_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -64,7 +64,7 @@ MODEL_NAMES = (AUTO, EMBEDDED, *RELEASED_FILES)
 
 AUTO_ON_GPU = "sam2.1-hiera-base-plus"
 """What ``auto`` takes where there is a CUDA GPU: the size that the paper reports with by default,
-2.5 times as fast as large there for about one point of J&F less."""
+faster than large for about one point of J&F less."""
 
 EMBEDDED_FILE = Path(__file__).parents[2] / "assets" / "embedded" / "embedded.pt"
 

@@ -3,6 +3,7 @@
 Source: arXiv 2408.00714, §4; sizes of the released checkpoints.
 """
 
+import math
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, fields, replace
 from typing import Any
@@ -32,6 +33,20 @@ class ImageEncoderConfig:
     position_grid: int = 7
     drop_path: float = 0.0
 
+    def __post_init__(self) -> None:
+        _check_counts(self, 1, "width", "heads", "position_grid")
+        for name, least in (("stages", 1), ("windows", 1), ("global_attention_blocks", 0)):
+            for number in getattr(self, name):
+                _check_count(name, number, least)
+        if len(self.stages) != 4 or len(self.windows) != 4:
+            raise ValueError(f"stages {self.stages} and windows {self.windows} are not four each")
+        if self.width % self.heads:
+            raise ValueError(f"{self.heads} heads do not divide the width {self.width}")
+        if any(window % 2 for window in self.windows[:3]):
+            raise ValueError(f"windows are {self.windows}: the next stage halves the first three")
+        if not 0 <= self.drop_path < 1:
+            raise ValueError(f"drop_path is {self.drop_path}: give 0 to below 1")
+
 
 @dataclass(frozen=True)
 class MaskDecoderConfig:
@@ -54,6 +69,9 @@ class MaskDecoderConfig:
     ambiguous_masks: int = 3
     stability_delta: float = 0.05
     stability_threshold: float = 0.98
+
+    def __post_init__(self) -> None:
+        _check_counts(self, 1, "depth", "heads", "feed_forward", "iou_hidden", "ambiguous_masks")
 
 
 @dataclass(frozen=True)
@@ -79,6 +97,14 @@ class MemoryConfig:
     dropout: float = 0.1
     rope_theta: float = 10000.0
 
+    def __post_init__(self) -> None:
+        _check_counts(self, 1, "width", "frames", "layers", "feed_forward")
+        _check_counts(self, 0, "pointers")
+        if not 0 <= self.dropout <= 1:
+            raise ValueError(f"dropout is {self.dropout}: give 0 to 1")
+        if not 0 < self.rope_theta < math.inf:
+            raise ValueError(f"rope_theta is {self.rope_theta}: give a number above 0")
+
 
 @dataclass(frozen=True)
 class Sam2Config:
@@ -102,6 +128,7 @@ class Sam2Config:
     pointer_positions: bool = True
 
     def __post_init__(self) -> None:
+        _check_counts(self, 8, "image_size", "width")
         if self.image_size % 32:
             raise ValueError(f"image_size is {self.image_size}: it must be a multiple of 32")
         if self.width % self.memory.width:
@@ -141,6 +168,17 @@ def _part(kind: type, values: Mapping[str, Any]) -> Any:
     if unknown := set(values) - known:
         raise ValueError(f"{kind.__name__} has no {sorted(unknown)}")
     return kind(**{k: tuple(v) if isinstance(v, list) else v for k, v in values.items()})
+
+
+def _check_counts(record: object, least: int, *names: str) -> None:
+    for name in names:
+        _check_count(name, getattr(record, name), least)
+
+
+def _check_count(name: str, number: object, least: int) -> None:
+    """Raises ValueError for anything but a whole number from ``least``; files hold anything."""
+    if type(number) is not int or number < least:
+        raise ValueError(f"{name} is {number!r}: give a whole number from {least}")
 
 
 _TINY = ImageEncoderConfig(96, 1, (1, 2, 7, 2), (5, 7, 9))

@@ -82,7 +82,7 @@ def to_released(state: Mapping[str, torch.Tensor]) -> dict[str, torch.Tensor]:
     """Returns the state dict under the released names, tables split where there is one a row."""
     renamed = {released_name(name): tensor for name, tensor in state.items()}
     points = renamed.pop(POINT_EMBEDDINGS, None)
-    if points is not None:
+    if points is not None and points.ndim:
         for row, embedding in enumerate(points.split(1)):
             renamed[f"sam_prompt_encoder.point_embeddings.{row}.weight"] = embedding
     return renamed

@@ -107,11 +107,7 @@ def check_sound(state: Mapping[Any, object], title: str) -> None:
     if not state:
         raise corrupt(title, "it holds no weights")
     for name, tensor in state.items():
-        if (
-            not isinstance(name, str)
-            or not isinstance(tensor, torch.Tensor)
-            or tensor.layout != torch.strided
-        ):
+        if not isinstance(name, str) or not isinstance(tensor, torch.Tensor) or _is_odd(tensor):
             raise corrupt(title, f"the entry {str(name)[:80]!r} is no weight")
         if tensor.numel() * tensor.element_size() > tensor.untyped_storage().nbytes():
             raise corrupt(title, f"{name[:80]} claims more numbers than there are")
@@ -121,6 +117,13 @@ def check_sound(state: Mapping[Any, object], title: str) -> None:
                 "training went wrong. Use another checkpoint",
                 "CHECKPOINT_NAN",
             )
+
+
+def _is_odd(tensor: torch.Tensor) -> bool:
+    """Returns whether a tensor is none of plain numbers in memory, from which weights are made."""
+    number = tensor.dtype.is_floating_point and tensor.element_size() > 1
+    is_plain = number or tensor.dtype in (torch.bool, torch.uint8, torch.int32, torch.int64)
+    return tensor.layout != torch.strided or tensor.device.type != "cpu" or not is_plain
 
 
 def corrupt(title: str, why: str) -> CheckpointError:
