@@ -11,6 +11,7 @@ import pytest
 import torch
 from disc_folder import write_discs
 
+from sam2_demo.core.errors import SettingError
 from sam2_demo.model.checkpoints import load_model, save_checkpoint
 from sam2_demo.model.sam2 import Sam2
 from sam2_demo.training.batches import compose_batch
@@ -23,6 +24,7 @@ from sam2_demo.training.loop import Trainer
 from sam2_demo.training.optimiser import layer_rate, make_optimiser
 from sam2_demo.training.rollout import RolloutOptions, mean_loss, rollout
 from sam2_demo.training.schedule import Fall, Schedule
+from sam2_demo.training.settings import with_settings
 
 OVERFIT = EXPERIMENTS["overfit"]
 
@@ -168,6 +170,19 @@ def test_a_resumed_run_is_the_unbroken_one_bit_for_bit(
     for name, weight in unbroken.model.state_dict().items():
         assert torch.equal(weight, resumed.model.state_dict()[name]), name
     assert all(map(torch.equal, unbroken.averaged, resumed.averaged))
+
+
+@pytest.mark.parametrize("damage", ["cut short", "another model"])
+def test_a_damaged_run_is_not_gone_on_with(damage: str, tmp_path: Path) -> None:
+    experiment = tiny(steps=2)
+    trainer(experiment, tmp_path).save()
+    path = tmp_path / "resume.pt"
+    if damage == "cut short":
+        path.write_bytes(path.read_bytes()[:2000])
+    else:
+        experiment = with_settings(experiment, ["model.memory.layers=2"])
+    with pytest.raises(SettingError, match=r"resume\.pt is damaged, or of another model"):
+        trainer(experiment, tmp_path).resume()
 
 
 def test_a_run_by_the_clock_ends(tmp_path: Path) -> None:

@@ -5,8 +5,9 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from sam2_demo.core.errors import SettingError
+from sam2_demo.core.errors import DataError, SettingError
 from sam2_demo.data.clip import Clip
+from sam2_demo.training import composing
 from sam2_demo.training.augmentation import (
     Augmentation,
     ColourJitter,
@@ -17,7 +18,7 @@ from sam2_demo.training.augmentation import (
 )
 from sam2_demo.training.batches import compose_batch
 from sam2_demo.training.data_mix import DataMix, mix_opener, mixed
-from sam2_demo.training.experiment import BatchOptions, Stage
+from sam2_demo.training.experiment import BatchOptions, Experiment, Stage
 from sam2_demo.training.experiments import EXPERIMENTS
 
 PLAIN = Augmentation(mirror=0.0)
@@ -85,6 +86,32 @@ def test_batches_have_enough_objects_that_are_visible_at_first() -> None:
     assert batch.pixels.shape == (4, 2, 3, 64, 64)
     assert batch.masks.shape == (4, 2, 3, 64, 64)
     assert batch.masks[:, 0].flatten(2).float().mean(2).unique().tolist() == [0.25]
+
+
+def test_data_of_specks_alone_are_refused_instead_of_searched_for_ever() -> None:
+    masks = np.zeros((2, 1, 64, 64), bool)
+    masks[:, :, :3, :3] = True  # 9 of 4096 pixels: 0.2 %
+    speck = Clip(np.zeros((2, 64, 64, 3), np.uint8), masks)
+    with pytest.raises(DataError, match=r"an object that covers 0\.4%") as refused:
+        compose_batch(lambda random: speck, BatchOptions(2, 2), 64, 2, np.random.default_rng(0))
+    assert refused.value.code == "OBJECTS_TOO_SMALL"
+
+
+def test_a_few_parts_are_composed_ahead_however_many_a_step_has(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """A step of 256 clips of 8 frames at 1024 pixels would take some 30 GB."""
+    monkeypatch.setattr(composing, "usable_cores", lambda: 2)
+    stage = Stage(image_size=32, videos=BatchOptions(64, frames=4))
+    experiment = Experiment(stages=(stage,), steps=2, parts=64)
+    mix = DataMix(stage, (), [Counted(1, 4)], 0.0)
+    with composing.Composer(experiment, [mix], range(64), first_step=7) as composer:
+        step = composer.take(0.0)
+        seeds = [next(step).result().prompt_seed for _ in range(10)]
+        assert len(composer._waiting) == composing.AHEAD_PER_THREAD
+        seeds += [future.result().prompt_seed for future in step]
+    expected = [np.random.default_rng((0, 7, part)).integers(2**62) for part in range(64)]
+    assert seeds == expected
 
 
 def test_pictures_are_cut_from_clips() -> None:

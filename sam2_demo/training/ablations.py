@@ -116,9 +116,12 @@ def run(arguments: argparse.Namespace) -> None:
     """
     variants = _chosen(arguments.only)
     data = data_sets(arguments)
-    base = replace(BASE, data=data, steps=arguments.steps, minutes=arguments.minutes)
-    pretraining = replace(PRETRAINING, data=data, steps=arguments.pretraining_steps)
-    base, pretraining = (with_settings(each, arguments.settings) for each in (base, pretraining))
+    length = (f"steps={arguments.steps}", f"minutes={arguments.minutes}")
+    base = with_settings(replace(BASE, data=data), (*length, *arguments.settings))
+    pretraining = with_settings(
+        replace(PRETRAINING, data=data),
+        (f"steps={arguments.pretraining_steps}", *arguments.settings),
+    )
     # Mistakes are found before hours of training, not after.
     clips = open_videos(Place.parse(arguments.test), arguments.clips)
     experiments = [with_settings(base, variant.settings) for variant in variants]

@@ -9,6 +9,7 @@ import torch
 from jaxtyping import Bool, Float
 from torch import Tensor
 
+from sam2_demo.core.errors import DataError
 from sam2_demo.data.clip import Clip
 from sam2_demo.model.sam2 import PIXEL_MEAN, PIXEL_STD
 from sam2_demo.training.augmentation import augmented
@@ -18,6 +19,9 @@ SMALLEST_SHARE = 0.004
 """An object is prompted only where it covers this share of the frame."""
 SMALLEST_AUGMENTED_SHARE = 0.0005
 """And this share of it once it was moved, or shown at half the size."""
+
+MOST_IN_VAIN = 200
+"""Clips in a row without a single object to prompt; data with more of them would never do."""
 
 Sampler = Callable[[np.random.Generator], Clip]
 """Returns the next clip; of pictures, any number of them at once."""
@@ -42,10 +46,21 @@ class Batch(NamedTuple):
 def compose_batch(
     sample: Sampler, options: BatchOptions, size_px: int, clips: int, random: np.random.Generator
 ) -> Batch:
-    """Returns a batch of ``clips`` square clips, or pictures where they have one frame."""
+    """Returns a batch of ``clips`` square clips, or pictures where they have one frame.
+
+    Raises:
+        DataError: clip after clip shows no object that is large enough.
+    """
     parts: list[Clip] = []
+    in_vain = 0
     while len(parts) < clips:
-        clip = sample(random)
+        if in_vain == MOST_IN_VAIN:
+            raise DataError(
+                f"none of {MOST_IN_VAIN} clips or pictures in a row shows an object that covers "
+                f"{SMALLEST_SHARE:.1%} of its first frame: give --data with larger objects",
+                "OBJECTS_TOO_SMALL",
+            )
+        clip, found = sample(random), len(parts)
         if options.frames > 1:
             pieces = [clip]
         else:
@@ -57,6 +72,7 @@ def compose_batch(
                 chosen = _choose_objects(changed, options.objects, SMALLEST_AUGMENTED_SHARE, random)
             if chosen is not None:
                 parts.append(_repeated(chosen, options.objects))
+        in_vain = 0 if len(parts) > found else in_vain + 1
     parts = parts[:clips]
     mean, std = torch.tensor(PIXEL_MEAN), torch.tensor(PIXEL_STD)
     frames = torch.from_numpy(np.stack([part.frames for part in parts])).float() / 255

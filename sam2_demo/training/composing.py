@@ -4,17 +4,21 @@ What a part of a step gets follows from the seed, the step and the part alone, h
 threads or processes there are.
 """
 
-import os
+import itertools
 import time
-from collections.abc import Sequence
+from collections import deque
+from collections.abc import Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from typing import Any, NamedTuple
 
 import numpy as np
 
+from sam2_demo.core.device import usable_cores
 from sam2_demo.training.batches import Batch, compose_batch
 from sam2_demo.training.data_mix import DataMix
 from sam2_demo.training.experiment import BatchOptions, Experiment
+
+AHEAD_PER_THREAD = 2
 
 
 class Part(NamedTuple):
@@ -36,22 +40,29 @@ class Part(NamedTuple):
 
 
 class Composer:
-    """Composes ahead.
+    """Composes ahead: a few parts for each thread, for a step of many large parts fits no memory.
 
     Args:
         experiment: What is trained.
         mixes: The data of each stage.
         numbers: Which parts of each step are wanted here.
+        first_step: The step that is asked for first.
     """
 
     def __init__(
-        self, experiment: Experiment, mixes: Sequence[DataMix], numbers: Sequence[int]
+        self,
+        experiment: Experiment,
+        mixes: Sequence[DataMix],
+        numbers: Sequence[int],
+        first_step: int,
     ) -> None:
         self._experiment, self._mixes, self._numbers = experiment, mixes, numbers
-        threads = max(1, len(os.sched_getaffinity(0)) - 1)
+        threads = max(1, usable_cores() - 1)
         self._pool = ThreadPoolExecutor(threads, "compose")
-        self._steps_ahead = max(1, -(-threads // max(1, len(numbers))))
-        self._waiting: dict[int, list[Future[Part]]] = {}
+        self._most_ahead = AHEAD_PER_THREAD * threads
+        self._waiting: deque[Future[Part]] = deque()
+        self._coming = ((step, n) for step in itertools.count(first_step) for n in numbers)
+        self._newest_step, self._stage = -1, 0
 
     def __enter__(self) -> "Composer":
         return self
@@ -59,21 +70,24 @@ class Composer:
     def __exit__(self, *_: Any) -> None:
         self._pool.shutdown(cancel_futures=True)
 
-    def take(self, step: int, progress: float) -> list[Future[Part]]:
-        """Returns the parts of a step, and begins those of the steps that come next.
+    def take(self, progress: float) -> Iterator[Future[Part]]:
+        """Yields the parts of the next step, and begins those that come after them.
 
         Args:
-            step: One more than at the call before.
             progress: Of the run at this step. A run by the clock cannot tell its progress at later
                 steps: it begins a new stage by the few steps later that are composed already.
         """
-        for coming in range(step, step + self._steps_ahead + 1):
-            if coming not in self._waiting:
-                stage = self._experiment.stage_at(self._progress_at(coming, progress))
-                self._waiting[coming] = [
-                    self._pool.submit(self._compose, coming, stage, n) for n in self._numbers
-                ]
-        return self._waiting.pop(step)
+        for _ in self._numbers:
+            while len(self._waiting) <= self._most_ahead:
+                self._begin_next(progress)
+            yield self._waiting.popleft()
+
+    def _begin_next(self, progress: float) -> None:
+        step, number = next(self._coming)
+        if step != self._newest_step:
+            self._newest_step = step
+            self._stage = self._experiment.stage_at(self._progress_at(step, progress))
+        self._waiting.append(self._pool.submit(self._compose, step, self._stage, number))
 
     def _progress_at(self, step: int, progress: float) -> float:
         experiment = self._experiment

@@ -1,5 +1,6 @@
 """What a training run is, as data: the network, the data, the stages, the optimiser's settings."""
 
+import math
 from dataclasses import dataclass, field, replace
 
 from sam2_demo.model.config import EMBEDDED, Sam2Config
@@ -65,6 +66,10 @@ class Stage:
             raise ValueError("images and videos are both None: a stage trains on one or both")
         if self.images is not None and self.images.frames != 1:
             raise ValueError(f"images.frames is {self.images.frames}: pictures have 1")
+        if not 0 <= self.share < math.inf:
+            raise ValueError(f"share is {self.share}: give 0, which leaves the stage out, or more")
+        if self.pictures_per_clip < 1:
+            raise ValueError(f"pictures_per_clip is {self.pictures_per_clip}: give 1 or more")
         if self.image_size < 0 or self.image_size % 32:
             raise ValueError(f"image_size is {self.image_size}: give a multiple of 32")
 
@@ -123,10 +128,20 @@ class Experiment:
     seed: int = 0
 
     def __post_init__(self) -> None:
-        for name in ("image_share", "drop_path", "average_decay", "layer_decay"):
+        for name in ("image_share", "average_decay", "layer_decay"):
             value = getattr(self, name)
             if value is not None and not 0 <= value <= 1:
                 raise ValueError(f"{name} is {value}: give 0 to 1")
+        if not 0 <= self.drop_path < 1:
+            raise ValueError(f"drop_path is {self.drop_path}: give 0 to below 1")
+        for name in ("minutes", "steps", "encoder_rate", "weight_decay", "checkpoint_minutes"):
+            if not 0 <= getattr(self, name) < math.inf:
+                raise ValueError(f"{name} is {getattr(self, name)}: give 0 or more")
+        for name in ("learning_rate", "gradient_clip"):
+            if not 0 < getattr(self, name) < math.inf:
+                raise ValueError(f"{name} is {getattr(self, name)}: give a number above 0")
+        if self.stages and not any(stage.share for stage in self.stages):
+            raise ValueError("all stages have the share 0: give one of them more")
         for stage in self.stages:
             for batch in filter(None, (stage.images, stage.videos)):
                 if self.parts < 1 or batch.clips % self.parts:

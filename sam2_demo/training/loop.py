@@ -10,6 +10,7 @@ Source: appendix D.2 of arXiv 2408.00714.
 """
 
 import json
+import pickle
 import sys
 import time
 from collections.abc import Callable
@@ -24,6 +25,7 @@ from torch import Tensor, nn
 from tqdm import tqdm
 
 from sam2_demo.core.device import usable_cores
+from sam2_demo.core.errors import SettingError
 from sam2_demo.model.checkpoints import save_checkpoint
 from sam2_demo.model.config import resized
 from sam2_demo.model.sam2 import Sam2
@@ -108,7 +110,9 @@ class Trainer:
         with ExitStack() as stack:
             pool = stack.enter_context(ThreadPoolExecutor(self._threads, "compute"))
             numbers = self.processes.share(self.experiment.parts)
-            composer = stack.enter_context(Composer(self.experiment, self.mixes, numbers))
+            composer = stack.enter_context(
+                Composer(self.experiment, self.mixes, numbers, self.step)
+            )
             report = stack.enter_context(_Report(self)) if self.processes.is_first else None
             while self.progress < 1 and self.step != stop_at_step and not is_stopping:
                 started = time.perf_counter()
@@ -146,12 +150,24 @@ class Trainer:
         (self.folder / "experiment.json").write_text(settings, encoding="utf-8")
 
     def resume(self) -> None:
-        """Goes back to where ``save`` was called last."""
-        state = torch.load(self.folder / "resume.pt", map_location="cpu", weights_only=True)
-        self.model.load_state_dict(state["model"])
-        self.averaged = [average.to(self.device) for average in state["averaged"]]
+        """Goes back to where ``save`` was called last.
+
+        Raises:
+            SettingError: the file is damaged, or of another model.
+        """
+        path = self.folder / "resume.pt"
         rates = [group["rate"] for group in self.optimiser.param_groups]
-        self.optimiser.load_state_dict(state["optimiser"])
+        try:
+            state = torch.load(path, map_location="cpu", weights_only=True)
+            self.model.load_state_dict(state["model"])
+            self.optimiser.load_state_dict(state["optimiser"])
+        except (pickle.UnpicklingError, OSError, EOFError, RuntimeError, KeyError) as error:
+            raise SettingError(
+                f"{path} is damaged, or of another model than the settings say: give those that "
+                "the run was started with, or leave --resume away and choose another --out",
+                "BAD_RESUME",
+            ) from error
+        self.averaged = [average.to(self.device) for average in state["averaged"]]
         for group, rate in zip(self.optimiser.param_groups, rates, strict=True):
             group["rate"] = rate  # as the experiment says now, which may have been changed
         self.step, self.elapsed_s = state["step"], state["elapsed_s"]
@@ -183,7 +199,9 @@ class Trainer:
             group["lr"] = rate * group["rate"]
         gradients: list[Tensor | None] = [None] * len(self.parameters)
         found: list[Figures] = []
-        for result in pool.map(self._compute_part, composer.take(self.step, self.progress)):
+        # A pool takes all parts at once; one after another, each is composed when it is due.
+        compute = pool.map if self.device.type == "cpu" else map
+        for result in compute(self._compute_part, composer.take(self.progress)):
             for index, more in enumerate(result.gradients):
                 so_far = gradients[index]
                 gradients[index] = more if so_far is None or more is None else so_far + more

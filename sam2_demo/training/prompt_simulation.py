@@ -14,8 +14,7 @@ import torch
 from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
-NEGATIVE, POSITIVE, BOX_TOP_LEFT, BOX_BOTTOM_RIGHT, PADDING = 0, 1, 2, 3, -1
-"""The labels that the prompt encoder knows."""
+from sam2_demo.model.prompt_encoder import BOX_LOWER_RIGHT, BOX_UPPER_LEFT, PADDING
 
 KIND_PROBABILITIES = (0.5, 0.25, 0.25)
 """How often a first prompt is a mask, a click, a box. Source: section 4."""
@@ -40,7 +39,7 @@ class PointPrompts(NamedTuple):
 
     Attributes:
         points: (x, y) in pixels of the masks that they were drawn from.
-        labels: One of the labels above for each point.
+        labels: One of the prompt encoder's labels for each point.
     """
 
     points: Float[Tensor, "objects points 2"]
@@ -141,7 +140,7 @@ def draw_first_points(
         is_box[:, None, None], corners, torch.stack([clicks, torch.zeros_like(clicks)], dim=1)
     )
     click_labels = torch.stack([visible.long(), torch.full_like(kinds, PADDING)], dim=1)
-    box_labels = click_labels.new_tensor([BOX_TOP_LEFT, BOX_BOTTOM_RIGHT]).expand_as(click_labels)
+    box_labels = click_labels.new_tensor([BOX_UPPER_LEFT, BOX_LOWER_RIGHT]).expand_as(click_labels)
     labels = torch.where(is_box[:, None], box_labels, click_labels)
     labels = labels.masked_fill((kinds == PromptKind.MASK)[:, None], PADDING)
     return PointPrompts(points, labels)
