@@ -21,7 +21,7 @@ from sam2_demo.inference.track import FrameMasks
 from sam2_demo.ui.app_state import AppState
 from sam2_demo.ui.exporting import exporting
 from sam2_demo.ui.messages import explain
-from sam2_demo.ui.opening import opening
+from sam2_demo.ui.opening import find_or_reopen, opening
 from sam2_demo.ui.routes import ACTIONS, PREFIX
 from sam2_demo.ui.saved_sessions import open_session
 from sam2_demo.ui.streams import reports_of
@@ -262,7 +262,7 @@ class AnnotationApi:
             return {"closed": token}
 
     def _find(self, token: str) -> OpenVideo:
-        return self._state.store.find(token)
+        return find_or_reopen(self._state, token)
 
     def _act(self, action: str, token: str, fields: Fields) -> Json:
         reply = ACTIONS[action](self._find(token), fields)

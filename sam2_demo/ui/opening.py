@@ -5,7 +5,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from sam2_demo.core.errors import VideoError
+from sam2_demo.core.errors import SessionExpired, VideoError
 from sam2_demo.inference.open_video import OpenVideo
 from sam2_demo.media.excerpt import MAX_FPS, MAX_TIME_S, WHOLE, Excerpt
 from sam2_demo.media.ingest import ingest
@@ -113,13 +113,14 @@ def choosing(state: AppState, fields: Fields) -> Work:
     return work
 
 
-def reopen(state: AppState, token: str) -> OpenVideo:
-    """Returns a video that an earlier run of the app left open; the operator's model answers.
+def find_or_reopen(state: AppState, token: str) -> OpenVideo:
+    """Returns the open video of a token, also one that an earlier run of the app left open.
 
-    Where that run was killed, prompts are answered again, and masks have to be propagated again.
+    Then the operator's model answers. Where that run was killed, prompts are answered again, and
+    masks have to be propagated again.
 
     Raises:
-        SessionExpired: there is no such video on disk.
+        SessionExpired: there is no such video.
     """
 
     def fill(token: str, folder: Path) -> OpenVideo:
@@ -130,7 +131,10 @@ def reopen(state: AppState, token: str) -> OpenVideo:
         video.resume()
         return video
 
-    return state.store.reopen(token, fill)
+    try:
+        return state.store.find(token)
+    except SessionExpired:
+        return state.store.reopen(token, fill)
 
 
 def switching(state: AppState, video: OpenVideo, fields: Fields) -> Work:

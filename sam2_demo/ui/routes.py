@@ -16,7 +16,7 @@ from starlette.requests import Request
 from starlette.responses import FileResponse, JSONResponse, Response
 from starlette.routing import Mount, Route
 
-from sam2_demo.core.errors import InputError, SessionExpired
+from sam2_demo.core.errors import InputError
 from sam2_demo.core.prompts import FramePrompt
 from sam2_demo.inference.open_video import OpenVideo
 from sam2_demo.inference.reply import Reply
@@ -25,7 +25,7 @@ from sam2_demo.ui.app_state import AppState
 from sam2_demo.ui.export_kinds import export_kind
 from sam2_demo.ui.exporting import exported_file, exporting
 from sam2_demo.ui.messages import explain
-from sam2_demo.ui.opening import choosing, opening, reopen, switching
+from sam2_demo.ui.opening import choosing, find_or_reopen, opening, switching
 from sam2_demo.ui.origin import SameOrigin
 from sam2_demo.ui.reviewing import checking, dismiss, review_json
 from sam2_demo.ui.saved_sessions import open_uploaded_session, saved_session
@@ -226,10 +226,7 @@ async def _video(state: AppState, request: Request) -> Response:
 
 def _settled(state: AppState, token: str) -> dict[str, object]:
     """Returns a video's facts once nothing is computed for a page that was left."""
-    try:
-        video = state.store.find(token)
-    except SessionExpired:
-        video = reopen(state, token)
+    video = find_or_reopen(state, token)
     with video.turn():
         return video_json(video)
 

@@ -11,7 +11,7 @@ from sam2_demo.inference.reply import Reply
 from sam2_demo.inference.session_file import SUFFIX, read_session, session_as_text
 from sam2_demo.media.mask_files import safe_name
 from sam2_demo.ui.app_state import AppState
-from sam2_demo.ui.wire import Fields, reply_json, text_in
+from sam2_demo.ui.wire import Fields, text_in
 
 
 def saved_session(video: OpenVideo, active_s: str) -> Response:
@@ -57,17 +57,18 @@ def open_session(video: OpenVideo, path: Path) -> tuple[Reply, dict[str, Any]]:
 
 
 def open_uploaded_session(state: AppState, video: OpenVideo, fields: Fields) -> dict[str, Any]:
-    """Returns the same as ``open_session``, of an upload, which is not kept, as the page reads it.
+    """Returns what is to be known of an uploaded session file that was opened and is not kept.
+
+    The page reads the video anew: what changed is most of it.
 
     Raises:
         InputError: the file cannot be used, or does not fit the video; nothing is changed.
     """
     path = state.uploads.find(text_in(fields, "upload"))
     try:
-        reply, facts = open_session(video, path)
+        return open_session(video, path)[1]
     finally:
         path.unlink(missing_ok=True)
-    return reply_json(reply) | facts
 
 
 def _seconds(text: str) -> float | None:
