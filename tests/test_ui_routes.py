@@ -216,11 +216,10 @@ def test_others_are_answered_while_one_session_computes(
     address = f"videos/{video.token}"
     begun = [
         threading.Thread(target=client.get, args=(address,)),
-        threading.Thread(
-            target=client.post, args=(f"{address}/propagate",), kwargs={"json": CLICK}
-        ),
+        threading.Thread(target=stream, args=(client, f"{address}/propagate", CLICK)),
+        *(threading.Thread(target=client.get, args=(f"{address}/masks",)) for _ in range(45)),
     ]
-    others = threading.Thread(target=client.get, args=("about",))
+    others = threading.Thread(target=client.get, args=(f"{address}/frames/0.jpg",))
     with video.session._lock:  # as while a frame is computed
         for request in begun:
             request.start()

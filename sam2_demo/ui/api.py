@@ -18,11 +18,12 @@ from sam2_demo.core.errors import VideoError
 from sam2_demo.inference.open_video import OpenVideo
 from sam2_demo.inference.session_file import session_as_text
 from sam2_demo.inference.track import FrameMasks
+from sam2_demo.ui.actions import ACTIONS
 from sam2_demo.ui.app_state import AppState
 from sam2_demo.ui.exporting import exporting
 from sam2_demo.ui.messages import explain
 from sam2_demo.ui.opening import find_or_reopen, opening
-from sam2_demo.ui.routes import ACTIONS, PREFIX
+from sam2_demo.ui.routes import PREFIX
 from sam2_demo.ui.saved_sessions import open_session
 from sam2_demo.ui.streams import reports_of
 from sam2_demo.ui.tracking import tracking

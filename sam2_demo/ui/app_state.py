@@ -1,6 +1,10 @@
 """Everything that the running app shares between requests, built in one place."""
 
+import asyncio
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from typing import TypeVar
 
 from sam2_demo.inference.session_store import SessionStore
 from sam2_demo.ui.gate import Gate
@@ -8,6 +12,11 @@ from sam2_demo.ui.model_shelf import ModelShelf
 from sam2_demo.ui.samples import Samples
 from sam2_demo.ui.settings import AppSettings
 from sam2_demo.ui.uploads import Uploads
+
+COMPUTED_AT_ONCE = 64
+"""Clicks and the like that may wait for each other; frames never wait for them."""
+
+T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,6 +31,7 @@ class AppState:
     opening: Gate
     propagating: Gate
     exporting: Gate
+    threads: ThreadPoolExecutor
 
     @classmethod
     def build(cls, settings: AppSettings) -> "AppState":
@@ -35,4 +45,9 @@ class AppState:
             opening=Gate(places=2),
             propagating=Gate(places=4),
             exporting=Gate(places=2),
+            threads=ThreadPoolExecutor(COMPUTED_AT_ONCE, "computing"),
         )
+
+    async def compute(self, work: Callable[[], T]) -> T:
+        """Returns what some work returns that may wait for others, away from the server's loop."""
+        return await asyncio.get_running_loop().run_in_executor(self.threads, work)

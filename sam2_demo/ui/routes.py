@@ -4,8 +4,7 @@ They stand under ``/gradio_api/``, which every proxy in front of a Gradio app pa
 Every answer is JSON, a stream of JSON lines, or one of the video's own files.
 """
 
-from collections.abc import Awaitable, Callable
-from dataclasses import replace
+from collections.abc import Awaitable, Callable, Mapping
 from functools import partial
 from pathlib import Path
 
@@ -17,17 +16,16 @@ from starlette.responses import FileResponse, JSONResponse, Response
 from starlette.routing import Mount, Route
 
 from sam2_demo.core.errors import InputError
-from sam2_demo.core.prompts import FramePrompt
 from sam2_demo.inference.open_video import OpenVideo
-from sam2_demo.inference.reply import Reply
 from sam2_demo.media.small_frames import thumbnail_jpeg
+from sam2_demo.ui.actions import ACTIONS, ASKED, READ, Action, Answer
 from sam2_demo.ui.app_state import AppState
 from sam2_demo.ui.export_kinds import export_kind
 from sam2_demo.ui.exporting import exported_file, exporting
 from sam2_demo.ui.messages import explain
 from sam2_demo.ui.opening import choosing, find_or_reopen, opening, switching
 from sam2_demo.ui.origin import SameOrigin
-from sam2_demo.ui.reviewing import checking, dismiss, review_json
+from sam2_demo.ui.reviewing import checking
 from sam2_demo.ui.saved_sessions import open_uploaded_session, saved_session
 from sam2_demo.ui.streams import Work, streamed
 from sam2_demo.ui.tracking import finding_scenes, tracking
@@ -35,15 +33,9 @@ from sam2_demo.ui.wire import (
     MAX_BODY_BYTES,
     Fields,
     about_json,
-    bounds_in,
-    candidates_json,
     frame_index_in,
-    object_id_in,
     parse_body,
-    place_in,
-    prompt_in,
     reply_json,
-    settings_in,
     video_json,
 )
 
@@ -52,17 +44,20 @@ PREFIX = "/gradio_api/sam2"
 IMMUTABLE = {"Cache-Control": "private, max-age=86400, immutable"}
 
 Endpoint = Callable[[Request], Awaitable[Response]]
-Action = Callable[[OpenVideo, Fields], Reply]
 
 
 def build_routes(state: AppState) -> Mount:
     """Returns the routes of the annotator, to be given to the server that Gradio starts."""
-    posts: list[Route] = [
-        Route(f"/videos/{{token}}/{name}", _posted(state, action), methods=["POST"])
-        for name, action in ACTIONS.items()
+    of_video = "/videos/{token}"
+    read = [Route(f"{of_video}/{name}", _computed(state, say)) for name, say in READ.items()]
+    posted = {name: partial(_reply_to, action) for name, action in ACTIONS.items()} | ASKED
+    posted["open_session"] = partial(open_uploaded_session, state)
+    posts = [
+        Route(f"{of_video}/{name}", _computed(state, answer), methods=["POST"])
+        for name, answer in posted.items()
     ]
     streams = [
-        Route(f"/videos/{{token}}/{name}", _stream(state, work), methods=["POST"])
+        Route(f"{of_video}/{name}", _stream(state, work), methods=["POST"])
         for name, work in STREAMS.items()
     ]
     routes = [
@@ -71,90 +66,19 @@ def build_routes(state: AppState) -> Mount:
         Route("/open", _answered(partial(_begin, state, opening)), methods=["POST"]),
         Route("/model", _answered(partial(_begin, state, choosing)), methods=["POST"]),
         Route("/samples/{name}/poster.jpg", _answered(partial(_poster, state))),
-        Route("/videos/{token}", _answered(partial(_video, state))),
-        Route("/videos/{token}/masks", _answered(partial(_masks, state))),
-        Route("/videos/{token}/frames/{frame_index}.jpg", _answered(partial(_frame, state))),
-        Route(
-            "/videos/{token}/thumbnails/{frame_index}.jpg", _answered(partial(_thumbnail, state))
-        ),
-        Route("/videos/{token}/exports/{kind}", _answered(partial(_download, state))),
-        Route(
-            "/videos/{token}/candidates", _answered(partial(_candidates, state)), methods=["POST"]
-        ),
-        Route("/videos/{token}/preview", _answered(partial(_preview, state)), methods=["POST"]),
-        Route("/videos/{token}/encode", _answered(partial(_encode, state)), methods=["POST"]),
-        Route("/videos/{token}/review", _answered(partial(_review, state))),
-        Route("/videos/{token}/dismiss", _answered(partial(_dismiss, state)), methods=["POST"]),
-        Route("/videos/{token}/session", _answered(partial(_save, state))),
-        Route(
-            "/videos/{token}/open_session", _answered(partial(_restore, state)), methods=["POST"]
-        ),
-        Route("/videos/{token}/stop", _answered(partial(_stop, state)), methods=["POST"]),
+        Route(of_video, _answered(partial(_video, state))),
+        Route(f"{of_video}/frames/{{frame_index}}.jpg", _answered(partial(_frame, state))),
+        Route(f"{of_video}/thumbnails/{{frame_index}}.jpg", _answered(partial(_thumbnail, state))),
+        Route(f"{of_video}/exports/{{kind}}", _answered(partial(_download, state))),
+        Route(f"{of_video}/session", _answered(partial(_save, state))),
+        Route(f"{of_video}/stop", _answered(partial(_stop, state)), methods=["POST"]),
+        *read,
         *posts,
         *streams,
     ]
     guard = Middleware(SameOrigin, allowed_hosts=state.settings.allowed_hosts)
     return Mount(PREFIX, app=Starlette(routes=routes, middleware=[guard]))
 
-
-def _given(video: OpenVideo, fields: Fields) -> tuple[int, int, FramePrompt]:
-    """Returns the frame, the object and its prompt there, as the fields hold them."""
-    frame_index, object_id = frame_index_in(fields, len(video.video)), object_id_in(fields)
-    standing = video.session.prompts.get((object_id, frame_index))
-    return frame_index, object_id, prompt_in(fields, video.video.size_hw, standing)
-
-
-def _set_prompt(video: OpenVideo, fields: Fields) -> Reply:
-    return video.set_prompt(*_given(video, fields))
-
-
-def _clear_prompt(video: OpenVideo, fields: Fields) -> Reply:
-    frame_index, object_id = frame_index_in(fields, len(video.video)), object_id_in(fields)
-    return video.change(lambda session: session.clear_prompt(frame_index, object_id))
-
-
-def _clear_object(video: OpenVideo, fields: Fields) -> Reply:
-    object_id = object_id_in(fields)
-    return video.change(lambda session: session.clear_object(object_id))
-
-
-def _remove_object(video: OpenVideo, fields: Fields) -> Reply:
-    object_id = object_id_in(fields)
-    return video.change(lambda session: session.remove_object(object_id))
-
-
-def _duplicate_object(video: OpenVideo, fields: Fields) -> Reply:
-    object_id, new_id = object_id_in(fields), object_id_in(fields, "as")
-    return video.change(lambda session: session.duplicate_object(object_id, new_id))
-
-
-def _merge_object(video: OpenVideo, fields: Fields) -> Reply:
-    object_id, into_id = object_id_in(fields), object_id_in(fields, "into")
-    return video.change(lambda session: session.merge_object(object_id, into_id))
-
-
-def _move_object(video: OpenVideo, fields: Fields) -> Reply:
-    object_id, place = object_id_in(fields), place_in(fields)
-    return video.arrange(lambda session: session.move_object(object_id, place))
-
-
-def _settings(video: OpenVideo, fields: Fields) -> Reply:
-    return video.change_settings(object_id_in(fields), settings_in(fields))
-
-
-ACTIONS: dict[str, Action] = {
-    "prompt": _set_prompt,
-    "clear_prompt": _clear_prompt,
-    "clear_object": _clear_object,
-    "remove_object": _remove_object,
-    "duplicate_object": _duplicate_object,
-    "merge_object": _merge_object,
-    "move_object": _move_object,
-    "settings": _settings,
-    "start_over": lambda video, fields: video.change(lambda session: session.start_over()),
-    "undo": lambda video, fields: video.undo(),
-    "redo": lambda video, fields: video.redo(),
-}
 
 STREAMS: dict[str, Callable[[AppState, OpenVideo, Fields], Work]] = {
     "propagate": tracking,
@@ -178,14 +102,16 @@ def _answered(answer: Endpoint) -> Endpoint:
     return endpoint
 
 
-def _posted(state: AppState, action: Action) -> Endpoint:
-    """Returns the endpoint of an action: it answers with the frames that changed."""
+def _computed(state: AppState, answer: Answer) -> Endpoint:
+    """Returns the endpoint that says what is computed of a video and the request's fields.
+
+    That waits for others that use the session, and so does not happen on the server's loop.
+    """
 
     async def endpoint(request: Request) -> Response:
         fields = await _fields(request)
         video = state.store.find(request.path_params["token"])
-
-        return JSONResponse(reply_json(await run_in_threadpool(action, video, fields)))
+        return await state.compute(lambda: JSONResponse(answer(video, fields)))
 
     return _answered(endpoint)
 
@@ -194,7 +120,7 @@ def _stream(state: AppState, begin: Callable[[AppState, OpenVideo, Fields], Work
     async def endpoint(request: Request) -> Response:
         fields = await _fields(request)
         video = state.store.find(request.path_params["token"])
-        return streamed(await run_in_threadpool(begin, state, video, fields))
+        return streamed(await state.compute(partial(begin, state, video, fields)))
 
     return _answered(endpoint)
 
@@ -221,7 +147,7 @@ async def _poster(state: AppState, request: Request) -> Response:
 
 
 async def _video(state: AppState, request: Request) -> Response:
-    return JSONResponse(await run_in_threadpool(_settled, state, request.path_params["token"]))
+    return JSONResponse(await state.compute(partial(_settled, state, request.path_params["token"])))
 
 
 def _settled(state: AppState, token: str) -> dict[str, object]:
@@ -231,47 +157,8 @@ def _settled(state: AppState, token: str) -> dict[str, object]:
         return video_json(video)
 
 
-async def _masks(state: AppState, request: Request) -> Response:
-    video = state.store.find(request.path_params["token"])
-    fields = {name: _number_in(text) for name, text in request.query_params.items()}
-    reply = await run_in_threadpool(video.masks, bounds_in(fields, len(video.video)))
-    found = [frame for frame in reply.frames if frame.objects]
-    return JSONResponse(reply_json(replace(reply, frames=found)))
-
-
-async def _candidates(state: AppState, request: Request) -> Response:
-    fields = await _fields(request)
-    video = state.store.find(request.path_params["token"])
-    frame_index, object_id = frame_index_in(fields, len(video.video)), object_id_in(fields)
-    found = await run_in_threadpool(video.session.candidates, frame_index, object_id)
-    return JSONResponse({"candidates": candidates_json(found)})
-
-
-async def _preview(state: AppState, request: Request) -> Response:
-    fields = await _fields(request)
-    video = state.store.find(request.path_params["token"])
-    seen = await run_in_threadpool(lambda: video.session.preview(*_given(video, fields)))
-    return JSONResponse({"counts": seen and seen.mask.counts})
-
-
-async def _encode(state: AppState, request: Request) -> Response:
-    fields = await _fields(request)
-    video = state.store.find(request.path_params["token"])
-    frame_index, is_free = frame_index_in(fields, len(video.video)), not video.busy
-    if is_free:
-        await run_in_threadpool(video.session.tracker.encode, frame_index)
-    return JSONResponse({"encoded": is_free})
-
-
-async def _review(state: AppState, request: Request) -> Response:
-    video = state.store.find(request.path_params["token"])
-    return JSONResponse(review_json(await run_in_threadpool(video.doubts)))
-
-
-async def _dismiss(state: AppState, request: Request) -> Response:
-    fields = await _fields(request)
-    video = state.store.find(request.path_params["token"])
-    return JSONResponse(await run_in_threadpool(dismiss, video, fields))
+def _reply_to(action: Action, video: OpenVideo, fields: Fields) -> Mapping[str, object]:
+    return reply_json(action(video, fields))
 
 
 async def _stop(state: AppState, request: Request) -> Response:
@@ -311,16 +198,14 @@ async def _download(state: AppState, request: Request) -> Response:
 
 async def _save(state: AppState, request: Request) -> Response:
     video = state.store.find(request.path_params["token"])
-    return await run_in_threadpool(saved_session, video, request.query_params.get("active_s", ""))
-
-
-async def _restore(state: AppState, request: Request) -> Response:
-    fields = await _fields(request)
-    video = state.store.find(request.path_params["token"])
-    return JSONResponse(await run_in_threadpool(open_uploaded_session, state, video, fields))
+    active_s = request.query_params.get("active_s", "")
+    return await state.compute(partial(saved_session, video, active_s))
 
 
 async def _fields(request: Request) -> Fields:
+    """Returns what a request says: its body, or what stands behind its address."""
+    if request.method == "GET":
+        return {name: _number_in(text) for name, text in request.query_params.items()}
     body = b""
     async for chunk in request.stream():
         body += chunk
