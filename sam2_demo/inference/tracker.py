@@ -85,7 +85,8 @@ class Tracker:
 
     def clear(self) -> None:
         """Empties the caches."""
-        self._recall.clear()
+        with self._computing():  # a file may be written still that asks for soft masks
+            self._recall.clear()
 
     def rest(self) -> None:
         """Gives back the memory of encoded frames; they are encoded again when they are needed."""
