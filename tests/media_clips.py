@@ -1,5 +1,6 @@
 """Makes small clips whose every picture says which frame it is."""
 
+import itertools
 from collections.abc import Sequence
 from fractions import Fraction
 from pathlib import Path
@@ -90,6 +91,19 @@ def write_clip(
                 piece.pts += round(audio_start_s * 48_000)
                 output.mux(audio.encode(piece))
             output.mux(audio.encode(None))
+    return path
+
+
+def write_part(path: Path, source: Path, frames: int) -> Path:
+    """Writes the first frames of a video, 25 of them a second, and returns its path."""
+    with av.open(str(source)) as video, av.open(str(path), "w") as output:
+        stream = output.add_stream("libx264", rate=25)
+        seen = video.streams.video[0]
+        stream.width, stream.height, stream.pix_fmt = seen.width, seen.height, "yuv420p"
+        for frame in itertools.islice(video.decode(seen), frames):
+            frame.pts = None
+            output.mux(stream.encode(frame))
+        output.mux(stream.encode(None))
     return path
 
 

@@ -1,43 +1,26 @@
 """Brush, eraser, lasso and masks from picture files in a real browser: exact to the pixel."""
 
-import re
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
-from browser import CHROMIUM, Visit
+from browser import ANSWERED, Visit
+from media_clips import write_clip
 from PIL import Image
 from playwright.sync_api import Browser
 
 from sam2_demo.core.masks import EncodedMask
 from sam2_demo.ui.annotator import FOLDER
 
-pytestmark = pytest.mark.skipif(CHROMIUM is None, reason="no Chromium is installed here")
-
-SAMPLE, SIZE_HW = "city.mp4", (404, 720)
-ANSWERED = re.compile("IoU|hidden on this frame")
-
-
-@pytest.fixture(scope="module", params=[(1280, 860, False), (390, 844, True)])
-def window(browser: Browser, app: str, request: Any) -> Iterator[Visit]:
-    width, height, is_phone = request.param
-    size = {"width": width, "height": height}
-    visit = Visit.begin(browser, app, viewport=size, has_touch=is_phone, is_mobile=is_phone)
-    yield visit
-    visit.page.context.close()
+SIZE_HW = (404, 720)
 
 
 @pytest.fixture
-def visit(window: Visit) -> Iterator[Visit]:
-    if window.find("reopen").is_visible():
-        window.find("reopen").click()
-    window.page.set_default_timeout(30_000)
-    window.open_sample(SAMPLE)
-    yield window
-    assert window.overflow_px() == 0
-    assert window.complaints == []
+def clip(visit: Visit, tmp_path: Path) -> Visit:
+    """Returns a visit of a clip of two frames."""
+    visit.open_file(write_clip(tmp_path / "clip.mp4", 2, size_hw=SIZE_HW))
+    return visit
 
 
 def draw(visit: Visit, *places: tuple[float, float]) -> None:
@@ -62,8 +45,8 @@ def answered(exchange: tuple[Any, Any]) -> np.ndarray:
     return EncodedMask(SIZE_HW, counts).decode()
 
 
-def test_brush_and_eraser(visit: Visit) -> None:
-    page = visit.page
+def test_brush_and_eraser(clip: Visit) -> None:
+    visit, page = clip, clip.page
     visit.find("tool-brush").click()
     bare = visit.color_at(0.4, 0.2)
     size = float(visit.find("brush-size-text").inner_text().split()[0])
@@ -96,8 +79,8 @@ def test_brush_and_eraser(visit: Visit) -> None:
     assert dot.sum() == pytest.approx(np.pi * wider**2 / 4, rel=0.06)
 
 
-def test_a_drawn_mask_is_refined_by_clicks_and_kept(visit: Visit) -> None:
-    page = visit.page
+def test_a_drawn_mask_is_refined_by_clicks_and_kept(clip: Visit) -> None:
+    visit, page = clip, clip.page
     page.mouse.click(*visit.place(0.6, 0.6))
     visit.wait_for_note(0, ANSWERED)
     page.keyboard.press("b")
@@ -111,12 +94,13 @@ def test_a_drawn_mask_is_refined_by_clicks_and_kept(visit: Visit) -> None:
     assert sent["mask"] is True  # it need not be sent again
     assert answer["prompts"][0][4] == 1
     visit.wait_for_note(0, "2 prompts here")
+    page.wait_for_timeout(400)  # a second click at once would be one with the first
     page.mouse.click(*visit.place(0.3, 0.6))  # without that click, the drawn mask is the answer
     visit.wait_for_note(0, "IoU 1.00 · 1 prompt here")
 
 
-def test_lasso(visit: Visit) -> None:
-    page = visit.page
+def test_lasso(clip: Visit) -> None:
+    visit, page = clip, clip.page
     visit.find("tool-lasso").click()
     corners = [(0.2, 0.2), (0.6, 0.2), (0.6, 0.7)]
     for corner in corners:
@@ -141,7 +125,8 @@ def test_lasso(visit: Visit) -> None:
     visit.wait_for_note(0, "1 prompt here")
 
 
-def test_a_mask_from_a_picture_file(visit: Visit, tmp_path: Path) -> None:
+def test_a_mask_from_a_picture_file(clip: Visit, tmp_path: Path) -> None:
+    visit = clip
     mask = np.zeros(SIZE_HW, np.uint8)
     mask[100:200, 300:500] = 255
 

@@ -1,52 +1,31 @@
 """Clicks, boxes, candidates, previews and zoom in a real browser, with mouse and fingers."""
 
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import pytest
-from browser import CHROMIUM, Visit
-from playwright.sync_api import Browser
+from browser import ANSWERED, ON_DESKTOP, ON_PHONE, TOP, Visit
+from media_clips import write_part
 
 from sam2_demo.core.masks import EncodedMask
 
-pytestmark = pytest.mark.skipif(CHROMIUM is None, reason="no Chromium is installed here")
-
-SAMPLE, WIDTH, HEIGHT = "city.mp4", 720, 404
-ANSWERED = re.compile("IoU|hidden on this frame")
-DESKTOP = {"viewport": {"width": 1280, "height": 860}}
-PHONE = {"viewport": {"width": 390, "height": 844}, "has_touch": True, "is_mobile": True}
+WIDTH, HEIGHT = 720, 404
 
 
 @pytest.fixture(scope="module")
-def desktop_page(browser: Browser, app: str) -> Visit:
-    return Visit.begin(browser, app, **DESKTOP)
-
-
-@pytest.fixture(scope="module")
-def phone_page(browser: Browser, app: str) -> Visit:
-    return Visit.begin(browser, app, **PHONE)
+def clip(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The path of the first frames of a sample."""
+    sample = TOP / "assets" / "samples" / "city.mp4"
+    return write_part(tmp_path_factory.mktemp("clip") / "city.mp4", sample, frames=2)
 
 
 @pytest.fixture
-def visit(desktop_page: Visit) -> Iterator[Visit]:
-    yield from opened_anew(desktop_page)
-
-
-@pytest.fixture
-def phone(phone_page: Visit) -> Iterator[Visit]:
-    yield from opened_anew(phone_page)
-
-
-def opened_anew(visit: Visit) -> Iterator[Visit]:
-    """Opens the sample as if for the first time, and asks for complaints afterwards."""
-    if visit.find("reopen").is_visible():
-        visit.find("reopen").click()
-    visit.page.set_default_timeout(30_000)
-    visit.open_sample(SAMPLE)
-    yield visit
-    assert visit.overflow_px() == 0
-    assert visit.complaints == []
+def city(visit: Visit, clip: Path) -> Visit:
+    """Returns a visit of that clip."""
+    visit.open_file(clip)
+    return visit
 
 
 def row_of(answer: Any, object_id: int = 1) -> Any:
@@ -61,8 +40,9 @@ def drag(visit: Visit, start: tuple[float, float], end: tuple[float, float]) -> 
     visit.page.mouse.up()
 
 
-def test_points_are_moved_and_deleted(visit: Visit) -> None:
-    page = visit.page
+@ON_DESKTOP
+def test_points_are_moved_and_deleted(city: Visit) -> None:
+    visit, page = city, city.page
     page.mouse.click(*visit.place(0.6, 0.6))
     visit.wait_for_note(0, ANSWERED)
     page.mouse.click(*visit.place(0.3, 0.6), button="right")
@@ -76,6 +56,7 @@ def test_points_are_moved_and_deleted(visit: Visit) -> None:
     assert points[1] == pytest.approx([0.4 * WIDTH, 0.2 * HEIGHT, 0], abs=1.5)
     assert (len(points), box) == (2, None)
 
+    page.wait_for_timeout(400)  # a click at once would be a double click
     page.mouse.click(*visit.place(0.4, 0.2))
     visit.wait_for_note(0, "1 prompt here")
     page.mouse.click(*visit.place(0.6, 0.6))
@@ -98,8 +79,9 @@ def wait_for_preview(visit: Visit, *shares: float, move: Callable[[], object]) -
         move()
 
 
-def test_the_mask_follows_a_point_that_is_dragged(visit: Visit) -> None:
-    page, sent, answered = visit.page, [], []
+@ON_DESKTOP
+def test_the_mask_follows_a_point_that_is_dragged(city: Visit) -> None:
+    visit, page, sent, answered = city, city.page, [], []
     page.mouse.click(*visit.place(0.6, 0.6))
     visit.wait_for_note(0, ANSWERED)
     visit.find("candidates-close").click()
@@ -123,7 +105,8 @@ def test_the_mask_follows_a_point_that_is_dragged(visit: Visit) -> None:
     visit.wait_for_pixels(before)
 
 
-def test_a_box_is_resized_moved_and_deleted(visit: Visit) -> None:
+def test_a_box_is_resized_moved_and_deleted(city: Visit) -> None:
+    visit = city
     visit.page.keyboard.press("r")
     _, first = visit.answer_to("prompt", lambda: drag(visit, (0.2, 0.4), (0.4, 0.8)))
     _, resized = visit.answer_to("prompt", lambda: drag(visit, (0.4, 0.8), (0.45, 0.9)))
@@ -151,8 +134,9 @@ def test_a_box_is_resized_moved_and_deleted(visit: Visit) -> None:
     assert visit.find("box-delete").is_hidden()
 
 
-def test_one_of_three_candidates_is_chosen(visit: Visit) -> None:
-    page = visit.page
+@ON_DESKTOP
+def test_one_of_three_candidates_is_chosen(city: Visit) -> None:
+    visit, page = city, city.page
     page.mouse.click(*visit.place(0.6, 0.6))
     choices = page.get_by_role("radiogroup", name="Which one?").get_by_role("radio")
     choices.nth(2).wait_for()
@@ -181,16 +165,23 @@ def test_one_of_three_candidates_is_chosen(visit: Visit) -> None:
     visit.find("candidates").wait_for(state="hidden")
 
 
-def test_the_mask_under_the_pointer_is_outlined(visit: Visit) -> None:
-    page = visit.page
+@ON_DESKTOP
+def test_the_mask_under_the_pointer_is_outlined(city: Visit) -> None:
+    visit, page = city, city.page
+
+    def known() -> Any:
+        return visit.fetch().json()["prompts"], visit.fetch("/masks").json()["frames"]
+
     page.mouse.move(*visit.place(0.3, 0.5))
     _, answer = visit.answer_to("encode", lambda: page.mouse.move(*visit.place(0.31, 0.5)))
     assert answer == {"encoded": True}  # the pointer rests: the model looks at the frame
     page.mouse.click(*visit.place(0.65, 0.6))
     visit.wait_for_note(0, ANSWERED)
     visit.find("candidates-close").click()
-    _, before = visit.answer_to("masks", lambda: page.reload())
+    page.reload()
     visit.wait_for_picture()
+    visit.wait_for_note(0, "1 prompt here")
+    before = known()
     picture = "document.querySelector('[data-id=canvas]').toDataURL()"
     page.mouse.move(*visit.place(0.95, 0.95))
     visit.answer_to("preview", lambda: page.mouse.move(*visit.place(0.3, 0.6)))
@@ -204,15 +195,17 @@ def test_the_mask_under_the_pointer_is_outlined(visit: Visit) -> None:
     page.wait_for_timeout(300)
     assert page.evaluate(picture) == bare
     visit.find("preview").click()
-    _, after = visit.answer_to("masks", lambda: page.reload())
-    assert (after["frames"], after["prompts"]) == (before["frames"], before["prompts"])
+    page.reload()
     visit.wait_for_picture()
+    visit.wait_for_note(0, "1 prompt here")
+    assert known() == before
     page.keyboard.press("z")  # takes the click back: a preview is no step
     visit.wait_for_note(0, "no mask on this frame")
 
 
-def test_clicks_are_exact_at_any_zoom(visit: Visit) -> None:
-    page = visit.page
+@ON_DESKTOP
+def test_clicks_are_exact_at_any_zoom(city: Visit) -> None:
+    visit, page = city, city.page
     page.mouse.move(*visit.place(0.25, 0.5))
     page.mouse.wheel(0, -600)
     level = visit.find("zoom-level")
@@ -259,8 +252,9 @@ class Fingers:
         self.wire.send("Input.dispatchTouchEvent", {"type": kind, "touchPoints": touches})
 
 
-def test_fingers(phone: Visit) -> None:
-    page, fingers = phone.page, Fingers(phone)
+@ON_PHONE
+def test_fingers(city: Visit) -> None:
+    phone, page, fingers = city, city.page, Fingers(city)
     page.touchscreen.tap(*phone.place(0.6, 0.6))
     phone.wait_for_note(0, "1 prompt here")
     phone.find("candidates-close").tap()
@@ -300,7 +294,9 @@ def test_fingers(phone: Visit) -> None:
         assert button.bounding_box()["height"] >= 44, button.inner_text()
 
 
-def test_candidates_of_a_phone_are_large_enough_and_leave_the_picture_free(phone: Visit) -> None:
+@ON_PHONE
+def test_candidates_of_a_phone_are_large_enough_and_leave_the_picture_free(city: Visit) -> None:
+    phone = city
     phone.page.touchscreen.tap(*phone.place(0.6, 0.6))
     choices = phone.page.get_by_role("radiogroup", name="Which one?").get_by_role("radio")
     choices.nth(2).wait_for()
