@@ -7,12 +7,11 @@ consists of those.
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Generic, Protocol, TypeVar, runtime_checkable
 
-import cv2
 import numpy as np
 from jaxtyping import Bool, UInt8
 
 from sam2_demo.core.errors import DataError
-from sam2_demo.data.clip import Clip, ClipOptions
+from sam2_demo.data.clip import Clip, ClipOptions, squared, squared_mask
 
 ATTEMPTS = 100
 
@@ -110,12 +109,12 @@ class AnnotatedClips(Generic[Entry]):
         if not object_ids:
             return None
         size = options.size_px
-        frames = np.stack([_squared(picture, size) for picture in video.pictures(indices)])
+        frames = np.stack([squared(picture, size) for picture in video.pictures(indices)])
         squares = np.zeros((len(masks), len(object_ids), size, size), bool)
         for time, visible in enumerate(masks):
             for place, object_id in enumerate(object_ids):
                 if object_id in visible:
-                    squares[time, place] = _squared_mask(visible[object_id], size)
+                    squares[time, place] = squared_mask(visible[object_id], size)
         step = -1 if backwards else 1
         return Clip(frames[::step], squares[::step])
 
@@ -125,27 +124,8 @@ class AnnotatedClips(Generic[Entry]):
         """Returns some of the objects that can be seen at the size of the clip, in id order."""
         chosen: list[int] = []
         for object_id in random.permutation(sorted(visible)).tolist():
-            if _squared_mask(visible[object_id], self._options.size_px).any():
+            if squared_mask(visible[object_id], self._options.size_px).any():
                 chosen.append(object_id)
             if len(chosen) == self._options.objects:
                 break
         return sorted(chosen)
-
-
-def _squared(
-    picture: UInt8[np.ndarray, "height width 3"], size: int
-) -> UInt8[np.ndarray, "{size} {size} 3"]:
-    """Returns a picture squeezed into a square, as videos are for the model."""
-    shrinks = min(picture.shape[:2]) > size
-    interpolation = cv2.INTER_AREA if shrinks else cv2.INTER_LINEAR
-    return np.asarray(cv2.resize(picture, (size, size), interpolation=interpolation), np.uint8)
-
-
-def _squared_mask(
-    mask: Bool[np.ndarray, "height width"], size: int
-) -> Bool[np.ndarray, "{size} {size}"]:
-    """Returns a mask squeezed likewise: what lies at the middle of each new pixel."""
-    height, width = mask.shape
-    rows = (2 * np.arange(size) + 1) * height // (2 * size)
-    columns = (2 * np.arange(size) + 1) * width // (2 * size)
-    return mask[rows[:, None], columns]

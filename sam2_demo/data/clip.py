@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from typing import Protocol, runtime_checkable
 
+import cv2
 import numpy as np
 from jaxtyping import Bool, UInt8
 
@@ -87,3 +88,23 @@ class ClipOptions:
     def span(self) -> int:
         """How many annotated frames a clip reaches over."""
         return (self.frames - 1) * self.stride + 1
+
+
+def squared(
+    picture: UInt8[np.ndarray, "height width 3"], size_px: int
+) -> UInt8[np.ndarray, "{size_px} {size_px} 3"]:
+    """Returns a picture squeezed into a square, as videos are for the model."""
+    shrinks = max(picture.shape[:2]) > size_px
+    interpolation = cv2.INTER_AREA if shrinks else cv2.INTER_LINEAR
+    resized = cv2.resize(picture, (size_px, size_px), interpolation=interpolation)
+    return np.asarray(resized, np.uint8)
+
+
+def squared_mask(
+    mask: Bool[np.ndarray, "*masks height width"], size_px: int
+) -> Bool[np.ndarray, "*masks {size_px} {size_px}"]:
+    """Returns masks squeezed likewise: what lies at the middle of each new pixel."""
+    height, width = mask.shape[-2:]
+    rows = (2 * np.arange(size_px) + 1) * height // (2 * size_px)
+    columns = (2 * np.arange(size_px) + 1) * width // (2 * size_px)
+    return mask[..., rows[:, None], columns]

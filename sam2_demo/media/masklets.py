@@ -2,7 +2,6 @@
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from itertools import pairwise
 
 import numpy as np
 from jaxtyping import UInt8
@@ -126,7 +125,5 @@ class Masklets:
     @property
     def duration_s(self) -> float:
         """How long the frames to write last; the last is as long as the mean of all."""
-        ticks = self.times.ticks
-        lengths = [after - before for before, after in pairwise(self.video.times.ticks)]
-        mean = sum(lengths) / len(lengths) if lengths else 1 / self.video.times.time_base
-        return float((ticks[-1] + mean) * self.video.times.time_base)
+        times = self.times
+        return float(times.ticks[-1] * times.time_base) + 1 / self.video.fps

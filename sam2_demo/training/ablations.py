@@ -162,10 +162,7 @@ def _train(experiment: Experiment, folder: Path) -> Trainer:
         KeyboardInterrupt: the run was stopped; what it did is kept.
     """
     _check_same(experiment, folder / "experiment.json")
-    device = local_device()
-    if device.type == "cpu":
-        torch.backends.cuda.enable_flash_sdp(False)
-    trainer = Trainer(experiment, mix_opener(experiment), folder, device)
+    trainer = Trainer(experiment, mix_opener(experiment), folder, local_device())
     if (folder / "resume.pt").exists():
         trainer.resume()
     if trainer.progress < 1:

@@ -3,14 +3,13 @@
 from collections.abc import Callable
 from typing import NamedTuple
 
-import cv2
 import numpy as np
 import torch
 from jaxtyping import Bool, Float
 from torch import Tensor
 
 from sam2_demo.core.errors import DataError
-from sam2_demo.data.clip import Clip
+from sam2_demo.data.clip import Clip, squared, squared_mask
 from sam2_demo.model.sam2 import PIXEL_MEAN, PIXEL_STD
 from sam2_demo.training.augmentation import augmented
 from sam2_demo.training.experiment import BatchOptions
@@ -100,8 +99,5 @@ def _squared(clip: Clip, size: int) -> Clip:
     """Returns the clip squeezed into squares of ``size`` pixels, as videos are for the model."""
     if clip.frames.shape[1:3] == (size, size):
         return clip
-    frames = [cv2.resize(f, (size, size), interpolation=cv2.INTER_AREA) for f in clip.frames]
-    height, width = clip.masks.shape[2:]
-    rows = (np.arange(size) * height + height // 2) // size
-    columns = (np.arange(size) * width + width // 2) // size
-    return Clip(np.stack(frames), clip.masks[:, :, rows[:, None], columns])
+    frames = np.stack([squared(frame, size) for frame in clip.frames])
+    return Clip(frames, squared_mask(clip.masks, size))
