@@ -2,7 +2,6 @@
 
 from pathlib import Path
 
-import imageio.v3 as iio
 import numpy as np
 from PIL import Image
 
@@ -21,7 +20,8 @@ def write_clip(folder: Path, name: str, frames: int = FRAMES, objects: int = 2) 
         for k in range(objects):
             place = np.s_[8 + 28 * k : 28 + 28 * k, 10 + STEP_PX * t : 30 + STEP_PX * t]
             frame[place], indices[place] = textures[k], k + 1
-        iio.imwrite(folder / f"JPEGImages/480p/{name}/{t:05d}.jpg", frame, quality=95)
+        picture = Image.fromarray(frame)
+        picture.save(folder / f"JPEGImages/480p/{name}/{t:05d}.jpg", quality=95)
         palette = Image.fromarray(indices)
         palette.putpalette([0, 0, 0, 255, 0, 0, 0, 255, 0])
         palette.save(folder / f"Annotations/480p/{name}/{t:05d}.png")

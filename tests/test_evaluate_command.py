@@ -5,6 +5,7 @@ import json
 from collections.abc import Callable
 from pathlib import Path
 
+import numpy as np
 import pytest
 from miniature import random_miniature
 from PIL import Image
@@ -59,6 +60,20 @@ def test_table_has_objects_means_of_clips_and_the_mean_of_all_objects(
         ["squares", "all"],
         ["mean", "all"],
     ]
+
+
+def test_a_clip_that_cannot_be_scored_is_named_and_left_out(
+    evaluate: Evaluate, davis: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    first = davis / "Annotations/480p/one/00000.png"
+    Image.fromarray(np.zeros((64, 96), np.uint8)).save(first)
+    for _ in range(2):  # the second time from what the first has finished
+        assert evaluate("repeat-first-mask") == 0
+        printed = capsys.readouterr()
+        assert {line[0] for line in lines(printed.out)} == {"squares", "mean"}
+    write_clip(davis, "short", frames=2)
+    assert evaluate("repeat-first-mask") == 0
+    assert "the clip 'short' cannot be scored" in capsys.readouterr().err
 
 
 def test_scores_are_written_with_their_settings(

@@ -10,6 +10,7 @@ finished: the same command again goes on where it was stopped.
 """
 
 import argparse
+import sys
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -17,14 +18,14 @@ from typing import Any
 from tqdm import tqdm
 
 from sam2_demo.core.device import choose_device, prepare_cpu
-from sam2_demo.core.errors import DataError, SettingError
+from sam2_demo.core.errors import DataError, InputError, SettingError
 from sam2_demo.evaluation.clips import Place
 from sam2_demo.evaluation.finished_clips import FinishedClips
 from sam2_demo.evaluation.palette_folder import PaletteFolder
 from sam2_demo.evaluation.prompted import FirstPrompt
 from sam2_demo.evaluation.protocols import Choices, Clip, Entry, Scorer, find_protocol, listing
 from sam2_demo.evaluation.report import as_table, write_report
-from sam2_demo.evaluation.scores import CountedFrames, ObjectScore
+from sam2_demo.evaluation.scores import UNSCORABLE, CountedFrames, ObjectScore
 from sam2_demo.model.checkpoints import load_model, weights_digest
 from sam2_demo.model.sam2 import Sam2
 
@@ -133,7 +134,10 @@ def _load(arguments: argparse.Namespace, settings: dict[str, str]) -> Sam2:
 def _score(
     scorer: Scorer[Clip], clips: Sequence[Clip], finished: FinishedClips
 ) -> list[ObjectScore]:
-    """Returns the scores of all clips, of which those finished earlier are not computed again."""
+    """Returns the scores of all clips, of which those finished earlier are not computed again.
+
+    One that cannot be scored is left out, which is said: hours of others do not end with it.
+    """
     scores: list[ObjectScore] = []
     work = {clip.name: scorer.work(clip) for clip in clips}
     with tqdm(total=sum(work.values()), unit="frame", leave=False) as bar:
@@ -142,7 +146,13 @@ def _score(
             done = bar.n + work[clip.name]
             found = finished.get(clip.name)
             if found is None:
-                found = scorer.score(clip, bar.update)
+                try:
+                    found = scorer.score(clip, bar.update)
+                except InputError as error:
+                    if error.code != UNSCORABLE:
+                        raise
+                    tqdm.write(str(error), file=sys.stderr)
+                    found = []
                 finished.add(clip.name, found)
             bar.update(done - bar.n)
             scores += found

@@ -22,6 +22,9 @@ Progress = Callable[[int], object]
 Masks = Mapping[int, Bool[np.ndarray, "height width"]]
 """One mask for each object_id; an object left out counts as an empty mask."""
 
+UNSCORABLE = "BAD_CLIP"
+"""The code of the error for a clip that a video protocol has nothing to say of."""
+
 Answer = TypeVar("Answer")
 
 
@@ -79,8 +82,8 @@ class TrueMasks:
         if not self.counted or not self.object_ids:
             raise InputError(
                 f"the clip {clip.name!r} cannot be scored: it needs masks on three frames or more, "
-                "and an object on the first frame; leave it out",
-                "BAD_CLIP",
+                "and an object on the first frame; it is left out",
+                UNSCORABLE,
             )
 
     def mask(self, frame_index: int, object_id: int) -> Bool[np.ndarray, "height width"]:

@@ -28,6 +28,7 @@ from sam2_demo.core.names import nearest_hint
 from sam2_demo.data.davis import DavisClip
 from sam2_demo.evaluation.clips import Place, open_videos
 from sam2_demo.evaluation.prompted import FirstPrompt, PromptedSession
+from sam2_demo.evaluation.scores import CountedFrames, TrueMasks
 from sam2_demo.evaluation.semi_supervised import SemiSupervised
 from sam2_demo.model.checkpoints import load_model, save_checkpoint
 from sam2_demo.model.config import resized
@@ -124,6 +125,8 @@ def run(arguments: argparse.Namespace) -> None:
     )
     # Mistakes are found before hours of training, not after.
     clips = open_videos(Place.parse(arguments.test), arguments.clips)
+    for clip in clips:
+        TrueMasks(clip, CountedFrames.INNER)
     experiments = [with_settings(base, variant.settings) for variant in variants]
     restart_with_malloc_settings()
     prepare_products(local_device())
