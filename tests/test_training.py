@@ -11,7 +11,8 @@ import pytest
 import torch
 from disc_folder import write_discs
 
-from sam2_demo.core.errors import SettingError
+from sam2_demo.core.errors import DataError, SettingError
+from sam2_demo.data.clip import Clip
 from sam2_demo.model.checkpoints import load_model, save_checkpoint
 from sam2_demo.model.sam2 import Sam2
 from sam2_demo.training.batches import compose_batch
@@ -170,6 +171,30 @@ def test_a_resumed_run_is_the_unbroken_one_bit_for_bit(
     for name, weight in unbroken.model.state_dict().items():
         assert torch.equal(weight, resumed.model.state_dict()[name]), name
     assert all(map(torch.equal, unbroken.averaged, resumed.averaged))
+
+
+class Breaking(DiscClips):
+    """Discs, until a file turns out to be damaged."""
+
+    left = 6
+
+    def sample(self, random: np.random.Generator) -> Clip:
+        self.left -= 1
+        if self.left < 0:
+            raise DataError("clip.mp4 cannot be decoded", "BAD_VIDEO")
+        return super().sample(random)
+
+
+def test_a_damaged_file_costs_no_step_that_was_done(tmp_path: Path) -> None:
+    experiment = tiny(steps=50)
+    videos = experiment.stages[0].videos
+    mix = DataMix(experiment.stages[0], (), [Breaking(64, videos)], 0.0)
+    run = Trainer(experiment, lambda stage: mix, tmp_path)
+    with pytest.raises(DataError, match=r"clip\.mp4"):
+        run.run()
+    resumed = trainer(experiment, tmp_path)
+    resumed.resume()
+    assert resumed.step == run.step >= 1
 
 
 @pytest.mark.parametrize("damage", ["cut short", "another model"])

@@ -25,7 +25,7 @@ from torch import Tensor, nn
 from tqdm import tqdm
 
 from sam2_demo.core.device import usable_cores
-from sam2_demo.core.errors import SettingError
+from sam2_demo.core.errors import DataError, SettingError
 from sam2_demo.model.checkpoints import save_checkpoint
 from sam2_demo.model.config import resized
 from sam2_demo.model.sam2 import Sam2
@@ -105,7 +105,11 @@ class Trainer:
         self._is_asked_to_stop = True
 
     def run(self, stop_at_step: int | None = None) -> None:
-        """Trains until the run is over, or, for tests, until a step; then writes a checkpoint."""
+        """Trains until the run is over, or, for tests, until a step; then writes a checkpoint.
+
+        Raises:
+            DataError: a file of the data cannot be used; the steps before are in a checkpoint.
+        """
         saved_s, is_stopping = self.elapsed_s, False
         with ExitStack() as stack:
             pool = stack.enter_context(ThreadPoolExecutor(self._threads, "compute"))
@@ -116,7 +120,12 @@ class Trainer:
             report = stack.enter_context(_Report(self)) if self.processes.is_first else None
             while self.progress < 1 and self.step != stop_at_step and not is_stopping:
                 started = time.perf_counter()
-                figures = self._train_step(pool, composer)
+                try:
+                    figures = self._train_step(pool, composer)
+                except DataError:
+                    if self.step:
+                        self.save()  # one bad file costs no step that was done
+                    raise
                 elapsed_s = time.perf_counter() - started
                 told = self.processes.gathered((elapsed_s, figures, self._is_asked_to_stop))
                 self.elapsed_s += told[0][0]  # one clock for all
