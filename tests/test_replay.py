@@ -19,7 +19,7 @@ from sam2_demo.inference.event_log import Given, Tracked, log_of
 from sam2_demo.inference.open_video import OpenVideo
 from sam2_demo.inference.propagation import Direction
 from sam2_demo.inference.provenance import ModelLabel
-from sam2_demo.inference.replay import agreements, replay
+from sam2_demo.inference.replay import _as_upload, agreements, replay
 from sam2_demo.inference.session import VideoSession
 from sam2_demo.inference.session_file import read_session, session_as_text
 from sam2_demo.media.excerpt import Excerpt
@@ -106,6 +106,29 @@ def test_a_part_is_cut_out_of_the_whole_video_again(
     assert (again.frames, again.first_frame, again.excerpt.start_s) == (3, 2, 0.08)
 
 
+def test_a_folder_of_pictures_is_a_video(
+    opened: OpenVideo, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """As the page has it: the session says which zip it made, and the folder lies beside it."""
+    for frame_index in range(4):
+        picture = tmp_path / "walk" / f"{frame_index}.png"
+        picture.parent.mkdir(exist_ok=True)
+        Image.fromarray(opened.video[frame_index]).save(picture)
+    upload = _as_upload(tmp_path / "walk", tmp_path)
+    part = ingest(upload, tmp_path / "video", excerpt=Excerpt(0.5, 1, fps=2), name="walk")
+    label = ModelLabel("miniature.pt", "made up", weights_digest(MODEL))
+    worked_on = OpenVideo("token", tmp_path, part, VideoSession(MODEL, part), label)
+    worked_on.set_prompt(1, 1, FramePrompt((Point(20, 20),)))
+    path = tmp_path / "walk.sam2.json"
+    path.write_text(session_as_text(worked_on.save_session()))
+    save_checkpoint(tmp_path / "miniature.pt", MODEL)
+    command = ["replay", str(path), "--device", "cpu", "--model", str(tmp_path / "miniature.pt")]
+    assert main(command) == 0
+    printed = capsys.readouterr()
+    assert "mean IoU 1.0000 on 1 frames" in printed.out
+    assert printed.err == ""
+
+
 def test_a_copy_in_another_format_is_replayed_with_a_warning(
     clip: Path, opened: OpenVideo, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -180,5 +203,7 @@ def test_what_does_not_belong_together_is_refused(
     command = ["replay", str(path), "--model", "embedded"]
     assert main(command) == 2
     assert capsys.readouterr().err.startswith("VIDEO_NOT_FOUND: there is no video")
+    assert main([*command, "--video", str(tmp_path / "gone.mp4")]) == 2
+    assert capsys.readouterr().err.startswith("VIDEO_NOT_FOUND")
     assert main(["replay", str(clip), "--video", str(clip)]) == 2
     assert capsys.readouterr().err.startswith("BAD_SESSION_FILE")

@@ -11,6 +11,7 @@ import argparse
 import statistics
 import sys
 import tempfile
+import zipfile
 from collections import deque
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -30,6 +31,7 @@ from sam2_demo.inference.session_file import (
     read_session,
     session_as_text,
 )
+from sam2_demo.media.frame_zip import SUFFIXES
 from sam2_demo.media.ingest import DEFAULT_LIMITS, ingest
 from sam2_demo.media.mask_files import safe_name, write_palette_zip
 from sam2_demo.media.masklets import Masklets, ObjectLabel
@@ -61,7 +63,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--video",
         type=Path,
-        help="the video that it was made of; the one of that name beside the file by default",
+        help="the video or folder of pictures that it was made of; the one of that name beside the "
+        "file by default",
     )
     parser.add_argument("--model", help="name or file; the one that the session names by default")
     parser.add_argument("--out", type=Path, help="folder for the new session and palette PNGs")
@@ -77,9 +80,11 @@ def run(arguments: argparse.Namespace) -> None:
     """
     saved = read_session(arguments.file)
     name = arguments.model or _model_of(saved)
-    path = arguments.video or _video_beside(arguments.file, saved.made_of)
+    own_name = Path(saved.made_of.video_name).name.lstrip(".") or "video"  # never a way up
+    path = arguments.video or arguments.file.with_name(own_name)
     with tempfile.TemporaryDirectory(prefix="sam2_replay_") as folder:
-        video = _same_part(path, Path(folder) / "video", saved.made_of)
+        upload = _as_upload(path, Path(folder))
+        video = _same_part(upload, Path(folder) / "video", saved.made_of)
         device = choose_device(arguments.device)
         if device.type == "cpu":
             prepare_cpu()
@@ -142,14 +147,21 @@ def agreements(stored: Objects, new: Objects) -> list[Agreement]:
     return found
 
 
-def _video_beside(file: Path, made_of: Provenance) -> Path:
-    """Returns the file of the video's name in the folder of the session file."""
-    path = file.parent / Path(made_of.video_name).name
-    if path == file.parent or not path.is_file():
+def _as_upload(path: Path, folder: Path) -> Path:
+    """Returns the file itself, or for a folder a zip of its pictures, as the page packs them."""
+    if path.is_file():
+        return path
+    pictures = [each for each in sorted(path.rglob("*")) if each.suffix.lower() in SUFFIXES]
+    if not pictures:
         raise SettingError(
-            f"there is no video {str(path)[:200]!r}: give --video FILE", "VIDEO_NOT_FOUND"
+            f"there is no video and no folder of pictures {str(path)[:200]!r}: give --video FILE",
+            "VIDEO_NOT_FOUND",
         )
-    return path
+    packed = folder / "pictures.zip"
+    with zipfile.ZipFile(packed, "w") as archive:
+        for picture in pictures:
+            archive.write(picture, picture.relative_to(path.parent))
+    return packed
 
 
 def _same_part(path: Path, folder: Path, made_of: Provenance) -> Video:
