@@ -78,13 +78,14 @@ def parse_arguments(arguments: list[str]) -> argparse.Namespace:
 
 def settings_from(options: argparse.Namespace, data_dir: Path) -> AppSettings:
     """Returns the app's settings for these options."""
-    is_private = options.host in LOOPBACK and not options.share
+    # A shared link has a name that nobody knows before; a public page has any, unless it is told.
+    is_named = not options.share and (options.host in LOOPBACK or options.allowed_host)
     return AppSettings(
         data_dir=data_dir,
         model=options.model,
         device=options.device,
         allow_local_checkpoints=options.allow_local_checkpoints,
-        allowed_hosts=LOOPBACK | set(options.allowed_host) if is_private else None,
+        allowed_hosts=LOOPBACK | set(options.allowed_host) if is_named else None,
         video_limits=Limits(max_frames=options.max_frames, max_bytes=options.max_megabytes * 2**20),
     )
 

@@ -26,11 +26,13 @@ def test_numbers_are_checked(capsys: pytest.CaptureFixture[str]) -> None:
     assert "--max-frames" in capsys.readouterr().err
 
 
-def test_host_names_are_bound_only_where_the_page_is_private(tmp_path: Path) -> None:
+def test_host_names_are_bound_where_the_page_is_private_or_they_are_given(tmp_path: Path) -> None:
     def hosts(*arguments: str) -> frozenset[str] | None:
         return settings_from(parse_arguments(list(arguments)), tmp_path).allowed_hosts
 
     assert hosts("--host", "127.0.0.1") == {"127.0.0.1", "localhost", "::1"}
     assert "me.example" in (hosts("--host", "localhost", "--allowed-host", "me.example") or ())
     assert hosts("--host", "0.0.0.0") is None
+    public = hosts("--host", "0.0.0.0", "--allowed-host", "me.example")
+    assert public == {"127.0.0.1", "localhost", "::1", "me.example"}
     assert hosts("--share") is None
