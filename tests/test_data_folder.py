@@ -19,6 +19,7 @@ from sam2_demo.core.errors import DataError, SettingError
 from sam2_demo.data.clip import Clip, ClipOptions, ClipSource
 from sam2_demo.data.davis import read_davis
 from sam2_demo.data.open_clips import open_clips
+from sam2_demo.data.pictures import read_picture
 
 WHOLE = ClipOptions(size_px=48, frames=10, reversed_share=0.0)
 """All ten frames, in their order."""
@@ -173,6 +174,18 @@ def test_a_broken_picture_is_named(davis: Path, path: str) -> None:
         with pytest.raises(DataError, match=path) as caught:
             sample(f"davis:{davis}", WHOLE)
         assert caught.value.code == "BAD_PICTURE"
+
+
+def test_grey_frames_of_16_bits_keep_their_brightness(tmp_path: Path) -> None:
+    path = tmp_path / "grey.png"
+    Image.fromarray(np.full((24, 32), 100 * 256 + 17, np.uint16)).save(path)
+    assert np.unique(read_picture(path)).tolist() == [100]
+
+
+def test_a_list_that_is_no_text_is_named(davis: Path) -> None:
+    (davis / "clips.zip").write_bytes(b"PK\x03\x04\xff\xfe")
+    with pytest.raises(DataError, match=r"clips\.zip is no folder and no text file"):
+        open_clips(f"davis:{davis / 'clips.zip'}", WHOLE)
 
 
 def test_a_missing_mask_is_named(davis: Path) -> None:

@@ -8,9 +8,9 @@ from jaxtyping import Bool, UInt8
 from PIL import Image
 
 from sam2_demo.core.errors import DataError
-from sam2_demo.media.frame_zip import FORMATS, PICTURE_FAULTS
 from sam2_demo.media.limits import Limits
 from sam2_demo.media.mask_files import VOID
+from sam2_demo.media.pillow_pictures import FORMATS, PICTURE_FAULTS, eight_bits
 
 MOST_PIXELS = Limits().max_pixels
 _LABEL_MODES = {"P", "L", "1"}
@@ -22,7 +22,7 @@ def read_picture(path: Path) -> UInt8[np.ndarray, "height width 3"]:
     Raises:
         DataError: The file is missing, damaged or too large.
     """
-    return np.asarray(_opened(path, decoded=True).convert("RGB"))
+    return np.asarray(eight_bits(_opened(path, decoded=True)).convert("RGB"))
 
 
 def picture_size(path: Path) -> tuple[int, int]:

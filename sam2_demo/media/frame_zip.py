@@ -8,7 +8,6 @@ import io
 import lzma
 import re
 import stat
-import struct
 import zipfile
 import zlib
 from collections.abc import Iterator, Sequence
@@ -24,17 +23,14 @@ from sam2_demo.media.checks import check_size, refuse_frames
 from sam2_demo.media.decode import DecodedFrame
 from sam2_demo.media.excerpt import Excerpt
 from sam2_demo.media.limits import MIB, Limits
+from sam2_demo.media.pillow_pictures import FORMATS, PICTURE_FAULTS, eight_bits
 
 SUFFIXES = frozenset({".png", ".jpg", ".jpeg", ".webp", ".bmp", ".tif", ".tiff"})
-FORMATS = ("PNG", "JPEG", "WEBP", "BMP", "TIFF")
 MAX_PICTURE_BYTES = 256 * MIB
 ENCRYPTED = 0x1
-PICTURE_FAULTS = (
-    *(OSError, ValueError, SyntaxError, TypeError, KeyError, struct.error),
-    *(EOFError, zlib.error, lzma.LZMAError, zipfile.BadZipFile, NotImplementedError),
-)
-"""What damaged pictures raise, and damaged members; the last is how ``zipfile`` says that a member
-is packed by a method that it does not know."""
+MEMBER_FAULTS = (*(EOFError, zlib.error, lzma.LZMAError, zipfile.BadZipFile, NotImplementedError),)
+"""What damaged members raise besides; the last is how ``zipfile`` says that a member is packed by a
+method that it does not know."""
 
 
 @contextmanager
@@ -126,17 +122,9 @@ class FrameZip:
                 data = member.read(MAX_PICTURE_BYTES)
             with Image.open(io.BytesIO(data), formats=FORMATS) as image:
                 check_size((image.height, image.width), self._limits)
-                upright = ImageOps.exif_transpose(image)
-                if upright.mode.startswith("I;16"):
-                    upright = _halved_depth(upright)
-                return np.asarray(upright.convert("RGBA"))
-        except PICTURE_FAULTS:
+                return np.asarray(eight_bits(ImageOps.exif_transpose(image)).convert("RGBA"))
+        except (*PICTURE_FAULTS, *MEMBER_FAULTS):
             return None
-
-
-def _halved_depth(image: Image.Image) -> Image.Image:
-    """Returns a grey picture of 16 bits with 8, which the library would cut off above 255."""
-    return Image.fromarray((np.asarray(image) >> 8).astype(np.uint8))
 
 
 def natural_order(name: str) -> tuple[tuple[int, int, str], ...]:

@@ -20,8 +20,9 @@ from sam2_demo.media.decode import DECODER_FAULTS, DecodedFrame, FrameDecoder
 from sam2_demo.media.excerpt import Excerpt
 from sam2_demo.media.excerpt_frames import ExcerptFrames
 from sam2_demo.media.frame_spooler import FrameSpooler, Order
-from sam2_demo.media.frame_zip import FORMATS, PICTURE_FAULTS, opened_zip
+from sam2_demo.media.frame_zip import opened_zip
 from sam2_demo.media.opening import opened, video_stream
+from sam2_demo.media.pillow_pictures import FORMATS, PICTURE_FAULTS
 from sam2_demo.media.times import FrameTimes, frame_times
 from sam2_demo.media.video import AUDIO_FILE, VideoWarning
 
