@@ -1,7 +1,4 @@
-"""The main job in a real browser: sample, click, box, propagate, stop, correct, download.
-
-Skipped where no Chromium is installed.
-"""
+"""The main job in a real browser: open, click, box, propagate, stop, correct, download."""
 
 import json
 import random
@@ -11,18 +8,16 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from browser import CHROMIUM, Visit
-from media_clips import decode_all, write_clip, write_tone
+from browser import ANSWERED, ON_DESKTOP, ON_PHONE, TOP, Visit
+from media_clips import decode_all, write_clip, write_part, write_tone
 from PIL import Image
 from playwright.sync_api import Browser
 
 from sam2_demo.core.masks import EncodedMask
 from sam2_demo.ui.annotator import FOLDER
 
-pytestmark = pytest.mark.skipif(CHROMIUM is None, reason="no Chromium is installed here")
-
-SAMPLE, SAMPLE_FRAMES = "city.mp4", 74
-ANSWERED = re.compile("IoU|hidden on this frame")
+SAMPLE = TOP / "assets" / "samples" / "city.mp4"
+FRAMES = 30
 NO_NETWORK = "sam2.1-hiera-tiny"
 
 
@@ -44,7 +39,7 @@ def test_run_lengths_are_read_as_coco_writes_them(browser: Browser, step: int) -
     rng = np.random.default_rng(1)
     page = browser.new_page()
     page.add_script_tag(content=(FOLDER / "js" / "rle.js").read_text())
-    for height, width, share in [(7, 5, 0.5), (64, 48, 0.01), (300, 200, 0.999), (9, 9, 0.0)]:
+    for height, width, share in [(7, 5, 0.5), (64, 48, 0.01), (90, 70, 0.999), (9, 9, 0.0)]:
         mask = rng.random((height, width)) < share
         mask[height // 2 :, width // 3 : width // 2] = True
         counts = EncodedMask.encode(mask).counts
@@ -55,39 +50,34 @@ def test_run_lengths_are_read_as_coco_writes_them(browser: Browser, step: int) -
     page.close()
 
 
-def test_main_job(browser: Browser, app: str, tmp_path: Path) -> None:
-    visit = Visit.begin(browser, app, viewport={"width": 1280, "height": 860})
+def test_main_job(visit: Visit, tmp_path: Path) -> None:
     page = visit.page
-    visit.open_sample(SAMPLE)
-
-    page.mouse.click(*visit.place(0.6, 0.6))
+    visit.open_file(write_part(tmp_path / "city.mp4", SAMPLE, FRAMES))
+    bare = visit.pixels()
+    visit.point(0.6, 0.6)
     visit.wait_for_note(0, "1 prompt here")
     visit.wait_for_note(0, ANSWERED)
+    pointed = visit.pixels()
+    assert pointed != bare
     page.keyboard.press("n")
     visit.drag_box(0.2, 0.4, 0.45, 0.9)
     visit.wait_for_note(1, "1 prompt here")
+    assert visit.pixels() not in (bare, pointed)
     name = page.get_by_label("Name of object 2")
     name.fill("<b>tower</b>")
     name.press("Enter")
 
     visit.find("propagate").click()
-    page.wait_for_function(
-        """() => /^([6-9]|[1-9]\\d) \\//.test(
-          document.querySelector('[data-id="progress-text"]').textContent)"""
-    )
+    text = visit.find("progress-text")
+    text.get_by_text(re.compile(r"^([4-9]|\d\d) / 30 · \d+\.\d frames/s · .* left$")).wait_for()
     visit.find("stop").click()
-    stopped = visit.find("progress-text").get_by_text("Stopped after")
-    stopped.wait_for()
-    done = int(re.search(r"\d+", stopped.inner_text()).group())
-    assert 6 <= done < SAMPLE_FRAMES
+    text.get_by_text("Stopped after").wait_for()
+    assert 4 <= int(re.search(r"\d+", text.inner_text()).group()) < FRAMES
 
-    page.keyboard.press("Home")
-    for _ in range(3):
-        page.keyboard.press("ArrowRight")
-    visit.find("frame-note").get_by_text(f"Frame 4 of {SAMPLE_FRAMES}").wait_for()
+    visit.go_to(4)
     page.keyboard.press("1")
     page.keyboard.press("x")
-    page.mouse.click(*visit.place(0.8, 0.2))
+    visit.point(0.8, 0.2)
     visit.wait_for_note(0, "1 prompt here")
     page.mouse.click(*visit.place(0.6, 0.5), button="right")
     visit.wait_for_note(0, "2 prompts here")
@@ -95,37 +85,33 @@ def test_main_job(browser: Browser, app: str, tmp_path: Path) -> None:
     visit.wait_for_note(0, "1 prompt here")
 
     visit.find("from").get_by_text("from frame 4").wait_for()
-    page.keyboard.press("p")
-    visit.find("progress-text").get_by_text(f"Done: {SAMPLE_FRAMES - 3} frames").wait_for()
-    visit.find("frame-note").get_by_text(f"Frame {SAMPLE_FRAMES} of").wait_for()
+    visit.propagate(FRAMES - 3)
+    visit.wait_for_frame(FRAMES)
     assert "no mask" not in visit.note_of(0) + visit.note_of(1)
 
     page.reload()
     visit.wait_for_picture()
     visit.wait_for_note(0, "1 prompt here")
     assert page.get_by_label("Name of object 2").input_value() == "<b>tower</b>"
-
     check_downloads(visit, tmp_path)
-    assert visit.complaints == []
-    page.context.close()
 
 
 def check_downloads(visit: Visit, folder: Path) -> None:
     """Fetches the three files and reads them."""
     times, pictures = decode_all(visit.download("overlay", folder))
-    assert len(times) == SAMPLE_FRAMES
+    assert len(times) == FRAMES
     assert pictures[0].shape == (404, 720, 3)
 
     with zipfile.ZipFile(visit.download("palette", folder)) as palette:
         names = [name for name in palette.namelist() if name.endswith(".png")]
-        assert len(names) == SAMPLE_FRAMES
+        assert len(names) == FRAMES
         with palette.open(names[0]) as file:
             picture = Image.open(file)
             assert (picture.mode, picture.size) == ("P", (720, 404))
             assert set(np.unique(np.asarray(picture))) <= {0, 1, 2}
 
     coco = json.loads(visit.download("coco", folder).read_text())
-    assert len(coco["images"]) == SAMPLE_FRAMES
+    assert len(coco["images"]) == FRAMES
     assert [category["name"] for category in coco["categories"]][1:] == ["<b>tower</b>"]
     for annotation in coco["annotations"]:
         height, width = annotation["segmentation"]["size"]
@@ -133,7 +119,9 @@ def check_downloads(visit: Visit, folder: Path) -> None:
         assert mask.area_px == annotation["area"]
 
 
-def test_bad_input_is_answered_by_one_sentence(browser: Browser, app: str, tmp_path: Path) -> None:
+@ON_DESKTOP
+def test_bad_input_is_answered_by_one_sentence(visit: Visit, tmp_path: Path) -> None:
+    page = visit.page
     good = write_clip(tmp_path / "good.mp4", frames=12)
     files = {
         "empty.mp4": b"",
@@ -141,9 +129,6 @@ def test_bad_input_is_answered_by_one_sentence(browser: Browser, app: str, tmp_p
         "cut.mp4": good.read_bytes()[: good.stat().st_size * 6 // 10],
         "noise.mp4": random.Random(0).randbytes(20_000),
     }
-    visit = Visit.begin(browser, app, viewport={"width": 1280, "height": 860})
-    page = visit.page
-
     visit.find("drop").click(position={"x": 20, "y": 20})
     visit.wait_for_status("no video yet")
     page.keyboard.press("p")
@@ -171,18 +156,14 @@ def test_bad_input_is_answered_by_one_sentence(browser: Browser, app: str, tmp_p
     visit.find("model").select_option(NO_NETWORK)
     visit.wait_for_status(NO_NETWORK)
     assert visit.find("model").input_value() == before
-    page.mouse.click(*visit.place(0.5, 0.5))
+    visit.point(0.5, 0.5)
     visit.wait_for_note(0, "1 prompt here")
-    assert visit.complaints == []
-    page.context.close()
 
 
-def test_phone(browser: Browser, app: str, tmp_path: Path) -> None:
-    tall = write_clip(tmp_path / "tall.mp4", frames=8, size_hw=(320, 128))
-    visit = Visit.begin(
-        browser, app, viewport={"width": 390, "height": 844}, has_touch=True, color_scheme="dark"
-    )
+@ON_PHONE
+def test_a_tall_clip_on_a_phone(visit: Visit, tmp_path: Path) -> None:
     page = visit.page
+    tall = write_clip(tmp_path / "tall.mp4", frames=8, size_hw=(320, 128))
     assert visit.overflow_px() == 0
     visit.open_file(tall)
     assert visit.overflow_px() == 0
@@ -193,8 +174,4 @@ def test_phone(browser: Browser, app: str, tmp_path: Path) -> None:
     page.touchscreen.tap(stage["x"] + 6, stage["y"] + stage["height"] / 2)
     visit.wait_for_status("outside of the frame")
     visit.wait_for_note(0, "1 prompt here")
-    visit.find("propagate").tap()
-    visit.find("progress-text").get_by_text("Done: 8 frames").wait_for()
-    assert visit.overflow_px() == 0
-    assert visit.complaints == []
-    page.context.close()
+    visit.propagate(8)
