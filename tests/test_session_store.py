@@ -12,7 +12,7 @@ from small_app import FAKE, small_video
 
 from sam2_demo.core.errors import PromptError, ResourceError, SessionExpired
 from sam2_demo.core.prompts import FramePrompt, Point
-from sam2_demo.inference.open_video import OpenVideo
+from sam2_demo.inference.open_video import PUT_AWAY_FILE, OpenVideo
 from sam2_demo.inference.propagation import Direction
 from sam2_demo.inference.provenance import ModelLabel
 from sam2_demo.inference.session_store import SessionStore, StoreLimits
@@ -223,16 +223,27 @@ def test_a_model_that_fails_on_a_prompt_changes_nothing(
     assert not old.closed
 
 
+def refill(token: str, folder: Path) -> OpenVideo:
+    frames = Video.open(folder / "video")
+    video = OpenVideo(token, folder, frames, FakeSession(frames), FAKE)
+    video.resume()
+    return video
+
+
+def test_without_masks_that_can_be_read_prompts_are_answered_again(store: SessionStore) -> None:
+    left = store.open(filled)
+    left.set_prompt(2, 1, CLICK)
+    list(left.propagate(2, Direction.BOTH, never))
+    store.close_all()
+    (left.folder / PUT_AWAY_FILE).write_text("{}")
+    found = SessionStore(store.folder).reopen(left.token, refill)
+    assert [len(masks.objects) for masks in found.masks().frames] == [0, 0, 1, 0, 0, 0]
+    assert not (left.folder / PUT_AWAY_FILE).exists()
+
+
 def test_a_new_run_finds_what_an_earlier_one_left(store: SessionStore) -> None:
     left = store.open(filled)
     left.set_prompt(2, 1, CLICK)
-
-    def refill(token: str, folder: Path) -> OpenVideo:
-        frames = Video.open(folder / "video")
-        video = OpenVideo(token, folder, frames, FakeSession(frames), FAKE)
-        video.resume()
-        return video
-
     list(left.propagate(2, Direction.BOTH, never))
     left.active_s = 7.5
     before = left.masks().frames

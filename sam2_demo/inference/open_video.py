@@ -5,6 +5,7 @@ waits for its turn makes a running propagation stop between two frames, so that 
 click never waits for the end of the video.
 """
 
+import logging
 import threading
 import time
 from collections.abc import Callable, Collection, Generator, Iterator, Mapping, Sequence
@@ -13,17 +14,12 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from sam2_demo.core.errors import SessionExpired
+from sam2_demo.core.errors import InputError, SessionExpired
 from sam2_demo.core.prompts import FramePrompt
 from sam2_demo.inference.direction_check import check_directions
 from sam2_demo.inference.history import Moment
 from sam2_demo.inference.journal import Journal
-from sam2_demo.inference.objects import (
-    ObjectRecord,
-    Objects,
-    ObjectState,
-    changed_frames,
-)
+from sam2_demo.inference.objects import ObjectRecord, Objects, ObjectState, changed_frames
 from sam2_demo.inference.propagation import Agreement, Direction
 from sam2_demo.inference.provenance import ModelLabel, Provenance
 from sam2_demo.inference.reply import Reply
@@ -35,6 +31,8 @@ from sam2_demo.inference.track import FrameMasks
 from sam2_demo.media.scene_cuts import scene_cuts
 from sam2_demo.media.video import Video
 from sam2_demo.media.whole_files import whole_file
+
+logger = logging.getLogger(__name__)
 
 PUT_AWAY_FILE = "put_away.sam2.json"
 
@@ -281,13 +279,17 @@ class OpenVideo:
         """Brings back what an earlier run of the program left in the folder.
 
         Prompts are in the journal and answered again; masks are there if the video was put away.
+        What can no longer be read of them is made again of the prompts.
         """
         objects: Objects = {key: record.state() for key, record in self.journal.read().items()}
         path = self.folder / PUT_AWAY_FILE
         if path.exists():
-            saved = read_session(path)
+            try:
+                saved = read_session(path)
+                objects, self.active_s = saved.objects, saved.active_s
+            except InputError as error:
+                logger.warning("the masks of an open video were not kept: %s", error)
             path.unlink()  # from now on the journal knows more
-            objects, self.active_s = saved.objects, saved.active_s
         self.session.restore(objects)
 
     def _all_made(self) -> SavedSession:

@@ -171,7 +171,8 @@ def about_json(state: AppState) -> dict[str, object]:
         "samples": state.samples.as_json(),
         "accepted": (
             f"MP4, MOV, WebM, MKV, AVI, GIF, a picture or a zip of pictures; "
-            f"up to {limits.max_bytes // 2**20} MB and {limits.max_frames} frames"
+            f"up to {limits.max_bytes // 2**20} MB and {limits.max_frames} frames; "
+            "with it, or before it, a saved session"
         ),
     }
 
