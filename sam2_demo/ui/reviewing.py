@@ -49,7 +49,7 @@ def dismiss(video: OpenVideo, fields: Fields) -> dict[str, object]:
 
 def checking(state: AppState, video: OpenVideo, fields: Fields) -> Work:
     """Returns the work that tracks every object the other way and reports how far it is."""
-    tracks = {key: value.track for key, value in video.session.objects.items()}
+    tracks = {key: state.track for key, state in video.session.snapshot().items()}
     total = frames_to_check(tracks)
     if total == 0:
         raise InputError("There is nothing to check yet: propagate first.", "NOTHING_TRACKED")

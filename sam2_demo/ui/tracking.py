@@ -26,9 +26,9 @@ def tracking(state: AppState, video: OpenVideo, fields: Fields) -> Work:
     within = bounds_in(fields, len(video.video))
     object_ids = object_ids_in(fields)
     agreement = Agreement() if fields.get("settle") else None
+    run = video.new_run()  # before anything is waited for: a stop may follow at once
     if not video.session.prompts:
         raise PromptError("Click on an object first, then propagate.", "NO_PROMPT")
-    run = video.new_run()
     total = sum(len(way) for way in planned_ways(start, direction, within))
 
     def work(report: Report, closed: Stopped) -> None:
