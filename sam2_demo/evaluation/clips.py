@@ -103,7 +103,7 @@ def open_pictures(place: Place, names: Collection[str] = (), every: int = 1) -> 
         readers = {each.path: partial(_same, each) for each in read_coco(place.path)}
     else:
         folder = place.path
-        readers = {path: partial(read_sa_1b, path) for path in find_sa_1b(folder)}
+        readers = {Path(name): partial(read_sa_1b, name) for name in find_sa_1b(folder)}
     pictures = {path.relative_to(folder).as_posix(): read for path, read in readers.items()}
     missing = sorted(set(names) - set(pictures))
     if missing:
