@@ -173,6 +173,16 @@ def test_a_resumed_run_is_the_unbroken_one_bit_for_bit(
     assert all(map(torch.equal, unbroken.averaged, resumed.averaged))
 
 
+def test_weights_are_copied_only_for_an_average_that_is_kept(tmp_path: Path) -> None:
+    plain = trainer(tiny(steps=1), tmp_path)
+    assert plain.averaged == []
+    plain.save()
+    averaging = trainer(tiny(steps=2, average_decay=0.9), tmp_path)
+    averaging.resume()
+    assert all(map(torch.equal, averaging.averaged, plain.parameters))
+    assert len(averaging.averaged) == len(plain.parameters)
+
+
 class Breaking(DiscClips):
     """Discs, until a file turns out to be damaged."""
 

@@ -79,7 +79,7 @@ class Trainer:
         draw_weights(model, experiment)
         self.model = model.to(self.device).train()
         self.parameters = list(self.model.parameters())
-        self.averaged = [parameter.detach().clone() for parameter in self.parameters]
+        self.averaged = self._weights_so_far()
         self.optimiser = make_optimiser(
             self.model,
             experiment.learning_rate,
@@ -176,7 +176,9 @@ class Trainer:
                 "the run was started with, or leave --resume away and choose another --out",
                 "BAD_RESUME",
             ) from error
-        self.averaged = [average.to(self.device) for average in state["averaged"]]
+        stored = [average.to(self.device) for average in state["averaged"]]
+        # Whether averages are kept may have been changed, too.
+        self.averaged = stored if len(stored) == len(self.averaged) else self._weights_so_far()
         for group, rate in zip(self.optimiser.param_groups, rates, strict=True):
             group["rate"] = rate  # as the experiment says now, which may have been changed
         self.step, self.elapsed_s = state["step"], state["elapsed_s"]
@@ -190,6 +192,12 @@ class Trainer:
                 for parameter, average in zip(model.parameters(), self.averaged, strict=True):
                     parameter.copy_(average)
         return model
+
+    def _weights_so_far(self) -> list[Tensor]:
+        """Returns a copy of the weights to be averaged; none where no average is kept."""
+        if self.experiment.average_decay == 0:
+            return []
+        return [parameter.detach().clone() for parameter in self.parameters]
 
     def _share_cores(self) -> tuple[int, int]:
         """Returns how many threads compute parts, and with how many cores each."""
