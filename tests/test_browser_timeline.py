@@ -1,5 +1,6 @@
 """The timeline in a real browser: pictures, lanes, prompts to jump to."""
 
+import math
 import re
 from pathlib import Path
 
@@ -21,19 +22,34 @@ def clip(visit: Visit, tmp_path: Path) -> Visit:
     return visit
 
 
-def wait_for_lane(visit: Visit, frame: int, lane: int, color: tuple[int, int, int]) -> None:
-    """Waits until a lane has this colour at its bottom in the middle of a frame."""
+LANE_PX = 14
+
+
+def wait_for_lane(
+    visit: Visit, frame: int, lane: int, color: tuple[int, int, int], height_px: int
+) -> None:
+    """Waits until a lane is filled with this colour so high in the middle of a frame."""
     visit.page.wait_for_function(
-        """([frame, frames, lane, color]) => {
+        """([frame, frames, lane, color, wanted]) => {
           const canvas = document.querySelector('[data-id="lanes-canvas"]');
           const ratio = canvas.width / canvas.clientWidth, width = canvas.clientWidth;
-          const x = 26 + (frame + 0.5) * (width - 40) / frames, y = 4 + 17 * lane + 12;
-          const pixel = new OffscreenCanvas(1, 1).getContext('2d');
-          pixel.drawImage(canvas, -Math.floor(x * ratio), -Math.floor(y * ratio));
-          return [...pixel.getImageData(0, 0, 1, 1).data].slice(0, 3).join() === color.join();
+          const x = 26 + (frame + 0.5) * (width - 40) / frames, top = 4 + 17 * lane;
+          const pen = new OffscreenCanvas(1, 14).getContext('2d', { willReadFrequently: true });
+          pen.drawImage(canvas, -Math.floor(x * ratio), -top * ratio);
+          const column = pen.getImageData(0, 0, 1, 14).data;
+          const filled = column.reduce((sum, _, at) => sum + (at % 4 === 0
+            && column.slice(at, at + 3).join() === color.join()), 0);
+          return filled === wanted;
         }""",
-        arg=[frame, FRAMES, lane, color],
+        arg=[frame, FRAMES, lane, color, height_px],
     )
+
+
+def confidence(visit: Visit, frame: int, object_id: int) -> float:
+    """Returns how sure the model is of a mask: its IoU, where the object is there at all."""
+    rows = dict(visit.fetch("/masks").json()["frames"])[frame]
+    iou, score = next((row[2], row[3]) for row in rows if row[0] == object_id)
+    return min(1.0, iou) / (1 + math.exp(-score))
 
 
 def test_pictures_lanes_and_prompts(clip: Visit) -> None:
@@ -47,13 +63,16 @@ def test_pictures_lanes_and_prompts(clip: Visit) -> None:
     visit.wait_for_note(0, "1 prompt here")
     visit.propagate(FRAMES)
     for frame in (0, 5, 11):
-        wait_for_lane(visit, frame, 0, OBJECT_COLORS[0])
+        height_px = max(4, round(LANE_PX * confidence(visit, frame, 1)))
+        wait_for_lane(visit, frame, 0, OBJECT_COLORS[0], height_px)
 
     page.keyboard.press("n")
     visit.go_to(5)
     visit.point(0.8, 0.7)
     visit.wait_for_note(1, "1 prompt here")
-    wait_for_lane(visit, 4, 1, OBJECT_COLORS[1])
+    height_px = max(4, round(LANE_PX * confidence(visit, 4, 2)))
+    wait_for_lane(visit, 4, 1, OBJECT_COLORS[1], height_px)
+    wait_for_lane(visit, 3, 1, OBJECT_COLORS[1], 0)
 
     visit.find("lanes").scroll_into_view_if_needed()
     lanes = visit.find("lanes").bounding_box()
