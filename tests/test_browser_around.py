@@ -3,6 +3,7 @@
 import base64
 import io
 import json
+import zipfile
 from fractions import Fraction
 from pathlib import Path
 
@@ -110,6 +111,13 @@ def test_pictures_become_a_video(visit: Visit, tmp_path: Path) -> None:
     visit.find("start").drop({"files": [folder / "f7.png", folder / "f9.png"]})
     open_series()
     assert [number_on(visit, index) for index in (0, 1)] == [7, 9]
+
+    visit.find("reopen").click()
+    with zipfile.ZipFile(tmp_path / "shot.zip", "w") as archive:
+        for number in (2, 4):
+            archive.write(folder / f"f{number}.png", f"frames/{number}.png")
+    visit.open_file(tmp_path / "shot.zip")
+    assert [number_on(visit, index) for index in (0, 1)] == [2, 4]
 
     visit.find("reopen").click()
     drop_folder(visit, folder, copies=10)
