@@ -8,7 +8,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from PIL import Image
+from PIL import ExifTags, Image
 
 from sam2_demo.core.errors import VideoError
 from sam2_demo.media.excerpt import Excerpt
@@ -65,6 +65,18 @@ def test_an_unreadable_picture_keeps_its_place(tmp_path: Path) -> None:
     greys = [round(float(video[index].mean()), -1) for index in range(len(video))]
     assert greys == [0, 40, 40, 120, 160]
     assert [notice.code for notice in video.notices] == ["UNREADABLE_FRAME"]
+
+
+def test_a_picture_with_damaged_metadata_is_no_fault_of_the_decoder(tmp_path: Path) -> None:
+    """Its width is a text, which cannot be written again once the picture is upright."""
+    data, tags = io.BytesIO(), Image.Exif()
+    tags[ExifTags.Base.Orientation], tags[ExifTags.Base.Make] = 3, "maker"
+    Image.new("RGB", (32, 24)).save(data, "JPEG", exif=tags)
+    damaged = data.getvalue().replace(b"\x01\x0f\x00\x02", b"\x01\x00\x00\x02")
+    path = write_zip(tmp_path / "frames.zip", {"0.png": picture(70), "1.jpg": damaged})
+    video = ingest(path, tmp_path / "video")
+    assert [notice.code for notice in video.notices] == ["UNREADABLE_FRAME"]
+    assert round(float(video[1].mean())) == 70
 
 
 @pytest.mark.parametrize("kind", ["PNG", "TIFF"])
