@@ -255,8 +255,9 @@ def _webp_frames(image: Image.Image) -> Iterable[DecodedFrame]:
     for picture in ImageSequence.Iterator(image):
         frame = av.VideoFrame.from_ndarray(np.asarray(picture.convert("RGBA")), "rgba")
         yield DecodedFrame(ticks, frame)
-        # Browsers show frames of no length for a tenth of a second.
-        ticks += int(picture.info.get("duration", 0)) or 100
+        length = int(picture.info.get("duration", 0))
+        # Browsers show frames of up to a hundredth of a second for a tenth.
+        ticks += length if length > 10 else 100
 
 
 def _read_zip(order: Order) -> Reading:
