@@ -89,6 +89,19 @@ def test_pictures_lanes_and_prompts(clip: Visit) -> None:
     page.keyboard.press(",")
     visit.wait_for_frame(1)
 
+    page.keyboard.press("g")
+    page.get_by_label("Go to frame").fill("9")
+    page.keyboard.press("Enter")
+    visit.wait_for_frame(9)
+    visit.find("frame-note").click()
+    page.get_by_label("Go to frame").fill("999")
+    page.keyboard.press("Escape")
+    visit.wait_for_frame(9)
+    page.keyboard.press("g")
+    page.get_by_label("Go to frame").fill("999")
+    page.keyboard.press("Enter")
+    visit.wait_for_frame(FRAMES)
+
 
 def test_many_objects_scroll_to_the_chosen_one(clip: Visit) -> None:
     visit, page = clip, clip.page

@@ -35,6 +35,7 @@ SCRIPTS = (
     "scenes",
     "timeline",
     "player",
+    "frame_jump",
     "status",
     "stored_zip",
     "picture_series",

@@ -52,8 +52,8 @@ class Connection {
     this.recovering = true;
     try {
       await this.show(await getJson(`videos/${project.video.token}`));
-      status.say('The server was started anew. Your prompts are here, but for what you did just '
-        + 'now; propagate again for the masks between them.');
+      status.say('The server was started anew. Your work is here, but for what you did just now: do '
+        + 'it again. Where masks are missing, propagate again.');
     } catch (error) {
       status.show(error.message, 'error');
     } finally {

@@ -72,11 +72,15 @@ class Filmstrip {
     const perSecond = (axis.end - axis.start) / Math.max(0.001, times[times.length - 1]);
     const step = RULER_STEPS_S.find((seconds) => seconds * perSecond >= RULER_GAP_PX)
       || RULER_STEPS_S[RULER_STEPS_S.length - 1];
+    let free = 0; // where frames last unlike times, one label may fall on the other
     for (let tick = 0; tick * step <= times[times.length - 1]; tick++) {
       const time = tick * step, x = Math.round(axis.left(frameAtTime(times, time - 1e-6)));
       pen.fillRect(x, height - 5, 1, 5);
       const text = step < 1 ? `${formatTime(time)}.${Math.round(10 * time) % 10}` : formatTime(time);
-      if (x + pen.measureText(text).width < axis.end) pen.fillText(text, x + 3, height - 4);
+      const end = x + pen.measureText(text).width;
+      if (x < free || end >= axis.end) continue;
+      pen.fillText(text, x + 3, height - 4);
+      free = end + 6;
     }
   }
 

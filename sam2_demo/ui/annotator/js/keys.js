@@ -84,6 +84,7 @@ const KEYS = [
       { keys: ['Shift+ArrowRight'], does: 'ten frames forward', run: (app) => app.step(10) },
       { keys: [','], does: 'the prompt before', run: (app) => app.stepToPrompt(-1) },
       { keys: ['.'], does: 'the next prompt', run: (app) => app.stepToPrompt(1) },
+      { keys: ['g'], does: 'a frame by its number', run: (app) => app.frameJump.open() },
       { keys: ['Home'], does: 'first frame', run: (app) => app.seek(0) },
       { keys: ['End'], does: 'last frame',
         run: (app) => app.seek(app.project.video.frames - 1) },

@@ -52,6 +52,7 @@ class App {
       (file) => this.sessionFile.begin(file));
     this.model = new ModelChoice(this, find);
     this.connection = new Connection(this);
+    this.frameJump = new FrameJump(this, find);
     this.listen();
     listenToKeys(this);
     fillHelp(find('help-groups'));
