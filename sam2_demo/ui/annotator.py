@@ -36,6 +36,7 @@ SCRIPTS = (
     "timeline",
     "player",
     "frame_jump",
+    "key_pointer",
     "status",
     "stored_zip",
     "picture_series",

@@ -31,7 +31,10 @@ class History {
       status.say(`There is nothing to ${way}.`);
       return;
     }
-    if (moment.step === 'propagate') project.promptsAreNew();
+    if (moment.step === 'propagate') {
+      project.promptsAreNew();
+      this.app.tracking.clear(); // what it said of that run is so no more
+    }
     if (frames.length && !frames.some(([frame]) => frame === this.app.frame)) {
       this.app.seek(frames[0][0]);
     }

@@ -17,6 +17,7 @@ const KEYS = [
       { how: 'click on a point', does: 'deletes it; drag it to move it' },
       { how: 'drag', does: 'a box; its handles resize it, its border moves it' },
       { keys: ['x', 't'], does: 'switch between + and −', run: (app) => app.toggleSign() },
+      { keys: ['q'], does: 'point with the arrow keys and Enter', run: (app) => app.keyPointer.toggle() },
       { keys: ['a'], does: 'another mask for a single click', run: (app) => app.candidates.cycle(1) },
       { keys: ['v'], does: 'preview of a click, and of what is dragged', run: (app) => app.hover.toggle() },
     ],
@@ -145,8 +146,9 @@ function listenToKeys(app) {
     if (event.defaultPrevented || !app.element.isConnected || app.isTyping(event.target)) return;
     if (document.querySelector('dialog[open], :popover-open')) return;
     const command = commands.get(pressedKeys(event));
-    if (!command) return;
     const onControl = event.target.closest && event.target.closest('button, select, a, summary, input');
+    if (!onControl && app.keyPointer.handles(event)) return void event.preventDefault();
+    if (!command) return;
     if (onControl && [' ', 'Enter'].includes(event.key)) return; // it presses that button
     if (!app.project && !command.anywhere) {
       if (event.key !== 'Escape') app.status.say(NO_VIDEO);

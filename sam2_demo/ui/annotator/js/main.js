@@ -53,6 +53,7 @@ class App {
     this.model = new ModelChoice(this, find);
     this.connection = new Connection(this);
     this.frameJump = new FrameJump(this, find);
+    this.keyPointer = new KeyPointer(this, find('cross'));
     this.listen();
     listenToKeys(this);
     fillHelp(find('help-groups'));
