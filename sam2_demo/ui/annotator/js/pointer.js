@@ -49,10 +49,13 @@ class Pointer {
       this.element.classList.toggle('s2-hand', held);
     };
     document.addEventListener('keydown', (event) => {
-      this.released = null; // a key between two clicks: they are no double click
+      this.released = null; // what lies between two clicks: they are no double click
       const isPlain = !event.ctrlKey && !event.metaKey && !event.altKey;
       if (event.key.toLowerCase() === 'h' && isPlain && !isTyping(event.target)) hold(true);
     });
+    document.addEventListener('pointerdown', (event) => {
+      if (!this.element.contains(event.target)) this.released = null;
+    }, true);
     document.addEventListener('keyup', (event) => {
       if (event.key.toLowerCase() === 'h') hold(false);
     });
@@ -71,9 +74,10 @@ class Pointer {
     };
   }
 
-  isAgain({ timeStamp, clientX, clientY, pointerType }) {
+  isAgain({ timeStamp, clientX, clientY, pointerType, button }) {
     const { released } = this;
     return Boolean(released) && timeStamp - released.timeStamp < DOUBLE_CLICK_MS
+      && button === released.button
       && Math.hypot(clientX - released.clientX, clientY - released.clientY)
         <= (pointerType === 'touch' ? 2 * TOUCH_DRAG_PX : DRAG_PX);
   }
