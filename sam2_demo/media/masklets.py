@@ -107,14 +107,15 @@ class Masklets:
         return self.video.frame_times_s[frame_index]
 
     @property
-    def classes(self) -> dict[str, int]:
-        """Each name with the number of its class, from 1: objects called alike are of one class."""
-        names = dict.fromkeys(label.name for label in self.objects.values())
-        return {name: number for number, name in enumerate(names, start=1)}
+    def class_names(self) -> list[str]:
+        """The names of classes: objects that are called alike are of one."""
+        return list(dict.fromkeys(label.name for label in self.objects.values()))
 
-    def class_of(self, object_id: int) -> int:
-        """Returns the number of an object's class."""
-        return self.classes[self.objects[object_id].name]
+    @property
+    def classes(self) -> dict[int, int]:
+        """The place of each object's class among the names, by object id."""
+        places = {name: place for place, name in enumerate(self.class_names)}
+        return {object_id: places[label.name] for object_id, label in self.objects.items()}
 
     @property
     def times(self) -> FrameTimes:

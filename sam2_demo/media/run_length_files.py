@@ -63,7 +63,7 @@ def write_ytvis_json(masklets: Masklets, path: Path, watch: Watch | None = None)
         "times_s": [masklets.time_s(frame) for frame in masklets.frames],
     }
     steps = range(len(masklets.objects) * len(masklets.frames))
-    watched = (watch or Watch()).each(steps)
+    watched, classes = (watch or Watch()).each(steps), masklets.classes
     with whole_file(path) as partial, partial.open("w", encoding="utf-8") as file:
         file.write('{"info": ' + json.dumps(_info(masklets)) + ', "licenses": []')
         file.write(', "videos": ' + json.dumps([video]))
@@ -74,7 +74,7 @@ def write_ytvis_json(masklets: Masklets, path: Path, watch: Watch | None = None)
             about = {
                 "id": number,
                 "video_id": 1,
-                "category_id": masklets.class_of(object_id),
+                "category_id": 1 + classes[object_id],
                 "track_id": object_id,
                 "iscrowd": 0,
                 "width": width,
@@ -164,7 +164,7 @@ def _info(masklets: Masklets) -> dict[str, object]:
 def _categories(masklets: Masklets) -> list[dict[str, object]]:
     return [
         {"id": number, "name": name, "supercategory": "object"}
-        for name, number in masklets.classes.items()
+        for number, name in enumerate(masklets.class_names, start=1)
     ]
 
 
@@ -183,7 +183,7 @@ def _images(masklets: Masklets) -> Iterator[dict[str, object]]:
 
 
 def _annotations(masklets: Masklets, watch: Watch) -> Iterator[dict[str, object]]:
-    annotation_id = 0
+    annotation_id, classes = 0, masklets.classes
     for frame_index in watch.each(masklets.frames):
         scores = masklets.scores(frame_index)
         for object_id, mask in masklets.masks_on(frame_index).items():
@@ -191,7 +191,7 @@ def _annotations(masklets: Masklets, watch: Watch) -> Iterator[dict[str, object]
             annotation: dict[str, object] = {
                 "id": annotation_id,
                 "image_id": frame_index + 1,
-                "category_id": masklets.class_of(object_id),
+                "category_id": 1 + classes[object_id],
                 "track_id": object_id,
                 "segmentation": _run_lengths(mask),
                 "bbox": _box(mask),

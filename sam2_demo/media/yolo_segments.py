@@ -31,11 +31,12 @@ def write_yolo_zip(masklets: Masklets, path: Path, watch: Watch | None = None) -
         ExportError: a mask is of another size than the video, the disk is full, or the export was
             cancelled.
     """
+    classes = masklets.classes
     with picture_zip(masklets, path) as archive:
-        archive.add("data.yaml", data_yaml(list(masklets.classes)))
+        archive.add("data.yaml", data_yaml(masklets.class_names))
         for frame_index in (watch or Watch()).each(masklets.frames):
             lines = [
-                f"{masklets.class_of(object_id) - 1} {segment_line(mask)}\n"
+                f"{classes[object_id]} {segment_line(mask)}\n"
                 for object_id, mask in masklets.masks_on(frame_index).items()
             ]
             archive.add(f"labels/{frame_index:05d}.txt", "".join(lines))
