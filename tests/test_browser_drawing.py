@@ -17,7 +17,7 @@ SIZE_HW = (404, 720)
 
 
 @pytest.fixture
-def clip(visit: Visit, tmp_path: Path) -> Visit:
+def visit(visit: Visit, tmp_path: Path) -> Visit:
     """Returns a visit of a clip of two frames."""
     visit.open_file(write_clip(tmp_path / "clip.mp4", 2, size_hw=SIZE_HW))
     return visit
@@ -45,8 +45,8 @@ def answered(exchange: tuple[Any, Any]) -> np.ndarray:
     return EncodedMask(SIZE_HW, counts).decode()
 
 
-def test_brush_and_eraser(clip: Visit) -> None:
-    visit, page = clip, clip.page
+def test_brush_and_eraser(visit: Visit) -> None:
+    page = visit.page
     visit.find("tool-brush").click()
     bare = visit.color_at(0.4, 0.2)
     size = float(visit.find("brush-size-text").inner_text().split()[0])
@@ -79,8 +79,8 @@ def test_brush_and_eraser(clip: Visit) -> None:
     assert dot.sum() == pytest.approx(np.pi * wider**2 / 4, rel=0.06)
 
 
-def test_a_drawn_mask_is_refined_by_clicks_and_kept(clip: Visit) -> None:
-    visit, page = clip, clip.page
+def test_a_drawn_mask_is_refined_by_clicks_and_kept(visit: Visit) -> None:
+    page = visit.page
     page.mouse.click(*visit.place(0.6, 0.6))
     visit.wait_for_note(0, ANSWERED)
     page.keyboard.press("b")
@@ -99,8 +99,8 @@ def test_a_drawn_mask_is_refined_by_clicks_and_kept(clip: Visit) -> None:
     visit.wait_for_note(0, "IoU 1.00 · 1 prompt here")
 
 
-def test_lasso(clip: Visit) -> None:
-    visit, page = clip, clip.page
+def test_lasso(visit: Visit) -> None:
+    page = visit.page
     visit.find("tool-lasso").click()
     corners = [(0.2, 0.2), (0.6, 0.2), (0.6, 0.7)]
     for corner in corners:
@@ -125,8 +125,7 @@ def test_lasso(clip: Visit) -> None:
     visit.wait_for_note(0, "1 prompt here")
 
 
-def test_a_mask_from_a_picture_file(clip: Visit, tmp_path: Path) -> None:
-    visit = clip
+def test_a_mask_from_a_picture_file(visit: Visit, tmp_path: Path) -> None:
     mask = np.zeros(SIZE_HW, np.uint8)
     mask[100:200, 300:500] = 255
 

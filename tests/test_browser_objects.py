@@ -17,7 +17,7 @@ ANSWERED = re.compile("(IoU|hidden).*prompt here")
 
 
 @pytest.fixture
-def clip(visit: Visit, tmp_path: Path) -> Visit:
+def visit(visit: Visit, tmp_path: Path) -> Visit:
     """Returns a visit of a small clip."""
     visit.open_file(write_clip(tmp_path / "clip.mp4", frames=FRAMES))
     return visit
@@ -70,8 +70,8 @@ def row(visit: Visit, place: int) -> Any:
     return visit.page.locator(".s2-objects li").nth(place)
 
 
-def test_undo_and_redo_lead_back_and_forth_through_everything(clip: Visit) -> None:
-    visit, page = clip, clip.page
+def test_undo_and_redo_lead_back_and_forth_through_everything(visit: Visit) -> None:
+    page = visit.page
     wait_for_step(visit, "undo", None)
     draw_box(visit, 0, 0.1, 0.1, 0.5, 0.6)
     name = page.get_by_label("Name of object 1")
@@ -112,8 +112,8 @@ def test_undo_and_redo_lead_back_and_forth_through_everything(clip: Visit) -> No
     wait_for_step(visit, "undo", "prompt on frame 1")
 
 
-def test_objects_are_named_coloured_hidden_locked_moved_and_all_this_is_kept(clip: Visit) -> None:
-    visit, page = clip, clip.page
+def test_objects_are_named_coloured_hidden_locked_moved_and_all_this_is_kept(visit: Visit) -> None:
+    page = visit.page
     draw_box(visit, 0, 0.05, 0.05, 0.5, 0.95)
     page.keyboard.press("n")
     draw_box(visit, 1, 0.55, 0.05, 0.95, 0.95)
@@ -163,8 +163,8 @@ def test_objects_are_named_coloured_hidden_locked_moved_and_all_this_is_kept(cli
     wait_for_rows(visit, ["Object 1", "lamp"])  # steps outlive the page
 
 
-def test_duplicate_merge_and_remove(clip: Visit) -> None:
-    visit, page, bare = clip, clip.page, clip.pixels()
+def test_duplicate_merge_and_remove(visit: Visit) -> None:
+    page, bare = visit.page, visit.pixels()
     draw_box(visit, 0, 0.05, 0.05, 0.5, 0.95)
     visit.propagate(FRAMES)
     page.get_by_role("button", name="More for Object 1").click()
@@ -232,8 +232,8 @@ ACTIVE_ROW_IS_IN_SIGHT = """() => {
 
 
 @ON_DESKTOP
-def test_fifty_objects_by_keyboard(clip: Visit) -> None:
-    visit, page = clip, clip.page
+def test_fifty_objects_by_keyboard(visit: Visit) -> None:
+    page = visit.page
     draw_box(visit, 0, 0.2, 0.2, 0.7, 0.8)
     for _ in range(49):
         page.keyboard.press("d")

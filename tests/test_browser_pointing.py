@@ -22,7 +22,7 @@ def clip(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture
-def city(visit: Visit, clip: Path) -> Visit:
+def visit(visit: Visit, clip: Path) -> Visit:
     """Returns a visit of that clip."""
     visit.open_file(clip)
     return visit
@@ -41,8 +41,8 @@ def drag(visit: Visit, start: tuple[float, float], end: tuple[float, float]) -> 
 
 
 @ON_DESKTOP
-def test_points_are_moved_and_deleted(city: Visit) -> None:
-    visit, page = city, city.page
+def test_points_are_moved_and_deleted(visit: Visit) -> None:
+    page = visit.page
     page.mouse.click(*visit.place(0.6, 0.6))
     visit.wait_for_note(0, ANSWERED)
     page.mouse.click(*visit.place(0.3, 0.6), button="right")
@@ -80,8 +80,8 @@ def wait_for_preview(visit: Visit, *shares: float, move: Callable[[], object]) -
 
 
 @ON_DESKTOP
-def test_the_mask_follows_a_point_that_is_dragged(city: Visit) -> None:
-    visit, page, sent, answered = city, city.page, [], []
+def test_the_mask_follows_a_point_that_is_dragged(visit: Visit) -> None:
+    page, sent, answered = visit.page, [], []
     page.mouse.click(*visit.place(0.6, 0.6))
     visit.wait_for_note(0, ANSWERED)
     visit.find("candidates-close").click()
@@ -105,8 +105,7 @@ def test_the_mask_follows_a_point_that_is_dragged(city: Visit) -> None:
     visit.wait_for_pixels(before)
 
 
-def test_a_box_is_resized_moved_and_deleted(city: Visit) -> None:
-    visit = city
+def test_a_box_is_resized_moved_and_deleted(visit: Visit) -> None:
     visit.page.keyboard.press("r")
     _, first = visit.answer_to("prompt", lambda: drag(visit, (0.2, 0.4), (0.4, 0.8)))
     _, resized = visit.answer_to("prompt", lambda: drag(visit, (0.4, 0.8), (0.45, 0.9)))
@@ -135,8 +134,8 @@ def test_a_box_is_resized_moved_and_deleted(city: Visit) -> None:
 
 
 @ON_DESKTOP
-def test_one_of_three_candidates_is_chosen(city: Visit) -> None:
-    visit, page = city, city.page
+def test_one_of_three_candidates_is_chosen(visit: Visit) -> None:
+    page = visit.page
     page.mouse.click(*visit.place(0.6, 0.6))
     choices = page.get_by_role("radiogroup", name="Which one?").get_by_role("radio")
     choices.nth(2).wait_for()
@@ -166,8 +165,8 @@ def test_one_of_three_candidates_is_chosen(city: Visit) -> None:
 
 
 @ON_DESKTOP
-def test_the_mask_under_the_pointer_is_outlined(city: Visit) -> None:
-    visit, page = city, city.page
+def test_the_mask_under_the_pointer_is_outlined(visit: Visit) -> None:
+    page = visit.page
 
     def known() -> Any:
         return visit.fetch().json()["prompts"], visit.fetch("/masks").json()["frames"]
@@ -204,8 +203,8 @@ def test_the_mask_under_the_pointer_is_outlined(city: Visit) -> None:
 
 
 @ON_DESKTOP
-def test_clicks_are_exact_at_any_zoom(city: Visit) -> None:
-    visit, page = city, city.page
+def test_clicks_are_exact_at_any_zoom(visit: Visit) -> None:
+    page = visit.page
     page.mouse.move(*visit.place(0.25, 0.5))
     page.mouse.wheel(0, -600)
     level = visit.find("zoom-level")
@@ -253,60 +252,59 @@ class Fingers:
 
 
 @ON_PHONE
-def test_fingers(city: Visit) -> None:
-    phone, page, fingers = city, city.page, Fingers(city)
-    page.touchscreen.tap(*phone.place(0.6, 0.6))
-    phone.wait_for_note(0, "1 prompt here")
-    phone.find("candidates-close").tap()
+def test_fingers(visit: Visit) -> None:
+    page, fingers = visit.page, Fingers(visit)
+    page.touchscreen.tap(*visit.place(0.6, 0.6))
+    visit.wait_for_note(0, "1 prompt here")
+    visit.find("candidates-close").tap()
 
-    before = phone.pixels()
+    before = visit.pixels()
     fingers.send("touchStart", (0.6, 0.6))
     fingers.send("touchMove", (0.5, 0.6))
-    wait_for_preview(phone, 0.4, 0.6, move=lambda: fingers.send("touchMove", (0.4, 0.6)))
-    followed = phone.pixels()
-    phone.answer_to("prompt", lambda: fingers.send("touchEnd"))
-    assert phone.pixels() == followed != before
-    phone.answer_to("undo", phone.find("undo").tap)
-    phone.wait_for_pixels(before)
+    wait_for_preview(visit, 0.4, 0.6, move=lambda: fingers.send("touchMove", (0.4, 0.6)))
+    followed = visit.pixels()
+    visit.answer_to("prompt", lambda: fingers.send("touchEnd"))
+    assert visit.pixels() == followed != before
+    visit.answer_to("undo", visit.find("undo").tap)
+    visit.wait_for_pixels(before)
 
     def hold() -> None:
         fingers.send("touchStart", (0.3, 0.4))
         page.wait_for_timeout(900)
         fingers.send("touchEnd")
 
-    _, answer = phone.answer_to("prompt", hold)
+    _, answer = visit.answer_to("prompt", hold)
     points = row_of(answer)[0]
     assert [positive for _, _, positive in points] == [1, 0]  # a long touch: the other sign
-    x, y = phone.place(0.3, 0.4)
-    phone.answer_to("prompt", lambda: page.touchscreen.tap(x + 15, y - 12))  # large enough to hit
-    phone.wait_for_note(0, "1 prompt here")
+    x, y = visit.place(0.3, 0.4)
+    visit.answer_to("prompt", lambda: page.touchscreen.tap(x + 15, y - 12))  # large enough to hit
+    visit.wait_for_note(0, "1 prompt here")
 
     fingers.send("touchStart", (0.4, 0.5), (0.6, 0.5))
     fingers.send("touchMove", (0.3, 0.5), (0.7, 0.5))
     fingers.send("touchMove", (0.2, 0.5), (0.8, 0.5))
     fingers.send("touchEnd")
-    phone.find("zoom-level").get_by_text("300 %").wait_for()
-    phone.wait_for_note(0, "1 prompt here")  # two fingers point at nothing
-    phone.find("zoom-level").tap()
-    phone.find("zoom-level").wait_for(state="hidden")
+    visit.find("zoom-level").get_by_text("300 %").wait_for()
+    visit.wait_for_note(0, "1 prompt here")  # two fingers point at nothing
+    visit.find("zoom-level").tap()
+    visit.find("zoom-level").wait_for(state="hidden")
 
     for button in page.locator(".s2-toolbar button:visible, .s2-transport button:visible").all():
         assert button.bounding_box()["height"] >= 44, button.inner_text()
 
 
 @ON_PHONE
-def test_candidates_of_a_phone_are_large_enough_and_leave_the_picture_free(city: Visit) -> None:
-    phone = city
-    phone.page.touchscreen.tap(*phone.place(0.6, 0.6))
-    choices = phone.page.get_by_role("radiogroup", name="Which one?").get_by_role("radio")
+def test_candidates_of_a_phone_are_large_enough_and_leave_the_picture_free(visit: Visit) -> None:
+    visit.page.touchscreen.tap(*visit.place(0.6, 0.6))
+    choices = visit.page.get_by_role("radiogroup", name="Which one?").get_by_role("radio")
     choices.nth(2).wait_for()
-    stage, panel = phone.find("stage").bounding_box(), phone.find("candidates").bounding_box()
+    stage, panel = visit.find("stage").bounding_box(), visit.find("candidates").bounding_box()
     assert panel["x"] >= stage["x"]
     assert panel["x"] + panel["width"] <= stage["x"] + stage["width"]
     assert panel["y"] >= stage["y"] + stage["height"]
     for choice in choices.all():
         assert min(choice.bounding_box()["width"], choice.bounding_box()["height"]) >= 44
-    sent, answer = phone.answer_to("prompt", lambda: choices.nth(1).tap())
+    sent, answer = visit.answer_to("prompt", lambda: choices.nth(1).tap())
     counts = answer["frames"][0][1][0][1]
     assert EncodedMask((HEIGHT, WIDTH), counts).area_px > 0
     assert sent["candidate"] == row_of(answer)[3]

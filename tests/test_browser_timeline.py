@@ -16,7 +16,7 @@ FRAMES = 12
 
 
 @pytest.fixture
-def clip(visit: Visit, tmp_path: Path) -> Visit:
+def visit(visit: Visit, tmp_path: Path) -> Visit:
     """Returns a visit of a clip of twelve frames."""
     visit.open_file(write_scenes(tmp_path / "clip.mp4", scenes=1, frames_each=FRAMES))
     return visit
@@ -52,8 +52,8 @@ def confidence(visit: Visit, frame: int, object_id: int) -> float:
     return min(1.0, iou) / (1 + math.exp(-score))
 
 
-def test_pictures_lanes_and_prompts(clip: Visit) -> None:
-    visit, page = clip, clip.page
+def test_pictures_lanes_and_prompts(visit: Visit) -> None:
+    page = visit.page
     page.wait_for_function(
         """() => { const all = [...document.querySelectorAll('[data-id="film"] img')];
           return all.length > 2 && all.every((one) => one.complete && one.naturalWidth > 0); }"""
@@ -103,8 +103,8 @@ def test_pictures_lanes_and_prompts(clip: Visit) -> None:
     visit.wait_for_frame(FRAMES)
 
 
-def test_many_objects_scroll_to_the_chosen_one(clip: Visit) -> None:
-    visit, page = clip, clip.page
+def test_many_objects_scroll_to_the_chosen_one(visit: Visit) -> None:
+    page = visit.page
     before = visit.find("timeline").bounding_box()["height"]
     for _ in range(11):
         page.keyboard.press("n")
