@@ -113,7 +113,9 @@ class App {
     this.model.show(video.model, video.source);
     if (video.warnings.length) this.status.say(video.warnings.join(' '));
     this.show(0);
-    if (video.prompts.length) await this.readMasks(this.project);
+    if (!video.prompts.length) return;
+    await this.readMasks(this.project);
+    if (this.project && this.project.masks.size > 1) this.review.refresh(); // they were propagated
   }
 
   /** Takes in the masks that are there, a part of the video at a time: the page stays quick. */
