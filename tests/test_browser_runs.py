@@ -203,6 +203,9 @@ def test_review(two_scenes: Visit) -> None:
     page.keyboard.press("Shift+j")
     left = f"{count - 1} left" if count > 1 else "nothing in doubt"
     visit.find("review-count").get_by_text(left, exact=True).wait_for()
+    page.reload()
+    visit.wait_for_picture()
+    visit.find("review-count").get_by_text(left, exact=True).wait_for()
 
     visit.find("review-check").click()
     visit.find("review-text").get_by_text("Both directions compared on").wait_for()
