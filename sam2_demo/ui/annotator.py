@@ -18,6 +18,9 @@ from sam2_demo.ui.palette import PALETTE
 
 FOLDER = Path(__file__).parent / "annotator"
 
+STYLES = ("page", "start", "picture", "timeline", "side", "dialogs", "narrow")
+"""In the order in which later ones overrule earlier ones."""
+
 SCRIPTS = (
     "rle",
     "net",
@@ -88,8 +91,8 @@ class VideoAnnotator(gr.HTML):
 
     def __init__(self) -> None:
         super().__init__(
-            html_template=(FOLDER / "annotator.html").read_text(encoding="utf-8"),
-            css_template=(FOLDER / "annotator.css").read_text(encoding="utf-8"),
+            html_template=_read("annotator.html"),
+            css_template="\n".join(_read("css", f"{name}.css") for name in STYLES),
             js_on_load=annotator_script(),
             apply_default_css=False,
             elem_id="annotator",
@@ -105,5 +108,9 @@ def annotator_script() -> str:
         "EFFECTS": effects_json(),
     }
     definitions = [f"const {name} = {json.dumps(value)};" for name, value in constants.items()]
-    parts = [(FOLDER / "js" / f"{name}.js").read_text(encoding="utf-8") for name in SCRIPTS]
+    parts = [_read("js", f"{name}.js") for name in SCRIPTS]
     return "\n".join([*definitions, *parts])
+
+
+def _read(*names: str) -> str:
+    return FOLDER.joinpath(*names).read_text(encoding="utf-8")
