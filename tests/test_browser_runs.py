@@ -95,6 +95,8 @@ def test_in_and_out_points(two_scenes: Visit) -> None:
     visit.find("range-clear").get_by_text("Frames 3–8").wait_for()
     visit.find("from").get_by_text("from frame 3 to 8").wait_for()
     visit.propagate(6)
+    visit.wait_for_frame(8)  # the end: from here it would be nothing, so all of it again
+    visit.find("from").get_by_text("from frame 3 to 8").wait_for()
     assert "no mask" in note_on(visit, 2)
     assert "no mask" not in note_on(visit, 8)
     assert "no mask" in note_on(visit, 9)

@@ -189,10 +189,14 @@ class Project {
     this.readPrompts(this.confirmed, this.promptSequence);
   }
 
-  /** The frame from which to propagate: where the prompts are new, else where one looks. */
-  startFrame(direction, current) {
-    if (!this.sinceRun.size) return current;
-    const frames = [...this.sinceRun];
+  /**
+   * The frame from which to propagate: where the prompts are new, else where one looks; but from
+   * the way's `end`, where nothing is left to do, the whole way from where anything was prompted.
+   */
+  startFrame(direction, current, end) {
+    const prompted = [...this.prompts.values()].map(({ frame }) => frame);
+    const frames = this.sinceRun.size ? [...this.sinceRun] : current === end ? prompted : [];
+    if (!frames.length) return current;
     return direction === 'backward' ? Math.max(...frames) : Math.min(...frames);
   }
 }

@@ -43,13 +43,19 @@ class Tracking {
     find('objects-active').setAttribute('aria-checked', this.onlyActive);
     const { cuts } = this.app.timeline.scenes;
     find('to-cut-text').textContent = `Stop at scene cuts${cuts.length ? ` (${cuts.length})` : ''}`;
-    const plan = this.plan(this.direction, project.startFrame(this.direction, this.app.frame));
+    const plan = this.plan(this.direction, this.startOf(this.direction));
     const to = this.direction === 'backward' ? plan.first : plan.last;
     find('from').textContent = this.running ? '' : this.direction === 'both'
       ? `from frame ${plan.start + 1}: ${plan.first + 1}–${plan.last + 1}`
       : `from frame ${plan.start + 1} to ${to + 1}`;
     find('propagate').hidden = this.running !== null;
     find('stop').hidden = this.running === null;
+  }
+
+  startOf(direction) {
+    const { project, frame, timeline: { range } } = this.app;
+    const end = { forward: range.last, backward: range.first }[direction];
+    return project.startFrame(direction, frame, end);
   }
 
   plan(direction, start) {
@@ -64,7 +70,7 @@ class Tracking {
   }
 
   async start(direction = this.direction, from = null) {
-    const { project, frame, status, editing, timeline } = this.app;
+    const { project, status, editing, timeline } = this.app;
     if (this.running) return;
     if (project.video.subject === 'image') {
       status.say('This is a picture: there are no other frames to propagate to.');
@@ -80,7 +86,7 @@ class Tracking {
     const running = this.running = new AbortController();
     this.follow = true;
     this.done = 0;
-    const start = from === null ? project.startFrame(direction, frame) : from;
+    const start = from === null ? this.startOf(direction) : from;
     project.sinceRun.clear();
     this.find('go-on').hidden = true;
     this.say('Starting', 0, 0);
