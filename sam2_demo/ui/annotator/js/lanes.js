@@ -50,9 +50,11 @@ class Lanes {
     this.axis = axis;
     this.width = width;
     this.scroller.style.height = `${this.top(project.objects.length) + 2}px`;
+    if (width) this.showActive(project, this.scroller.clientHeight);
     this.redraw();
   }
 
+  /** Draws what is new; the room for the lanes is that of the last time that all was drawn. */
   redraw() {
     const { project } = this;
     if (!project || !this.width) return;
@@ -65,7 +67,6 @@ class Lanes {
     if (wanted !== this.drawn) {
       this.drawn = wanted;
       this.size(height);
-      this.showActive(project, height);
       this.drawColumns(0, this.frames - 1);
     } else if (changed) this.drawColumns(...changed);
   }
