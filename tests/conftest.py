@@ -53,13 +53,20 @@ def app(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     assert "Traceback" not in text, text
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="session")
 def browser() -> Iterator[Browser]:
-    """A real browser; a module's, for its event loop must not outlive the module's tests."""
+    """A real browser. While it is there, its event loop counts as running in this thread."""
     if CHROMIUM is None:
         pytest.skip("no Chromium is installed here")
     with running_browser() as browser:
         yield browser
+
+
+@pytest.fixture(scope="session")
+def visitors(browser: Browser) -> dict[int, BrowserContext]:
+    """Two visitors by the width of their windows; they load the page's files only once."""
+    windows = (DESKTOP, PHONE)
+    return {window["viewport"]["width"]: browser.new_context(**window) for window in windows}
 
 
 @pytest.fixture(scope="module", params=[DESKTOP, PHONE], ids=["desktop", "phone"])
@@ -68,10 +75,10 @@ def window(request: pytest.FixtureRequest) -> dict[str, Any]:
     return request.param
 
 
-@pytest.fixture(scope="module")
-def visitor(browser: Browser, window: dict[str, Any]) -> BrowserContext:
-    """A browser with that window, which has loaded the page's files when a test begins."""
-    return browser.new_context(**window)
+@pytest.fixture
+def visitor(visitors: dict[int, BrowserContext], window: dict[str, Any]) -> BrowserContext:
+    """The visitor with that window."""
+    return visitors[window["viewport"]["width"]]
 
 
 @pytest.fixture

@@ -214,6 +214,7 @@ def test_a_clip_from_the_camera(visit: Visit) -> None:
     page.get_by_role("button", name="Record a clip").click()
     page.get_by_role("button", name="Record", exact=True).click()
     visit.find("camera-text").get_by_text("2 of 30").wait_for()
+    page.context.clear_permissions()
     page.get_by_role("button", name="Stop and open").click()
     visit.wait_for_picture()
     times = times_of(visit)

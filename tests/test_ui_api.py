@@ -5,6 +5,7 @@ import contextlib
 import io
 import re
 import urllib.request
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -109,7 +110,8 @@ def test_agents_find_the_same_calls(app: str) -> None:
             answer = await session.call_tool("open_sample", {"sample": "meadow.mp4"})
             return tools, answer
 
-    tools, answer = asyncio.run(ask())
+    with ThreadPoolExecutor(1) as thread:  # this one may have an event loop: the browser's
+        tools, answer = thread.submit(asyncio.run, ask()).result()
     assert {"open_video", "prompt", "propagate", "masks", "export"} <= tools
     assert {"save_session", "open_session"} <= tools
     assert not answer.isError
