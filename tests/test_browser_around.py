@@ -214,13 +214,15 @@ def test_a_clip_from_the_camera(visit: Visit) -> None:
     page.get_by_role("button", name="Record a clip").click()
     page.get_by_role("button", name="Record", exact=True).click()
     visit.find("camera-text").get_by_text("2 of 30").wait_for()
-    page.context.clear_permissions()
     page.get_by_role("button", name="Stop and open").click()
     visit.wait_for_picture()
+    page.context.clear_permissions()
     times = times_of(visit)
     assert len(times) > 1
     assert 0.3 < times[-1] < 20
-    assert visit.find("status").is_hidden()
+    # A camera may give two frames one time, of which the page tells; that is no error.
+    said = visit.find("status-text").text_content()
+    assert said == "" or "frame times" in said
     visit.point(0.5, 0.5)
     visit.wait_for_note(0, ANSWERED)
 
