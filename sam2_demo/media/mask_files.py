@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
+import imageio.v3 as iio
 import numpy as np
 from jaxtyping import UInt8
 from PIL import Image
@@ -92,8 +93,8 @@ def _write_object_pictures(
             masks = masklets.masks_on(frame_index)
             for object_id, folder in folders.items():
                 mask = _binary_picture(masklets.video.size_hw, masks.get(object_id))
-                pixels = Image.fromarray(picture(frame_index, object_id, mask))
-                archive.add(f"{folder}/{frame_index:05d}.png", png_bytes(pixels))
+                content = png_bytes(picture(frame_index, object_id, mask))
+                archive.add(f"{folder}/{frame_index:05d}.png", content)
 
 
 def write_cutout_zip(
@@ -134,7 +135,9 @@ def palette_png(masklets: Masklets, frame_index: int) -> bytes:
     labels = label_picture(masklets.video.size_hw, masklets.masks_on(frame_index))
     picture = Image.fromarray(labels)
     picture.putpalette(davis_palette().tobytes())
-    return png_bytes(picture)
+    buffer = io.BytesIO()
+    picture.save(buffer, "PNG")
+    return buffer.getvalue()
 
 
 def cutout_png(masklets: Masklets, choice: EffectChoice, frame_index: int) -> bytes:
@@ -142,7 +145,7 @@ def cutout_png(masklets: Masklets, choice: EffectChoice, frame_index: int) -> by
     objects = masklets.colored_on(frame_index)
     cut = cut_out(masklets.video[frame_index], objects, choice, frame_index)
     cut[cut[..., 3] == 0] = 0
-    return png_bytes(Image.fromarray(cut))
+    return png_bytes(cut)
 
 
 class PictureZip:
@@ -211,11 +214,12 @@ def object_folders(masklets: Masklets) -> dict[int, str]:
     }
 
 
-def png_bytes(picture: Image.Image) -> bytes:
-    """Returns a picture as a PNG file."""
-    buffer = io.BytesIO()
-    picture.save(buffer, "PNG")
-    return buffer.getvalue()
+def png_bytes(pixels: Grey | UInt8[np.ndarray, "height width channels"]) -> bytes:
+    """Returns pixels (grey, RGB or RGBA) as a PNG file."""
+    content: bytes = iio.imwrite(
+        "<bytes>", pixels, extension=".png", plugin="pillow", is_batch=False
+    )
+    return content
 
 
 def _binary_picture(

@@ -3,8 +3,6 @@
 from collections.abc import Callable
 from pathlib import Path
 
-from PIL import Image
-
 from sam2_demo.media.effect_choice import EffectChoice
 from sam2_demo.media.effects import draw_effects
 from sam2_demo.media.mask_files import cutout_png, palette_png, png_bytes
@@ -57,7 +55,7 @@ def write_effects_picture(
 def _effects_png(masklets: Masklets, choice: EffectChoice, frame_index: int) -> bytes:
     objects = masklets.colored_on(frame_index)
     drawn = draw_effects(masklets.video[frame_index], objects, choice, frame_index)
-    return png_bytes(Image.fromarray(drawn))
+    return png_bytes(drawn)
 
 
 def _write(
