@@ -102,6 +102,7 @@ def test_drop_path_leaves_out_branches_in_training_only() -> None:
     def encoded() -> torch.Tensor:
         return model.encode_image(pixels).stride16
 
+    torch.manual_seed(0)  # by chance, two passes in forty leave out the same branches
     with torch.no_grad():
         assert torch.equal(model.eval() and encoded(), encoded())
         assert not torch.equal(model.train() and encoded(), encoded())
