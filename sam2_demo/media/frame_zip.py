@@ -28,7 +28,7 @@ from sam2_demo.media.pillow_pictures import FORMATS, PICTURE_FAULTS, eight_bits
 SUFFIXES = frozenset({".png", ".jpg", ".jpeg", ".webp", ".bmp", ".tif", ".tiff"})
 MAX_PICTURE_BYTES = 256 * MIB
 ENCRYPTED = 0x1
-MEMBER_FAULTS = (*(EOFError, zlib.error, lzma.LZMAError, zipfile.BadZipFile, NotImplementedError),)
+MEMBER_FAULTS = (EOFError, zlib.error, lzma.LZMAError, zipfile.BadZipFile, NotImplementedError)
 """What damaged members raise besides; the last is how ``zipfile`` says that a member is packed by a
 method that it does not know."""
 
