@@ -4,7 +4,7 @@ from pathlib import Path
 
 import torch
 
-from sam2_demo.model.config import ImageEncoderConfig, MemoryConfig, Sam2Config
+from sam2_demo.model.config import HieraConfig, MemoryConfig, Sam2Config
 from sam2_demo.model.sam2 import Sam2
 
 REFERENCE = Path(__file__).parent / "reference"
@@ -13,7 +13,7 @@ REFERENCE = Path(__file__).parent / "reference"
 def miniature_config(is_2_1: bool = True) -> Sam2Config:
     """Returns the configuration of the reference figures: 1.5 M parameters, pictures of 256."""
     return Sam2Config(
-        ImageEncoderConfig(16, 1, (1, 2, 3, 1), (4, 5)),
+        HieraConfig(16, 1, (1, 2, 3, 1), (4, 5)),
         image_size=256,
         width=64,
         memory=MemoryConfig(width=16, layers=2, feed_forward=128),

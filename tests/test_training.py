@@ -14,6 +14,7 @@ from disc_folder import write_discs
 from sam2_demo.core.errors import DataError, SettingError
 from sam2_demo.data.clip import Clip
 from sam2_demo.model.checkpoints import load_model, save_checkpoint
+from sam2_demo.model.config import EMBEDDED
 from sam2_demo.model.sam2 import Sam2
 from sam2_demo.training.batches import compose_batch
 from sam2_demo.training.data_mix import DataMix, DiscClips, mix_opener
@@ -22,7 +23,7 @@ from sam2_demo.training.experiments import EXPERIMENTS
 from sam2_demo.training.first_model import first_model
 from sam2_demo.training.initialisation import initialise
 from sam2_demo.training.loop import Trainer
-from sam2_demo.training.optimiser import layer_rate, make_optimiser
+from sam2_demo.training.optimiser import Rates, block_numbers, layer_rate, make_optimiser
 from sam2_demo.training.rollout import RolloutOptions, mean_loss, rollout
 from sam2_demo.training.schedule import Fall, Schedule
 from sam2_demo.training.settings import with_settings
@@ -67,8 +68,9 @@ def test_reciprocal_square_root_halves_with_four_times_the_time() -> None:
 
 def test_blocks_of_the_image_encoder_learn_slower_the_lower_they_are() -> None:
     trunk = "image_encoder.trunk."
+    blocks = {f"{trunk}blocks.{index}.": index + 1 for index in range(3)}
     rates = {
-        name: layer_rate(name, depth=3, encoder_rate=0.2, layer_decay=0.5)
+        name: layer_rate(name, blocks, Rates(encoder=0.2, layer_decay=0.5))
         for name in (
             "memory_encoder.out_proj.weight",
             "image_encoder.neck.convs.0.conv.weight",
@@ -81,9 +83,33 @@ def test_blocks_of_the_image_encoder_learn_slower_the_lower_they_are() -> None:
     assert list(rates.values()) == pytest.approx([1.0, 0.2, 0.2 / 2, 0.2 / 8, 0.2 / 16, 0.2 / 16])
 
 
+def test_tiny_vit_learns_slower_the_lower_and_what_sam_has_at_a_rate_of_its_own() -> None:
+    trunk = "image_encoder.trunk."
+    with torch.device("meta"):
+        blocks = block_numbers(Sam2(EMBEDDED))
+    assert max(blocks.values()) == 12
+    numbers = [blocks[f"{trunk}layers.{name}."] for name in ("0.blocks.1", "0.downsample")]
+    assert [*numbers, blocks[f"{trunk}layers.3.blocks.1."]] == [2, 2, 12]
+    rates = Rates(encoder=0.2, decoder=0.1, layer_decay=0.5)
+    names = {
+        f"{trunk}layers.3.blocks.1.attn.proj.weight": 0.2 * 0.5,
+        f"{trunk}layers.2.downsample.conv1.weight": 0.2 * 0.5**3,
+        f"{trunk}patch_embed.seq.0.weight": 0.2 * 0.5**13,
+        "image_encoder.neck.layers.0.weight": 0.2,
+        "sam_mask_decoder.mask_tokens.weight": 0.1,
+        "sam_prompt_encoder.no_mask_embed.weight": 0.1,
+        "sam_mask_decoder.conv_s0.weight": 1.0,
+        "sam_mask_decoder.obj_score_token.weight": 1.0,
+        "sam_mask_decoder.pred_obj_score_head.layers.0.weight": 1.0,
+        "memory_encoder.out_proj.weight": 1.0,
+    }
+    found = {name: layer_rate(name, blocks, rates) for name in names}
+    assert found == pytest.approx(names)
+
+
 def test_biases_norms_and_embeddings_do_not_decay() -> None:
     model = Sam2(OVERFIT.model)
-    groups = make_optimiser(model, 1e-3, 0.3, 0.9, weight_decay=0.1).param_groups
+    groups = make_optimiser(model, 1e-3, Rates(0.3, 0.9), weight_decay=0.1).param_groups
     decay = {id(p): group["weight_decay"] for group in groups for p in group["params"]}
     assert len(decay) == len(list(model.parameters()))
     decoder = model.sam_mask_decoder

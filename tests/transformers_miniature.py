@@ -8,7 +8,7 @@ from typing import Any
 import torch
 from transformers import Sam2Config, Sam2Model, Sam2VideoConfig, Sam2VideoModel
 
-from sam2_demo.model.config import ImageEncoderConfig, MemoryConfig
+from sam2_demo.model.config import HieraConfig, MemoryConfig
 from sam2_demo.model.config import Sam2Config as OurConfig
 
 WIDTH, MEMORY_WIDTH = 128, 64
@@ -37,7 +37,7 @@ _MASK_DECODER = {"hidden_size": WIDTH}
 def our_config(is_2_1: bool = True) -> OurConfig:
     """Returns the same architecture as this program configures it."""
     return OurConfig(
-        ImageEncoderConfig(16, 1, (1, 2, 3, 1), (4, 5)),
+        HieraConfig(16, 1, (1, 2, 3, 1), (4, 5)),
         image_size=256,
         width=WIDTH,
         memory=MemoryConfig(width=MEMORY_WIDTH, layers=2, feed_forward=128),

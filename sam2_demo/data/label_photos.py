@@ -16,9 +16,9 @@ from jaxtyping import Bool, Float
 
 from sam2_demo.core.arguments import positive
 from sam2_demo.data.fetch_sources import fetch_sources
-from sam2_demo.data.mobile_sam import Candidates, MobileSam
 from sam2_demo.data.photo_labels import label_path, write_labels
 from sam2_demo.data.source_pictures import Picture, source_photographs
+from sam2_demo.data.teacher import Candidates, Teacher
 
 LOWEST_IOU = 0.82
 LOWEST_STABILITY = 0.88
@@ -32,10 +32,13 @@ SPECK_SHARE = 0.02
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Adds this command's options."""
     parser.add_argument("--sources", type=Path, required=True, metavar="DIR", help="as for pack")
+    parser.add_argument(
+        "--teacher", type=Path, required=True, metavar="FILE", help="what `start` wrote"
+    )
     parser.add_argument("--background-px", type=positive, default=512, help="as for pack")
     parser.add_argument("--side-px", type=positive, default=640, help="the teacher's picture side")
     parser.add_argument(
-        "--clicks", type=positive, default=12, help="clicks along a photograph's width"
+        "--clicks", type=positive, default=12, help="clicks along a photograph's longer side"
     )
     parser.add_argument("--processes", type=positive, default=1, help="one core each")
     parser.add_argument("--no-fetch", action="store_true", help="use only what is there")
@@ -67,24 +70,23 @@ def _number_of_crop(photo: Picture) -> int:
 def _label(photos: list[Picture], arguments: argparse.Namespace) -> None:
     torch.set_num_threads(1)
     cv2.setNumThreads(1)
-    teacher = MobileSam(arguments.side_px)
+    teacher = Teacher(arguments.teacher, arguments.side_px)
     for done, photo in enumerate(photos, 1):
         size_hw = (photo.pixels.shape[0], photo.pixels.shape[1])
         candidates = teacher.candidates(photo.pixels, arguments.clicks)
-        masks = chosen_masks(candidates, size_hw, arguments.side_px)
+        masks = chosen_masks(candidates, size_hw)
         write_labels(arguments.sources, photo.name, photo.pixels, masks)
         print(f"{done}/{len(photos)} {photo.name}: {len(masks)} masks", flush=True)
 
 
 def chosen_masks(
-    candidates: Iterable[Candidates], size_hw: tuple[int, int], side_px: int
+    candidates: Iterable[Candidates], size_hw: tuple[int, int]
 ) -> list[Bool[np.ndarray, "height width"]]:
     """Returns the trusted and distinct masks in a photograph's size, best first.
 
     Args:
         candidates: What the teacher answered.
         size_hw: The photograph's height and width.
-        side_px: The side of the teacher's square picture, in whose corner the photograph lay.
     """
     logits, scores = [], []
     for some in candidates:
@@ -96,8 +98,7 @@ def chosen_masks(
         scores.append((some.ious + stability)[trusted])
     joined = np.concatenate(logits)
     kept = distinct(joined > 0, np.concatenate(scores))[:MOST_MASKS]
-    ratio = side_px / max(size_hw) / 4
-    return [_in_full(joined[index], size_hw, ratio) for index in kept]
+    return [_in_full(joined[index], size_hw) for index in kept]
 
 
 def _stability(logits: Float[np.ndarray, "masks rows columns"]) -> Float[np.ndarray, "masks"]:
@@ -122,13 +123,10 @@ def distinct(
 
 
 def _in_full(
-    logits: Float[np.ndarray, "rows columns"], size_hw: tuple[int, int], ratio: float
+    logits: Float[np.ndarray, "rows columns"], size_hw: tuple[int, int]
 ) -> Bool[np.ndarray, "height width"]:
-    """Returns a mask in the photograph's size, without specks; ``ratio`` is logits per pixel."""
-    to_logits = np.array([[ratio, 0, ratio / 2 - 0.5], [0, ratio, ratio / 2 - 0.5]])
-    how = cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP
-    border = cv2.BORDER_REPLICATE
-    full = cv2.warpAffine(logits, to_logits, size_hw[::-1], flags=how, borderMode=border)
+    """Returns a mask in the photograph's size, without specks."""
+    full = cv2.resize(logits, size_hw[::-1], interpolation=cv2.INTER_LINEAR)
     mask = (full > 0).astype(np.uint8)
     smallest = SPECK_SHARE * mask.sum()
     for value in (1, 0):

@@ -7,12 +7,37 @@ from torch.nn import functional
 
 from sam2_demo.model.positions import rotate
 
+QUERIES_AT_ONCE = 512
+
 
 def split_heads(
     tokens: Float[Tensor, "batch tokens channels"], heads: int
 ) -> Float[Tensor, "batch {heads} tokens head_channels"]:
     """Returns the tokens with their channels dealt out to the heads."""
     return tokens.unflatten(2, (heads, -1)).transpose(1, 2)
+
+
+def attend(
+    queries: Float[Tensor, "batch heads queries channels"],
+    keys: Float[Tensor, "batch heads keys channels"],
+    values: Float[Tensor, "batch heads keys narrow"],
+) -> Float[Tensor, "batch heads queries narrow"]:
+    """Returns for each query the mean of the values, weighted by how well their keys match it.
+
+    On a CPU plain products of a few hundred queries at a time are faster than the fused attention,
+    which gains nothing from values that are narrower than keys.
+    """
+    if queries.device.type != "cpu":
+        return functional.scaled_dot_product_attention(queries, keys, values)
+    scale = queries.shape[3] ** -0.5
+    transposed = keys.transpose(2, 3)
+    return torch.cat(
+        [
+            ((some * scale) @ transposed).softmax(dim=3).type_as(values) @ values
+            for some in queries.split(QUERIES_AT_ONCE, dim=2)
+        ],
+        dim=2,
+    )
 
 
 class Attention(nn.Module):
@@ -90,8 +115,11 @@ class RotaryAttention(Attention):
         k = split_heads(self.k_proj(keys), 1)
         placed = keys.shape[1] - placeless
         k = torch.cat((rotate(k[:, :, :placed], table), k[:, :, placed:]), dim=2)
-        v = split_heads(self.v_proj(values), 1)
-        attended = functional.scaled_dot_product_attention(
-            q, k, v, dropout_p=self.dropout if self.training else 0.0
-        )
-        return self.out_proj(attended.squeeze(1))
+        if self.training and self.dropout > 0:
+            v = split_heads(self.v_proj(values), 1)
+            attended = functional.scaled_dot_product_attention(q, k, v, dropout_p=self.dropout)
+            return self.out_proj(attended.squeeze(1))
+        # The weights of a query add up to 1, so its mean of projected values is the projected mean
+        # of values, of which there are far fewer, and which are narrower where they are memories.
+        attended = attend(q, k, split_heads(values, 1))
+        return self.out_proj(self.v_proj(attended.squeeze(1)))

@@ -6,16 +6,17 @@ Source: arXiv 2408.00714, §4; sizes of the released checkpoints.
 import math
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, fields, replace
-from typing import Any
+from typing import Any, Literal
 
 from sam2_demo.core.errors import CheckpointError
 
 
 @dataclass(frozen=True)
-class ImageEncoderConfig:
-    """Hiera and its feature pyramid.
+class HieraConfig:
+    """An image encoder with Hiera as its trunk and a feature pyramid above it.
 
     Attributes:
+        trunk: Tells this kind of image encoder from others in stored configurations.
         width: Channels of the first stage; doubled at every stage boundary.
         heads: Attention heads of the first stage; doubled likewise.
         stages: Number of blocks in each of the four stages (strides 4, 8, 16, 32).
@@ -32,6 +33,7 @@ class ImageEncoderConfig:
     windows: tuple[int, int, int, int] = (8, 4, 14, 7)
     position_grid: int = 7
     drop_path: float = 0.0
+    trunk: Literal["hiera"] = "hiera"
 
     def __post_init__(self) -> None:
         _check_counts(self, 1, "width", "heads", "position_grid")
@@ -44,8 +46,48 @@ class ImageEncoderConfig:
             raise ValueError(f"{self.heads} heads do not divide the width {self.width}")
         if any(window % 2 for window in self.windows[:3]):
             raise ValueError(f"windows are {self.windows}: the next stage halves the first three")
-        if not 0 <= self.drop_path < 1:
-            raise ValueError(f"drop_path is {self.drop_path}: give 0 to below 1")
+        _check_drop_path(self.drop_path)
+
+
+@dataclass(frozen=True)
+class TinyVitConfig:
+    """An image encoder with TinyViT as its trunk, as MobileSAM has it.
+
+    The first stage is made of convolutions, the other three of attention in windows. Strides are
+    4, 8, 16 and 16 again.
+
+    Source: arXiv 2207.10666; arXiv 2306.14289.
+
+    Attributes:
+        widths: Channels of each of the four stages.
+        stages: Number of blocks in each stage.
+        heads: Attention heads of each stage; the first number is not used.
+        windows: Side of the attention windows in tokens, likewise.
+        drop_path: Chance of the last block to be skipped in training, rising linearly from 0.
+        trunk: Tells this kind of image encoder from others in stored configurations.
+    """
+
+    widths: tuple[int, int, int, int] = (64, 128, 160, 320)
+    stages: tuple[int, int, int, int] = (2, 2, 6, 2)
+    heads: tuple[int, int, int, int] = (2, 4, 5, 10)
+    windows: tuple[int, int, int, int] = (7, 7, 14, 7)
+    drop_path: float = 0.0
+    trunk: Literal["tiny-vit"] = "tiny-vit"
+
+    def __post_init__(self) -> None:
+        for name in ("widths", "stages", "heads", "windows"):
+            numbers = getattr(self, name)
+            if len(numbers) != 4:
+                raise ValueError(f"{name} are {numbers}: give four")
+            for number in numbers:
+                _check_count(name, number, 1)
+        if any(width % heads for width, heads in zip(self.widths[1:], self.heads[1:], strict=True)):
+            raise ValueError(f"heads {self.heads} do not divide the widths {self.widths}")
+        _check_drop_path(self.drop_path)
+
+
+ImageEncoderConfig = HieraConfig | TinyVitConfig
+"""The image encoder is one of these."""
 
 
 @dataclass(frozen=True)
@@ -148,18 +190,24 @@ class Sam2Config:
             CheckpointError: a field is missing, unknown or of the wrong kind.
         """
         try:
-            parts = {
-                "image_encoder": ImageEncoderConfig,
+            parts: dict[str, type] = {
+                "image_encoder": _image_encoder_kind(values["image_encoder"]),
                 "mask_decoder": MaskDecoderConfig,
                 "memory": MemoryConfig,
             }
             return cls(**{k: _part(parts[k], v) if k in parts else v for k, v in values.items()})
-        except (TypeError, ValueError, AttributeError) as error:
+        except (TypeError, ValueError, AttributeError, KeyError) as error:
             raise CheckpointError(
                 f"the checkpoint's configuration does not fit this program ({error}): "
                 "use a checkpoint that this version wrote, or a released one",
                 "CHECKPOINT_CONFIG",
             ) from error
+
+
+def _image_encoder_kind(values: Mapping[str, Any]) -> type:
+    """Returns the kind of image encoder that these values describe; older files name none."""
+    kinds = {"hiera": HieraConfig, "tiny-vit": TinyVitConfig}
+    return kinds[values.get("trunk", "hiera")]
 
 
 def _part(kind: type, values: Mapping[str, Any]) -> Any:
@@ -175,16 +223,21 @@ def _check_counts(record: object, least: int, *names: str) -> None:
         _check_count(name, getattr(record, name), least)
 
 
+def _check_drop_path(chance: float) -> None:
+    if not 0 <= chance < 1:
+        raise ValueError(f"drop_path is {chance}: give 0 to below 1")
+
+
 def _check_count(name: str, number: object, least: int) -> None:
     """Raises ValueError for anything but a whole number from ``least``; files hold anything."""
     if type(number) is not int or number < least:
         raise ValueError(f"{name} is {number!r}: give a whole number from {least}")
 
 
-_TINY = ImageEncoderConfig(96, 1, (1, 2, 7, 2), (5, 7, 9))
-_SMALL = ImageEncoderConfig(96, 1, (1, 2, 11, 2), (7, 10, 13))
-_BASE_PLUS = ImageEncoderConfig(112, 2, (2, 3, 16, 3), (12, 16, 20), position_grid=14)
-_LARGE = ImageEncoderConfig(144, 2, (2, 6, 36, 4), (23, 33, 43), windows=(8, 4, 16, 8))
+_TINY = HieraConfig(96, 1, (1, 2, 7, 2), (5, 7, 9))
+_SMALL = HieraConfig(96, 1, (1, 2, 11, 2), (7, 10, 13))
+_BASE_PLUS = HieraConfig(112, 2, (2, 3, 16, 3), (12, 16, 20), position_grid=14)
+_LARGE = HieraConfig(144, 2, (2, 6, 36, 4), (23, 33, 43), windows=(8, 4, 16, 8))
 _ENCODERS = {"tiny": _TINY, "small": _SMALL, "base-plus": _BASE_PLUS, "large": _LARGE}
 
 RELEASED: dict[str, Sam2Config] = {
@@ -197,10 +250,8 @@ RELEASED: dict[str, Sam2Config] = {
 """The eight released models by name, ``"sam2-hiera-tiny"`` to ``"sam2.1-hiera-large"``."""
 
 EMBEDDED = Sam2Config(
-    ImageEncoderConfig(32, 1, (1, 2, 5, 2), (5, 7, 9), windows=(8, 8, 4, 4), position_grid=8),
-    image_size=256,
-    width=128,
-    mask_decoder=MaskDecoderConfig(heads=4, feed_forward=512, iou_hidden=128),
+    TinyVitConfig(),
+    image_size=512,
     # As many memories as the clips that it is trained on have frames, and no times on pointers,
     # which such clips cannot teach.
     memory=MemoryConfig(frames=5, pointers=5, layers=2, feed_forward=512, dropout=0.0),

@@ -10,7 +10,7 @@ from jaxtyping import Float
 from torch import Tensor, nn
 from torch.nn import functional
 
-from sam2_demo.model.config import ImageEncoderConfig
+from sam2_demo.model.config import HieraConfig
 from sam2_demo.model.layers import DropPath, Mlp
 
 MLP_RATIO = 4
@@ -136,7 +136,7 @@ class PatchEmbedding(nn.Module):
 class Hiera(nn.Module):
     """The trunk: pictures in, the four stages' features out."""
 
-    def __init__(self, config: ImageEncoderConfig) -> None:
+    def __init__(self, config: HieraConfig) -> None:
         super().__init__()
         self.patch_embed = PatchEmbedding(config.width)
         grid, window = config.position_grid, config.windows[0]
@@ -169,7 +169,7 @@ class Hiera(nn.Module):
         return stages
 
 
-def _blocks(config: ImageEncoderConfig) -> Iterator[HieraBlock]:
+def _blocks(config: HieraConfig) -> Iterator[HieraBlock]:
     """Yields the blocks; a stage's first one still has the windows of the stage before it."""
     depth = sum(config.stages)
     channels, index = config.width, 0

@@ -1,6 +1,8 @@
-"""The image encoder: Hiera and the feature pyramid above it.
+"""The image encoder: a trunk, and above it a neck that makes the image embedding.
 
-Source: arXiv 2408.00714, §4.
+Released models have Hiera and a feature pyramid, the embedded one TinyViT and SAM's neck.
+
+Source: arXiv 2408.00714, §4; SAM's neck: arXiv 2304.02643, appendix A.
 """
 
 from collections.abc import Sequence
@@ -9,8 +11,10 @@ from jaxtyping import Float
 from torch import Tensor, nn
 from torch.nn import functional
 
-from sam2_demo.model.config import ImageEncoderConfig
+from sam2_demo.model.config import HieraConfig, ImageEncoderConfig, TinyVitConfig
 from sam2_demo.model.hiera import Hiera
+from sam2_demo.model.layers import LayerNorm2d
+from sam2_demo.model.tiny_vit import TinyVit
 
 
 class Lateral(nn.Module):
@@ -43,15 +47,48 @@ class FeaturePyramid(nn.Module):
         return [stride4, stride8, stride16 + functional.interpolate(stride32, scale_factor=2.0)]
 
 
+class SamNeck(nn.Module):
+    """The last stage at the model's width; the skips stay as the trunk gives them."""
+
+    def __init__(self, trunk_channels: int, channels: int) -> None:
+        super().__init__()
+        self.layers = nn.Sequential(
+            nn.Conv2d(trunk_channels, channels, kernel_size=1, bias=False),
+            LayerNorm2d(channels),
+            nn.Conv2d(channels, channels, kernel_size=3, padding=1, bias=False),
+            LayerNorm2d(channels),
+        )
+
+    def forward(
+        self, stages: Sequence[Float[Tensor, "batch _ _ _"]]
+    ) -> list[Float[Tensor, "batch _ _ _"]]:
+        """Returns the features at strides 4, 8 and 16."""
+        stride4, stride8, stride16 = stages
+        return [stride4, stride8, self.layers(stride16)]
+
+
 class ImageEncoder(nn.Module):
-    """Pixels in, the pyramid's levels at strides 4, 8 and 16 out."""
+    """Pixels in, features at strides 4, 8 and 16 out."""
+
+    trunk: Hiera | TinyVit
+    neck: FeaturePyramid | SamNeck
+    skip_channels: tuple[int, int]
+    """Of the features at strides 4 and 8."""
 
     def __init__(self, config: ImageEncoderConfig, channels: int) -> None:
         super().__init__()
-        self.trunk = Hiera(config)
-        self.neck = FeaturePyramid(self.trunk.stage_channels, channels)
+        match config:
+            case HieraConfig():
+                self.trunk = Hiera(config)
+                self.neck = FeaturePyramid(self.trunk.stage_channels, channels)
+                self.skip_channels = (channels, channels)
+            case TinyVitConfig():
+                self.trunk = TinyVit(config)
+                stride4, stride8, stride16 = self.trunk.channels
+                self.neck = SamNeck(stride16, channels)
+                self.skip_channels = (stride4, stride8)
 
     def forward(
         self, pixels: Float[Tensor, "batch 3 height width"]
-    ) -> list[Float[Tensor, "batch channels _ _"]]:
+    ) -> list[Float[Tensor, "batch _ _ _"]]:
         return self.neck(self.trunk(pixels))

@@ -42,9 +42,17 @@ def stability(
 
 
 class MaskDecoder(nn.Module):
-    """A two-way transformer with learned output tokens, upscaling, and heads for the scores."""
+    """A two-way transformer with learned output tokens, upscaling, and heads for the scores.
 
-    def __init__(self, config: MaskDecoderConfig, channels: int) -> None:
+    Args:
+        config: Its sizes.
+        channels: Width of the image embedding.
+        skip_channels: Width of the image encoder's features at strides 4 and 8.
+    """
+
+    def __init__(
+        self, config: MaskDecoderConfig, channels: int, skip_channels: tuple[int, int]
+    ) -> None:
         super().__init__()
         self.config = config
         self.masks = 1 + config.ambiguous_masks
@@ -54,8 +62,8 @@ class MaskDecoder(nn.Module):
         self.obj_score_token = nn.Embedding(1, channels)
         self.iou_token = nn.Embedding(1, channels)
         self.mask_tokens = nn.Embedding(self.masks, channels)
-        self.conv_s0 = nn.Conv2d(channels, channels // 8, kernel_size=1)
-        self.conv_s1 = nn.Conv2d(channels, channels // 4, kernel_size=1)
+        self.conv_s0 = nn.Conv2d(skip_channels[0], channels // 8, kernel_size=1)
+        self.conv_s1 = nn.Conv2d(skip_channels[1], channels // 4, kernel_size=1)
         self.output_upscaling = nn.Sequential(
             nn.ConvTranspose2d(channels, channels // 4, kernel_size=2, stride=2),
             LayerNorm2d(channels // 4),

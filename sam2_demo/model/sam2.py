@@ -114,7 +114,9 @@ class Sam2(nn.Module):
         width, memory = config.width, config.memory
         self.image_encoder = ImageEncoder(config.image_encoder, width)
         self.sam_prompt_encoder = PromptEncoder(width, config.image_size)
-        self.sam_mask_decoder = MaskDecoder(config.mask_decoder, width)
+        self.sam_mask_decoder = MaskDecoder(
+            config.mask_decoder, width, self.image_encoder.skip_channels
+        )
         self.memory_attention = MemoryAttention(width, memory)
         self.memory_encoder = MemoryEncoder(width, memory.width)
         self.obj_ptr_proj = Mlp((width, width, width, width))

@@ -157,9 +157,13 @@ def _bad_config(title: str, why: str) -> CheckpointError:
 
 
 def _largest(values: object) -> float:
-    """Returns the largest number in nested plain data; infinity if anything else is in it."""
+    """Returns the largest number in nested plain data; infinity if anything else is in it.
+
+    The image encoder's kind is a word, which the configuration itself checks.
+    """
     if isinstance(values, dict):
-        return max(map(_largest, values.values()), default=0.0)
+        numbers = (value for name, value in values.items() if name != "trunk")
+        return max(map(_largest, numbers), default=0.0)
     if isinstance(values, (list, tuple)):
         return max(map(_largest, values), default=0.0)
     return abs(values) if isinstance(values, (bool, int, float)) else math.inf

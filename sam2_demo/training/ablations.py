@@ -31,7 +31,7 @@ from sam2_demo.evaluation.prompted import FirstPrompt, PromptedSession
 from sam2_demo.evaluation.scores import CountedFrames, TrueMasks
 from sam2_demo.evaluation.semi_supervised import SemiSupervised
 from sam2_demo.model.checkpoints import load_model, save_checkpoint
-from sam2_demo.model.config import resized
+from sam2_demo.model.config import HieraConfig, MaskDecoderConfig, MemoryConfig, Sam2Config
 from sam2_demo.model.sam2 import Sam2
 from sam2_demo.training.ablation_table import Result, write_table
 from sam2_demo.training.command import (
@@ -41,19 +41,43 @@ from sam2_demo.training.command import (
     stop_when_asked,
 )
 from sam2_demo.training.data_mix import mix_opener
-from sam2_demo.training.experiment import Experiment
-from sam2_demo.training.experiments import EXPERIMENTS
+from sam2_demo.training.experiment import BatchOptions, Experiment, Stage
 from sam2_demo.training.first_model import first_model
 from sam2_demo.training.loop import Trainer
+from sam2_demo.training.losses import LossWeights
 from sam2_demo.training.processes import local_device
+from sam2_demo.training.rollout import RolloutOptions
 from sam2_demo.training.settings import with_settings
 
-_EMBEDDED = EXPERIMENTS["embedded"]
-_MODEL = resized(_EMBEDDED.model, 128)
+_SMALL = Sam2Config(
+    HieraConfig(32, 1, (1, 2, 5, 2), (5, 7, 9), windows=(8, 8, 4, 4), position_grid=8),
+    image_size=128,
+    width=128,
+    mask_decoder=MaskDecoderConfig(heads=4, feed_forward=512, iou_hidden=128),
+    memory=MemoryConfig(frames=5, pointers=5, layers=2, feed_forward=512, dropout=0.0),
+    pointer_positions=False,
+)
+"""A whole SAM 2, small enough to be trained from random weights again and again."""
 
-PRETRAINING = replace(_EMBEDDED, model=_MODEL, stages=_EMBEDDED.stages[:1], minutes=0.0, steps=400)
+_ROLLOUT = RolloutOptions(kinds=(0.4, 0.35, 0.25), weights=LossWeights(dice=4.0))
+
+PRETRAINING = Experiment(
+    model=_SMALL,
+    stages=(
+        Stage(
+            images=BatchOptions(24, rollout=replace(_ROLLOUT, kinds=(0.3, 0.35, 0.35))),
+            scale=(0.4, 0.9),
+        ),
+    ),
+    steps=400,
+    encoder_rate=0.5,
+)
 """On pictures, at 128 px."""
-BASE = replace(_EMBEDDED, model=_MODEL, stages=_EMBEDDED.stages[2:3], minutes=0.0, steps=200)
+BASE = replace(
+    PRETRAINING,
+    stages=(Stage(videos=BatchOptions(6, frames=5, rollout=_ROLLOUT), scale=(0.2, 0.8)),),
+    steps=200,
+)
 """On clips of 5 frames, at 128 px; every variant differs from it in one thing."""
 
 IMAGE_PARTS = ("image_encoder.", "sam_prompt_encoder.", "sam_mask_decoder.", "no_mem_embed")

@@ -89,7 +89,8 @@ class Experiment:
         minutes: Length of the run by the clock; 0 where ``steps`` counts instead.
         steps: Length of the run in steps, where ``minutes`` is 0.
         learning_rate: The highest.
-        encoder_rate: Factor on it for the image encoder.
+        encoder_rate: Factor on it for the image encoder; 0 keeps it as it is.
+        decoder_rate: Factor on it for what the prompt encoder and the mask decoder have of SAM.
         layer_decay: Factor on it from one block of the image encoder to the one before.
         schedule: How it rises and falls.
         weight_decay: Of matrices only. Source: arXiv 2408.00714, appendix D.
@@ -116,6 +117,7 @@ class Experiment:
     steps: int = 0
     learning_rate: float = 1e-3
     encoder_rate: float = 0.3
+    decoder_rate: float = 1.0
     layer_decay: float = 1.0
     schedule: Schedule = field(default_factory=Schedule)
     weight_decay: float = 0.1
@@ -134,7 +136,14 @@ class Experiment:
                 raise ValueError(f"{name} is {value}: give 0 to 1")
         if not 0 <= self.drop_path < 1:
             raise ValueError(f"drop_path is {self.drop_path}: give 0 to below 1")
-        for name in ("minutes", "steps", "encoder_rate", "weight_decay", "checkpoint_minutes"):
+        for name in (
+            "minutes",
+            "steps",
+            "encoder_rate",
+            "decoder_rate",
+            "weight_decay",
+            "checkpoint_minutes",
+        ):
             if not 0 <= getattr(self, name) < math.inf:
                 raise ValueError(f"{name} is {getattr(self, name)}: give 0 or more")
         for name in ("learning_rate", "gradient_clip"):

@@ -4,6 +4,7 @@ from dataclasses import replace
 
 import torch
 
+from sam2_demo.core.errors import SettingError
 from sam2_demo.model.checkpoints import load_model
 from sam2_demo.model.config import Sam2Config
 from sam2_demo.model.sam2 import Sam2
@@ -27,7 +28,14 @@ def undrawn_model(experiment: Experiment) -> Sam2:
 
     Raises:
         CheckpointError: the model to start from cannot be had.
+        SettingError: there is none, and the image encoder would be kept as it is drawn.
     """
+    if not experiment.start and experiment.encoder_rate == 0:
+        raise SettingError(
+            "the image encoder is kept as it is, so it has to be a trained one: make it with "
+            "`python -m sam2_demo start --out start.pt` and give --set start=start.pt",
+            "NO_START",
+        )
     if not experiment.start:
         # Not in training: it is calibrated on pictures, and nothing may be left out meanwhile.
         return Sam2(_with_drop_path(experiment.model, experiment.drop_path)).eval()

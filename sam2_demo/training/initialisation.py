@@ -16,8 +16,8 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from sam2_demo.model.attention import Attention
-from sam2_demo.model.image_encoder import Lateral
-from sam2_demo.model.layers import Mlp
+from sam2_demo.model.image_encoder import Lateral, SamNeck
+from sam2_demo.model.layers import LayerNorm2d, Mlp
 from sam2_demo.model.memory_attention import MemoryAttentionLayer
 from sam2_demo.model.memory_encoder import ConvNextBlock, MemoryEncoder
 from sam2_demo.model.sam2 import Sam2
@@ -96,10 +96,14 @@ def _start_with_background(model: Sam2, logit: float) -> None:
 
 
 def _calibrate(model: Sam2, std: float, generator: torch.Generator) -> None:
-    """Scales the pyramid's projections so that its levels have this standard deviation.
+    """Scales the neck's result so that it has this standard deviation.
 
-    Measured on coloured noise of several grains, which is as varied as pictures are.
+    A pyramid's is measured on coloured noise of several grains, which is as varied as pictures are.
     """
+    neck = model.image_encoder.neck
+    if isinstance(neck, SamNeck):
+        cast(LayerNorm2d, neck.layers[-1]).weight.fill_(std)
+        return
     size = model.config.image_size
     grains = [
         functional.interpolate(
@@ -108,7 +112,7 @@ def _calibrate(model: Sam2, std: float, generator: torch.Generator) -> None:
         for side in (4, 8, 16, 32)
     ]
     stages = model.image_encoder.trunk(torch.cat(grains))
-    for lateral, stage in zip(reversed(model.image_encoder.neck.convs), stages, strict=True):
+    for lateral, stage in zip(reversed(neck.convs), stages, strict=True):
         cast(Lateral, lateral).conv.weight.mul_(std / lateral(stage).std())
 
 

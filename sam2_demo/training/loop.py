@@ -33,7 +33,7 @@ from sam2_demo.training.composing import Composer, Part
 from sam2_demo.training.data_mix import DataMix
 from sam2_demo.training.experiment import Experiment, Stage
 from sam2_demo.training.first_model import draw_weights, undrawn_model, without_drop_path
-from sam2_demo.training.optimiser import make_optimiser
+from sam2_demo.training.optimiser import Rates, make_optimiser
 from sam2_demo.training.processes import Processes
 from sam2_demo.training.rollout import answer_figures, mean_loss, rollout
 from sam2_demo.training.run_log import Figures, RunLog, Stopwatch, summed
@@ -78,14 +78,12 @@ class Trainer:
         self.mixes = [open_mix(stage) for stage in experiment.stages]
         draw_weights(model, experiment)
         self.model = model.to(self.device).train()
-        self.parameters = list(self.model.parameters())
+        self.model.image_encoder.requires_grad_(experiment.encoder_rate > 0)
+        self.parameters = _trained(self.model)
         self.averaged = self._weights_so_far()
+        rates = Rates(experiment.encoder_rate, experiment.decoder_rate, experiment.layer_decay)
         self.optimiser = make_optimiser(
-            self.model,
-            experiment.learning_rate,
-            experiment.encoder_rate,
-            experiment.layer_decay,
-            experiment.weight_decay,
+            self.model, experiment.learning_rate, rates, experiment.weight_decay
         )
         self.views = [_resized_view(self.model, stage.image_size) for stage in experiment.stages]
         self._threads, self._cores_each = self._share_cores()
@@ -188,8 +186,9 @@ class Trainer:
         model = Sam2(without_drop_path(self.model.config)).eval()
         model.load_state_dict(self.model.state_dict())
         if self.experiment.average_decay > 0:
+            model.image_encoder.requires_grad_(self.experiment.encoder_rate > 0)
             with torch.no_grad():
-                for parameter, average in zip(model.parameters(), self.averaged, strict=True):
+                for parameter, average in zip(_trained(model), self.averaged, strict=True):
                     parameter.copy_(average)
         return model
 
@@ -297,6 +296,11 @@ class _Report:
         self._log.add(self._trainer.elapsed_s, self._trainer.step, figures)
         self._bar.set_postfix(self._log.latest(), refresh=False)
         self._bar.update(min(100, round(100 * self._trainer.progress, 2)) - self._bar.n)
+
+
+def _trained(model: Sam2) -> list[nn.Parameter]:
+    """Returns the weights that change: all but those of an image encoder that is kept."""
+    return [parameter for parameter in model.parameters() if parameter.requires_grad]
 
 
 def _resized_view(model: Sam2, image_size: int) -> Sam2:

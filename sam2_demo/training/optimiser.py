@@ -5,12 +5,16 @@ Source: arXiv 2408.00714, appendix D.
 
 import re
 from collections import defaultdict
+from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import NamedTuple
 
 import torch
 from torch import nn
 
+from sam2_demo.model.hiera import HieraBlock
 from sam2_demo.model.sam2 import Sam2
+from sam2_demo.model.tiny_vit import AttentionBlock, ConvolutionBlock, PatchMerging
 
 
 class _Group(NamedTuple):
@@ -18,27 +22,43 @@ class _Group(NamedTuple):
     decays: bool
 
 
+@dataclass(frozen=True)
+class Rates:
+    """Factors on the learning rate.
+
+    Attributes:
+        encoder: Of the image encoder; 0 leaves it as it is.
+        decoder: Of the prompt encoder and the mask decoder, but for what SAM has not: skips and
+            object score.
+        layer_decay: From one block of the image encoder to the one before it.
+    """
+
+    encoder: float = 1.0
+    decoder: float = 1.0
+    layer_decay: float = 1.0
+
+
 def make_optimiser(
-    model: Sam2, learning_rate: float, encoder_rate: float, layer_decay: float, weight_decay: float
+    model: Sam2, learning_rate: float, rates: Rates, weight_decay: float
 ) -> torch.optim.Optimizer:
     """Returns AdamW with a factor on the learning rate, ``"rate"``, in each of its groups.
 
     Args:
-        model: Whose parameters are trained.
+        model: Whose parameters are trained, but for those that need no gradient.
         learning_rate: The highest.
-        encoder_rate: Factor on it for the image encoder.
-        layer_decay: Factor for each of Hiera's blocks, from the last back to the first.
+        rates: Factors on it.
         weight_decay: Of matrices and kernels only: not of biases, norms or embeddings.
     """
     embeddings = {id(m.weight) for m in model.modules() if isinstance(m, nn.Embedding)}
-    depth = len(model.image_encoder.trunk.blocks)
+    blocks = block_numbers(model)
     groups: dict[_Group, list[nn.Parameter]] = defaultdict(list)
     for name, parameter in model.named_parameters():
+        if not parameter.requires_grad:
+            continue
         is_layer = (
             name.endswith("weight") and parameter.ndim > 1 and id(parameter) not in embeddings
         )
-        rate = layer_rate(name, depth, encoder_rate, layer_decay)
-        groups[_Group(rate, is_layer)].append(parameter)
+        groups[_Group(layer_rate(name, blocks, rates), is_layer)].append(parameter)
     return torch.optim.AdamW(
         [
             {
@@ -53,22 +73,39 @@ def make_optimiser(
     )
 
 
-def layer_rate(name: str, depth: int, encoder_rate: float, layer_decay: float) -> float:
+def block_numbers(model: Sam2) -> dict[str, int]:
+    """Returns the number of each block of the trunk, counted from 1, by its parameters' prefix.
+
+    What stands between two blocks has the number of the one before it.
+    """
+    numbers: dict[str, int] = {}
+    count = 0
+    for name, module in model.named_modules():
+        if isinstance(module, HieraBlock | ConvolutionBlock | AttentionBlock):
+            count += 1
+        elif not isinstance(module, PatchMerging):
+            continue
+        numbers[f"{name}."] = count
+    return numbers
+
+
+def layer_rate(name: str, blocks: Mapping[str, int], rates: Rates) -> float:
     """Returns the factor on the learning rate of a parameter.
 
-    Hiera's last block has ``layer_decay`` of the image encoder's rate, the one before it the square
-    of that, and so on; what comes before the first block, patches and positions, is one step lower.
+    The trunk's last block has ``layer_decay`` of the image encoder's rate, the one before it the
+    square of that, and so on; what comes before the first block, patches and positions, is one step
+    lower.
 
     Args:
         name: The parameter's, in ``Sam2``.
-        depth: Number of Hiera's blocks.
-        encoder_rate: Factor for the image encoder.
-        layer_decay: Factor from one block to the one before it.
+        blocks: Of ``block_numbers``.
+        rates: The factors.
     """
+    if re.match(r"sam_(prompt_encoder|mask_decoder)\.(?!conv_s|obj_score|pred_obj)", name):
+        return rates.decoder
     if not name.startswith("image_encoder."):
         return 1.0
     if not name.startswith("image_encoder.trunk."):
-        return encoder_rate
-    block = re.match(r"image_encoder\.trunk\.blocks\.(\d+)\.", name)
-    place = int(block[1]) + 1 if block else 0
-    return encoder_rate * layer_decay ** (depth + 1 - place)
+        return rates.encoder
+    place = next((n for start, n in blocks.items() if name.startswith(start)), 0)
+    return rates.encoder * rates.layer_decay ** (max(blocks.values()) + 1 - place)

@@ -7,6 +7,7 @@ pixels of the masks given, pixel centres at .5; the caller scales them.
 Source: section 4 and appendix D.2 of arXiv 2408.00714.
 """
 
+from collections.abc import Sequence
 from enum import IntEnum
 from typing import NamedTuple
 
@@ -74,6 +75,15 @@ def draw_prompted_frames(
     count = int(torch.randint(1, most + 1, (), generator=generator))
     later = torch.randperm(frame_count - 1, generator=generator)[: count - 1] + 1
     return (0, *sorted(later.tolist()))
+
+
+def draw_corrected_frames(
+    tracked: Sequence[int], maximum: int, generator: torch.Generator
+) -> tuple[int, ...]:
+    """Returns the tracked frames that are corrected: 0 … ``maximum`` of them, uniform."""
+    count = int(torch.randint(0, min(maximum, len(tracked)) + 1, (), generator=generator))
+    chosen = torch.randperm(len(tracked), generator=generator)[:count]
+    return tuple(sorted(tracked[place] for place in chosen.tolist()))
 
 
 def draw_pixels(

@@ -34,19 +34,25 @@ class RolloutOptions:
 
     Attributes:
         prompted_frames: Most frames of a clip that get prompts.
-        corrections: Rounds of correcting clicks on a prompted frame (not where a mask was given).
+        corrected_frames: Most tracked frames that are corrected by clicks, and then remembered as
+            prompted ones.
+        corrections: Rounds of correcting clicks on a prompted frame (not where a mask was given);
+            on a tracked frame at least one.
         kinds: Shares of objects first prompted by mask, click and box.
         weights: Weights of the losses.
     """
 
     prompted_frames: int = 2
+    corrected_frames: int = 0
     corrections: int = 1
     kinds: tuple[float, float, float] = simulation.KIND_PROBABILITIES
     weights: LossWeights = field(default_factory=LossWeights)
 
     def __post_init__(self) -> None:
-        if self.prompted_frames < 1 or self.corrections < 0:
-            raise ValueError("give 1 or more prompted_frames and 0 or more corrections")
+        if self.prompted_frames < 1 or self.corrections < 0 or self.corrected_frames < 0:
+            raise ValueError(
+                "give 1 or more prompted_frames and 0 or more corrected_frames and corrections"
+            )
         if min(self.kinds) < 0 or sum(self.kinds) <= 0:
             raise ValueError(f"kinds are {self.kinds}: give shares of 0 or more, not all 0")
 
@@ -55,7 +61,8 @@ class Answer(NamedTuple):
     """The losses of some objects on one frame, and on what kind of answer they fell.
 
     Attributes:
-        kind: ``"mask"``, ``"click"``, ``"box"``, ``"corrected"`` or ``"tracked"``.
+        kind: ``"mask"``, ``"click"``, ``"box"``, ``"corrected"``, ``"tracked"`` or ``"refined"``,
+            which is a tracked frame's after a correcting click.
         losses: One row for each object.
         visible: Whether the object is in the picture.
     """
@@ -89,6 +96,13 @@ def answer_figures(answers: list[Answer]) -> dict[str, tuple[float, int]]:
     return dict(figures)
 
 
+class _Given(NamedTuple):
+    """Points on a frame, and the mask that they correct."""
+
+    points: PointPrompts
+    mask_logits: Float[Tensor, "objects 1 height width"] | None
+
+
 class _Remembered(NamedTuple):
     memory: Tensor
     pointer: Tensor
@@ -113,9 +127,20 @@ def rollout(
         stopwatch: Measures encoding and decoding.
     """
     with stopwatch("encode"):
-        features = model.encode_image(pixels.flatten(0, 1))
+        features = _encoded(model, pixels.flatten(0, 1))
     with stopwatch("decode"):
         return list(_ClipBatch(model, features, masks, options, generator).answers())
+
+
+def _encoded(model: Sam2, pixels: Float[Tensor, "images 3 size size"]) -> ImageFeatures:
+    """Returns the features of all frames; one after another where nothing is learned of them.
+
+    On a CPU one frame at a time is faster: what lies between the layers then stays in the cache.
+    """
+    if next(model.image_encoder.parameters()).requires_grad or pixels.device.type != "cpu":
+        return model.encode_image(pixels)
+    each = [model.encode_image(image) for image in pixels.split(1)]
+    return ImageFeatures(*(torch.cat(level) for level in zip(*each, strict=True)))
 
 
 def mean_loss(answers: list[Answer]) -> Float[Tensor, ""]:
@@ -149,6 +174,10 @@ class _ClipBatch:
         self.prompted = simulation.draw_prompted_frames(
             self.frame_count, self.options.prompted_frames, self.generator
         )
+        tracked = [frame for frame in range(self.frame_count) if frame not in self.prompted]
+        corrected = simulation.draw_corrected_frames(
+            tracked, self.options.corrected_frames, self.generator
+        )
         # One kind for the batch: one pass of the decoder then serves all objects.
         kind = PromptKind(int(simulation.draw_kinds(1, self.generator, self.options.kinds)))
         last = self.frame_count - 1
@@ -156,12 +185,12 @@ class _ClipBatch:
             prediction = yield from self._answer_prompts(frame, kind)
             if last > 0:
                 self.remembered[frame] = self._remember(frame, prediction, is_prompted=True)
-        for frame in range(self.frame_count):
-            if frame in self.prompted:
-                continue
-            prediction = yield from self._track(frame)
+        for frame in tracked:
+            prediction = yield from self._track(frame, frame in corrected)
             if frame < last:
-                self.remembered[frame] = self._remember(frame, prediction, is_prompted=False)
+                self.remembered[frame] = self._remember(frame, prediction, frame in corrected)
+            if frame in corrected:
+                self.prompted = (*self.prompted, frame)
 
     def _frame_features(self, frame: int) -> ImageFeatures:
         """Returns a frame's features, repeated for each object."""
@@ -200,28 +229,48 @@ class _ClipBatch:
     ) -> Generator[Answer, None, MaskPrediction]:
         """Yields the answers to a click or box and its corrections; returns the last one."""
         conditioned = self.model.condition(features.stride16, None)
-        masks, truth = self.masks[frame], self.truth[frame]
+        masks = self.masks[frame]
         prompts = simulation.draw_first_points(
             masks, torch.full((len(masks),), int(kind), device=masks.device), self.generator
         )
         if kind == PromptKind.CLICK:  # the second point only pads the rows to the length of boxes
             prompts = PointPrompts(prompts.points[:, :1], prompts.labels[:, :1])
-        previous: Tensor | None = None
-        for correction in range(1 + self.options.corrections):
-            if previous is not None:
-                prompts = prompts.joined(self._correct(masks, previous))
-            prediction = self.model.decode(
-                conditioned,
-                features,
-                # The prompt encoder takes a pixel's number and adds the half to its centre.
-                PromptTensors(prompts.points - 0.5, prompts.labels, previous),
-                multimask=prompts.points.shape[1] == 1,
-            )
-            yield self._judge("corrected" if correction else kind.name.lower(), prediction, truth)
-            prediction = prediction.best()
-            previous = prediction.mask_logits.detach()
-            previous = previous.clamp(-LARGEST_PROMPT_LOGIT, LARGEST_PROMPT_LOGIT)
+        given = _Given(prompts, None)
+        prediction = yield from self._answer_given(frame, conditioned, given, kind.name.lower())
+        for _ in range(self.options.corrections):
+            given = self._corrected(frame, given.points, prediction)
+            prediction = yield from self._answer_given(frame, conditioned, given, "corrected")
         return prediction
+
+    def _answer_given(
+        self,
+        frame: int,
+        conditioned: Float[Tensor, "objects channels height width"],
+        given: _Given,
+        kind: str,
+    ) -> Generator[Answer, None, MaskPrediction]:
+        """Yields the answer to points and the mask that they correct; returns its best mask."""
+        points, labels = given.points
+        prediction = self.model.decode(
+            conditioned,
+            self._frame_features(frame),
+            # The prompt encoder takes a pixel's number and adds the half to its centre.
+            PromptTensors(points - 0.5, labels, given.mask_logits),
+            multimask=points.shape[1] == 1,
+        )
+        yield self._judge(kind, prediction, self.truth[frame])
+        return prediction.best()
+
+    def _corrected(
+        self, frame: int, points: PointPrompts | None, prediction: MaskPrediction
+    ) -> _Given:
+        """Returns the points so far and a click where the mask is wrong, and that mask."""
+        previous = prediction.visible_logits().detach()
+        click = self._correct(self.masks[frame], previous)
+        return _Given(
+            click if points is None else points.joined(click),
+            previous.clamp(-LARGEST_PROMPT_LOGIT, LARGEST_PROMPT_LOGIT),
+        )
 
     @torch.no_grad()
     def _correct(
@@ -233,14 +282,21 @@ class _ClipBatch:
         enlarged = functional.interpolate(mask_logits, scale_factor=MASK_STRIDE, mode="bilinear")
         return simulation.draw_corrections(masks, enlarged[:, 0] > 0, self.generator)
 
-    def _track(self, frame: int) -> Generator[Answer, None, MaskPrediction]:
-        """Yields the answer on a frame without prompts; returns the best mask of each object."""
+    def _track(self, frame: int, is_corrected: bool) -> Generator[Answer, None, MaskPrediction]:
+        """Yields the answers on a frame without first prompts; returns the last one's best mask."""
         features = self._frame_features(frame)
         conditioned = self.model.condition(features.stride16, self._bank(frame))
         nothing = PromptTensors.none(len(conditioned), conditioned.device)
         prediction = self.model.decode(conditioned, features, nothing, multimask=True)
         yield self._judge("tracked", prediction, self.truth[frame])
-        return prediction.best()
+        prediction = prediction.best()
+        if is_corrected:
+            given = self._corrected(frame, None, prediction)
+            prediction = yield from self._answer_given(frame, conditioned, given, "refined")
+            for _ in range(self.options.corrections - 1):
+                given = self._corrected(frame, given.points, prediction)
+                prediction = yield from self._answer_given(frame, conditioned, given, "refined")
+        return prediction
 
     def _judge(
         self, kind: str, prediction: MaskPrediction, truth: Float[Tensor, "objects height width"]

@@ -1,0 +1,62 @@
+"""MobileSAM's parameters under the names of ours: TinyViT, SAM's neck, prompts and mask decoder.
+
+Source: arXiv 2306.14289; parameter names of its checkpoint.
+"""
+
+import re
+from collections.abc import Mapping
+
+import torch
+from torch import Tensor
+
+BATCH_NORM_EPSILON = 1e-5
+
+RULES: tuple[tuple[str, str], ...] = (
+    (r"^image_encoder\.neck\.", "image_encoder.neck.layers."),
+    (r"^image_encoder\.(patch_embed|layers)\.", r"image_encoder.trunk.\1."),
+    (r"\.mlp\.norm\.", ".norm."),
+    (r"\.mlp\.fc1\.", ".mlp.layers.0."),
+    (r"\.mlp\.fc2\.", ".mlp.layers.1."),
+    (r"^prompt_encoder\.", "sam_prompt_encoder."),
+    (r"^mask_decoder\.", "sam_mask_decoder."),
+    (r"\.mlp\.lin1\.", ".mlp.layers.0."),
+    (r"\.mlp\.lin2\.", ".mlp.layers.1."),
+)
+"""Pattern and replacement, in the order of their application."""
+
+UNUSED = re.compile(r"^image_encoder\.(norm_head|head)\.")
+"""What classified pictures before TinyViT became an image encoder."""
+
+
+def from_mobile_sam(state: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    """Returns MobileSAM's weights under ``Sam2``'s names, batch norms folded into convolutions.
+
+    What SAM 2 has and SAM has not is missing in it: memory, object pointers, object score, skips.
+    """
+    folded = _folded({name: weight for name, weight in state.items() if not UNUSED.match(name)})
+    return {_our_name(name): weight for name, weight in folded.items()}
+
+
+def _our_name(name: str) -> str:
+    for pattern, replacement in RULES:
+        name = re.sub(pattern, replacement, name)
+    return name
+
+
+def _folded(state: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    """Returns the weights with each pair of convolution ``c`` and batch norm ``bn`` as one."""
+    plain = {name: weight for name, weight in state.items() if not re.search(r"\.(c|bn)\.", name)}
+    for name in state:
+        if not name.endswith(".c.weight"):
+            continue
+        layer = name.removesuffix(".c.weight")
+        gain, bias, mean, variance = (
+            state[f"{layer}.bn.{part}"]
+            for part in ("weight", "bias", "running_mean", "running_var")
+        )
+        factor = gain / torch.sqrt(variance + BATCH_NORM_EPSILON)
+        kernel = state[name] * factor[:, None, None, None]
+        is_linear = kernel.shape[2:] == (1, 1)
+        plain[f"{layer}.weight"] = kernel[:, :, 0, 0] if is_linear else kernel
+        plain[f"{layer}.bias"] = bias - mean * factor
+    return plain
