@@ -13,7 +13,7 @@ from scored_clips import write_two_clips
 from sam2_demo.core.errors import DataError, SettingError
 from sam2_demo.core.prompts import FramePrompt, Point
 from sam2_demo.evaluation.clips import Place, open_pictures, open_videos
-from sam2_demo.evaluation.images import Clicked, SegmentAnything, clicked
+from sam2_demo.evaluation.images import Clicked, SegmentAnything, boxed, clicked
 from sam2_demo.evaluation.scores import Stopwatch
 from sam2_demo.inference.image_predictor import Candidates, ImagePredictor
 
@@ -70,6 +70,17 @@ def test_further_clicks_refine_the_mask_so_far_and_are_not_ambiguous() -> None:
     assert answers == [(1, True, False), *((count, False, True) for count in range(2, 6))]
 
 
+def test_box_is_that_of_the_true_mask_and_answered_once() -> None:
+    class BoxPredictor(ScriptedPredictor):
+        def predict(
+            self, prompt: FramePrompt, multimask: bool, mask_logits: torch.Tensor | None = None
+        ) -> Candidates:
+            assert (prompt.box_xyxy, multimask, mask_logits) == ((5, 5, 15, 15), False, None)
+            return Candidates(rows_of_truth(7)[None], torch.ones(1), rows_of_truth(7)[None])
+
+    assert boxed(BoxPredictor(), TRUTH, Stopwatch()) == pytest.approx(0.7)
+
+
 def test_perfect_mask_gets_no_more_clicks() -> None:
     predictor = ScriptedPredictor()
     one_row = np.zeros_like(TRUTH)
@@ -86,7 +97,7 @@ def test_every_so_many_frames_of_a_clip_are_pictures(tmp_path: Path) -> None:
     one, _ = open_pictures(Place.parse(str(folder)), every=2)
     assert (one.name, list(one.frames)) == ("one", [0, 2, 4])
     (score,) = SegmentAnything(random_miniature(), every=2).score(one, lambda frames: None)
-    assert list(score.percent) == ["IoU@1", "best@1", "IoU@5", "best@5"]
+    assert list(score.percent) == ["IoU@1", "best@1", "IoU@5", "best@5", "IoU@box"]
     assert score.percent["best@1"] >= score.percent["IoU@1"]
     assert len(score.details["IoU@1 of each frame"]) == 3
 

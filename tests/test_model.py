@@ -1,18 +1,23 @@
 """The network's parts by themselves: sizes, counts and invariants."""
 
+from typing import Any
+
 import pytest
 import torch
 from miniature import miniature_config, random_miniature
+from torch.nn import functional
 
 from sam2_demo.core.errors import CheckpointError
-from sam2_demo.model.attention import Attention
-from sam2_demo.model.config import EMBEDDED, RELEASED, Sam2Config
+from sam2_demo.model.attention import Attention, RotaryAttention, attend
+from sam2_demo.model.config import EMBEDDED, RELEASED, Sam2Config, TinyVitConfig
 from sam2_demo.model.hiera import join_windows, split_windows
+from sam2_demo.model.image_encoder import ImageEncoder
 from sam2_demo.model.layers import DropPath
 from sam2_demo.model.mask_decoder import stability
 from sam2_demo.model.positions import rotary_table, rotate, sine_positions_1d, sine_positions_2d
 from sam2_demo.model.prompt_encoder import PromptTensors
 from sam2_demo.model.sam2 import NO_OBJECT_LOGIT, MaskPrediction, Sam2
+from sam2_demo.model.tiny_vit import window_offsets
 
 PUBLISHED_MILLIONS = {"tiny": 38.9, "small": 46.0, "base-plus": 80.8, "large": 224.4}
 
@@ -38,6 +43,21 @@ def test_config_survives_being_stored(config: Sam2Config) -> None:
     assert Sam2Config.from_dict(config.to_dict()) == config
 
 
+def test_configurations_of_before_there_were_two_trunks_are_hieras() -> None:
+    stored = miniature_config().to_dict()
+    del stored["image_encoder"]["trunk"]
+    assert Sam2Config.from_dict(stored) == miniature_config()
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [{"heads": (2, 4, 5, 9)}, {"windows": (7, 7, 0, 7)}, {"drop_path": 1.0}],
+)
+def test_tiny_vit_of_odd_sizes_is_refused(changes: dict[str, Any]) -> None:
+    with pytest.raises(ValueError, match=next(iter(changes))):
+        TinyVitConfig(**changes)
+
+
 def test_config_of_another_program_is_refused() -> None:
     stored = EMBEDDED.to_dict() | {"colour": 1}
     with pytest.raises(CheckpointError, match="colour"):
@@ -50,6 +70,44 @@ def test_windows_are_joined_as_they_were_split(height: int, width: int) -> None:
     windows = split_windows(picture, 4)
     assert windows.shape[1:] == (4, 4, 3)
     assert torch.equal(join_windows(windows, 2, (height, width)), picture)
+
+
+def test_offsets_in_a_window_count_rows_then_columns() -> None:
+    offsets = window_offsets(3, torch.device("cpu"))
+    assert offsets[0].tolist() == [0, 1, 2, 3, 4, 5, 6, 7, 8]
+    assert offsets[4].tolist() == [4, 3, 4, 1, 0, 1, 4, 3, 4]  # the middle: one away at most
+    assert torch.equal(offsets, offsets.T)
+
+
+@pytest.mark.parametrize("side", [96, 128])
+def test_tiny_vit_gives_three_strides_at_any_side(side: int) -> None:
+    small = TinyVitConfig(widths=(8, 16, 20, 40), stages=(1, 1, 1, 1))
+    features = ImageEncoder(small, 32)(torch.randn(2, 3, side, side))
+    expected = [(2, 8, side // 4, side // 4), (2, 16, side // 8, side // 8)]
+    assert [level.shape for level in features] == [*expected, (2, 32, side // 16, side // 16)]
+
+
+def test_attention_in_parts_is_attention_at_once() -> None:
+    queries, keys, values = (
+        torch.randn(2, 1, 700, 8),
+        torch.randn(2, 1, 50, 8),
+        torch.randn(2, 1, 50, 3),
+    )
+    expected = functional.scaled_dot_product_attention(queries, keys, values)
+    assert torch.allclose(attend(queries, keys, values), expected, atol=1e-5)
+
+
+def test_values_projected_late_are_values_projected_early() -> None:
+    attention = RotaryAttention(16, memory_channels=4, dropout=0.1).eval()
+    table = rotary_table(3, 3, 16, 10000.0, torch.device("cpu"))
+    queries, memory = torch.randn(2, 9, 16), torch.randn(2, 20, 4)
+    late = attention(queries, memory, memory, table, 2)
+    q = rotate(attention.q_proj(queries)[:, None], table)
+    k = attention.k_proj(memory)[:, None]
+    k = torch.cat((rotate(k[:, :, :18], table), k[:, :, 18:]), dim=2)
+    v = attention.v_proj(memory)[:, None]
+    early = functional.scaled_dot_product_attention(q, k, v)[:, 0]
+    assert torch.allclose(late, attention.out_proj(early), atol=1e-5)
 
 
 def test_stability_of_hand_drawn_masks() -> None:

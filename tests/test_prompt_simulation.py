@@ -120,3 +120,12 @@ def test_a_seed_repeats_everything() -> None:
         return [kinds, *first, *simulation.draw_corrections(masks, ~masks, generator)]
 
     assert all(torch.equal(a, b) for a, b in zip(draw(), draw(), strict=True))
+
+
+def test_corrected_frames_are_some_of_the_tracked_ones_up_to_a_number() -> None:
+    generator = torch.Generator().manual_seed(0)
+    draws = [simulation.draw_corrected_frames((1, 2, 5), 2, generator) for _ in range(60)]
+    assert {len(draw) for draw in draws} == {0, 1, 2}
+    assert {frame for draw in draws for frame in draw} == {1, 2, 5}
+    assert all(list(draw) == sorted(set(draw)) for draw in draws)
+    assert simulation.draw_corrected_frames((), 2, generator) == ()

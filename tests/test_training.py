@@ -16,6 +16,7 @@ from sam2_demo.data.clip import Clip
 from sam2_demo.model.checkpoints import load_model, save_checkpoint
 from sam2_demo.model.config import EMBEDDED
 from sam2_demo.model.sam2 import Sam2
+from sam2_demo.training import prompt_simulation as simulation
 from sam2_demo.training.batches import compose_batch
 from sam2_demo.training.data_mix import DataMix, DiscClips, mix_opener
 from sam2_demo.training.experiment import BatchOptions, Experiment, Stage
@@ -169,6 +170,52 @@ def test_every_answer_of_a_rollout_is_judged(
     mean_loss(answers).backward()
     trained = [model.image_encoder.trunk.patch_embed.proj, model.memory_encoder.out_proj]
     assert all(layer.weight.grad.abs().sum() > 0 for layer in trained)
+
+
+def test_a_tracked_frame_is_corrected_by_clicks_and_then_remembered_as_a_prompted_one(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    model = first_model(OVERFIT).train()
+    batch = compose_batch(
+        DiscClips(64, BatchOptions(frames=3)).sample,
+        BatchOptions(1, 3, 2),
+        64,
+        1,
+        np.random.default_rng(0),
+    )
+    remembered: list[bool] = []
+    remember = model.encode_memory
+
+    def noted(*args: object) -> torch.Tensor:
+        remembered.append(bool(args[-1]))
+        return remember(*args)
+
+    monkeypatch.setattr(model, "encode_memory", noted)
+    monkeypatch.setattr(simulation, "draw_corrected_frames", lambda tracked, *_: tracked[:1])
+    options = RolloutOptions(prompted_frames=1, corrected_frames=1, corrections=2, kinds=(1, 0, 0))
+    answers = rollout(model, *batch, options, torch.Generator().manual_seed(0))
+    kinds = [answer.kind for answer in answers]
+    assert kinds == ["mask", "tracked", "refined", "refined", "tracked"]
+    assert remembered == [True, True]  # of frames 0 and 1; the last frame's serves nobody
+
+
+def test_an_image_encoder_that_is_kept_stays_as_it_was(tmp_path: Path) -> None:
+    save_checkpoint(tmp_path / "start.pt", first_model(OVERFIT))
+    kept = replace(OVERFIT, start=str(tmp_path / "start.pt"), encoder_rate=0.0, average_decay=0.9)
+    trainer = Trainer(kept, mix_opener(kept), tmp_path / "run")
+    before = {name: weight.clone() for name, weight in trainer.model.state_dict().items()}
+    trainer.run(stop_at_step=2)
+    for name, weight in trainer.final_model().state_dict().items():
+        if name.startswith("image_encoder."):
+            assert torch.equal(weight, before[name]), name
+    changed = trainer.final_model().memory_encoder.out_proj.weight
+    assert not torch.equal(changed, before["memory_encoder.out_proj.weight"])
+
+
+def test_an_untrained_image_encoder_is_not_kept(tmp_path: Path) -> None:
+    embedded = EXPERIMENTS["embedded"]
+    with pytest.raises(SettingError, match="python -m sam2_demo start"):
+        Trainer(embedded, mix_opener(embedded), tmp_path)
 
 
 def test_a_clip_is_learned_by_heart(tmp_path: Path) -> None:

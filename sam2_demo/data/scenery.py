@@ -19,6 +19,11 @@ from sam2_demo.data.sprites import shrinking
 TARGET_SHARES = (0.004, 0.6)
 """What is smaller than this share of a photograph, or larger, is no target."""
 CUT_WEIGHT = 0.35
+PART_WEIGHT = 0.3
+PART_SHARE = 0.85
+"""A mask that lies in a larger one by this share is a part of it."""
+COARSENESS = 4
+"""Of the pixels that are compared for it, only every so many are."""
 HALF = 127
 
 Photo = UInt8[np.ndarray, "height width 3"]
@@ -70,6 +75,7 @@ class SceneryMaker:
         scenes = pack.indices(PictureKind.SCENE, validation)
         self._photos = (*pack.indices(PictureKind.BACKGROUND, validation), *scenes)
         self._scenes = tuple(index for index in scenes if self._candidates(index))
+        self._weights: dict[int, Float64[np.ndarray, "candidates"]] = {}
 
     @property
     def has_scenes(self) -> bool:
@@ -86,12 +92,15 @@ class SceneryMaker:
     ) -> Scenery:
         """Returns a photograph with at least one and at most so many targets in it.
 
-        Wholes and parts are chosen alike, larger ones more often, and less often what the
-        photograph's border cuts: mostly ground, sky and walls.
+        Larger ones are chosen more often; less often parts of a larger one, for who points at
+        something mostly means all of it, and what the photograph's border cuts: mostly ground, sky
+        and walls.
         """
         index = self._scenes[int(random.integers(len(self._scenes)))]
         candidates = self._candidates(index)
-        weights = np.array([_weight(mask) for mask in candidates])
+        if index not in self._weights:
+            self._weights[index] = _weights(candidates)
+        weights = self._weights[index]
         count = min(targets, len(candidates))
         chosen = random.choice(len(candidates), count, replace=False, p=weights / weights.sum())
         masks = tuple(candidates[place].decode() for place in chosen)
@@ -126,12 +135,24 @@ def _enlarged(
     return Scenery(enlarged(photo), targets)
 
 
-def _weight(mask: EncodedMask) -> float:
-    """Returns how readily a mask is chosen as a target."""
-    height, width = mask.size_hw
-    left, top, right, bottom = mask.box_xyxy
-    cut = left < 1 or top < 1 or right > width - 1 or bottom > height - 1
-    return math.sqrt(mask.area_px) * (CUT_WEIGHT if cut else 1.0)
+def _weights(masks: list[EncodedMask]) -> Float64[np.ndarray, "masks"]:
+    """Returns how readily each mask of a photograph is chosen as a target."""
+    coarse = [mask.decode()[::COARSENESS, ::COARSENESS] for mask in masks]
+    weights = np.empty(len(masks))
+    for number, (mask, pixels) in enumerate(zip(masks, coarse, strict=True)):
+        height, width = mask.size_hw
+        left, top, right, bottom = mask.box_xyxy
+        is_cut = left < 1 or top < 1 or right > width - 1 or bottom > height - 1
+        is_part = any(
+            other.area_px > mask.area_px and (pixels & whole).sum() > PART_SHARE * pixels.sum()
+            for other, whole in zip(masks, coarse, strict=True)
+        )
+        weights[number] = (
+            math.sqrt(mask.area_px)
+            * (CUT_WEIGHT if is_cut else 1)
+            * (PART_WEIGHT if is_part else 1)
+        )
+    return weights
 
 
 def _touches_border(target: Alpha) -> bool:

@@ -19,6 +19,8 @@ from sam2_demo.data.image_sets import find_sa_1b, read_coco, read_sa_1b
 EVERY_FRAME = {"davis": True, "mose": True, "youtube-vos": False, "sa-v": False}
 """The kinds of data sets of videos, and whether they have masks on every frame."""
 IMAGE_SETS = ("sa-1b", "coco")
+SYNTHETIC = "synthetic"
+"""A pack of pictures, of which clips are composed."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,7 +57,7 @@ class Place(NamedTuple):
         kind, colon, path = text.partition(":")
         if not colon or Path(text).exists():
             return cls("davis", Path(text))
-        known = (*EVERY_FRAME, *IMAGE_SETS)
+        known = (*EVERY_FRAME, *IMAGE_SETS, SYNTHETIC)
         if kind not in known:
             raise SettingError(
                 f"--data {text}: there is no kind of data set {kind!r}"
@@ -72,9 +74,14 @@ def open_videos(place: Place, names: Collection[str] = ()) -> Sequence[DavisClip
         SettingError: the data set holds single pictures.
         DataError: there is no such data set or clip.
     """
-    if place.kind not in EVERY_FRAME:
+    if place.kind in IMAGE_SETS:
         raise SettingError(
             f"{place.kind} holds single pictures: only the protocol images can use it",
+            "NO_VIDEOS",
+        )
+    if place.kind == SYNTHETIC:
+        raise SettingError(
+            "a pack of pictures serves the protocol object-scores alone: give --data DIR",
             "NO_VIDEOS",
         )
     return read_davis(place.path, names, EVERY_FRAME[place.kind])
@@ -92,7 +99,7 @@ def open_pictures(place: Place, names: Collection[str] = (), every: int = 1) -> 
     Raises:
         DataError: there is no such data set, clip or picture.
     """
-    if place.kind in EVERY_FRAME:
+    if place.kind not in IMAGE_SETS:
         return [
             PictureSet(clip.name, clip.annotated_frames[::every], partial(_same, clip))
             for clip in open_videos(place, names)

@@ -13,6 +13,7 @@ from sam2_demo.evaluation.clips import Place
 from sam2_demo.evaluation.images import SegmentAnything
 from sam2_demo.evaluation.interactive import SESSION_OPTIONS, Interactive, Offline, Online
 from sam2_demo.evaluation.palette_folder import PaletteFolder
+from sam2_demo.evaluation.presence import ObjectPresence
 from sam2_demo.evaluation.prompted import FirstPrompt, PromptedSession
 from sam2_demo.evaluation.scores import CountedFrames, ObjectScore, Progress
 from sam2_demo.evaluation.semi_supervised import SemiSupervised
@@ -107,9 +108,14 @@ PROTOCOLS: dict[str, Entry] = {
         lambda c: Interactive(_sessions(c.load_model()), Online(), c.counted),
     ),
     "images": Entry(
-        "segment anything on single pictures: mean IoU of 1 click and of 5",
+        "segment anything on single pictures: mean IoU of 1 click, of 5, and of a box",
         _MODEL | {"every"},
         lambda c: SegmentAnything(c.load_model(), c.every),
+    ),
+    "object-scores": Entry(
+        "tracked through occlusions in synthetic clips: is what hides said to be hidden?",
+        _MODEL,
+        lambda c: ObjectPresence(c.load_model()),
     ),
     "repeat-first-mask": Entry(
         "baseline, no model: the first frame's true masks on every frame",
