@@ -139,7 +139,7 @@ def _object_score(
     frames_per_s: float,
 ) -> ObjectScore:
     percent: dict[str, float] = {}
-    details: dict[str, list[float]] = {}
+    details: dict[str, Sequence[float]] = {}
     for count in REPORTED_CLICKS:
         for name, values in (
             (f"IoU@{count}", [frame[count].answer for frame in frames]),

@@ -11,7 +11,7 @@ from typing import Any
 import torch
 
 from sam2_demo.core.errors import CheckpointError
-from sam2_demo.model.config import RELEASED, Sam2Config
+from sam2_demo.model.config import RELEASED, HieraConfig, Sam2Config
 from sam2_demo.model.sam2 import Sam2
 
 LARGEST_DIMENSION = 16_384
@@ -86,6 +86,7 @@ def recognise(state: Mapping[str, torch.Tensor], title: str) -> Sam2Config:
     is_2_1 = "no_obj_embed_spatial" in state
     for config in RELEASED.values():
         encoder = config.image_encoder
+        assert isinstance(encoder, HieraConfig)  # as all released ones are
         has_size = encoder.width == width and sum(encoder.stages) == blocks
         if has_size and config.spatial_no_object_embedding == is_2_1:
             return config
