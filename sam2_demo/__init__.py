@@ -3,14 +3,18 @@
 The folders are layers, listed here from the highest to the lowest; a layer
 imports only itself and the layers below it (``tests/test_layers.py`` holds that):
 
-    ui            the Gradio page, the annotator component, routes, callbacks
-    training      simulated prompts, rollout of a clip, losses, loop, experiments
-    evaluation    J, F, IoU; protocols; the benchmark
-    inference     image predictor, video session, session store
-    data          clips, data sets, synthetic clips
-    media         video reading in a limited subprocess, exports
-    model         the network, its configurations, checkpoints
-    core          prompts, masks, errors, frames, device: no torch modules, no gradio
+    web          the page's own files: HTML, style sheets, JavaScript
+    server       routes, streams, uploads, the store of sessions, loaded models, API, Gradio's blocks
+    training     simulated prompts, rollout of a clip, losses, loop, named experiments, ablations
+    evaluation   J, F, IoU; protocols; reports; the benchmark
+    session      one person's work on one video: objects, prompts, history, review, what is saved
+    tracking     how frames are computed: tracker, frame cache, memory bank, propagation
+    datasets     clips with masks: data sets of others, synthetic clips, the sources of their pictures
+    export       what people take away: videos, masks, run lengths, tables; the effects
+    video        what people bring: probing, limited decoding, times, display, sound, scene cuts
+    checkpoints  files and the hub: loading, downloading, checking, names of other libraries
+    model        the network and its configurations: tensors in, tensors out
+    core         prompts, masks, errors, frames, device: no torch modules, no gradio
 """
 
 import os

@@ -25,12 +25,24 @@ class Command:
 COMMANDS = (
     Command("start", "sam2_demo.training.start", "make the weights that `train embedded` needs"),
     Command("train", "sam2_demo.training.command", "train a model by a named experiment"),
-    Command("ablations", "sam2_demo.training.ablations", "train variants of a model and compare"),
+    Command(
+        "ablations",
+        "sam2_demo.training.experiments.ablations",
+        "train variants of a model and compare",
+    ),
     Command("evaluate", "sam2_demo.evaluation.command", "measure a model on clips with masks"),
-    Command("replay", "sam2_demo.inference.replay", "do again what a session file holds"),
+    Command("replay", "sam2_demo.session.replay", "do again what a session file holds"),
     Command("benchmark", "sam2_demo.evaluation.benchmark", "measure speed and memory here"),
-    Command("pack", "sam2_demo.data.pack_command", "pack pictures to make training clips from"),
-    Command("label", "sam2_demo.data.label_photos", "outline the things in these photographs"),
+    Command(
+        "pack",
+        "sam2_demo.datasets.sources.pack_command",
+        "pack pictures to make training clips from",
+    ),
+    Command(
+        "label",
+        "sam2_demo.datasets.sources.label_command",
+        "outline the things in these photographs",
+    ),
 )
 
 

@@ -22,7 +22,7 @@ import pytest
 import torch
 from playwright.sync_api import Browser, BrowserContext, Page, sync_playwright
 
-from sam2_demo.model.checkpoints import EMBEDDED_FILE, save_checkpoint
+from sam2_demo.checkpoints.loading import EMBEDDED_FILE, save_checkpoint
 from sam2_demo.model.config import EMBEDDED
 from sam2_demo.model.sam2 import Sam2
 

@@ -16,8 +16,8 @@ from jaxtyping import install_import_hook
 if TYPE_CHECKING:
     from starlette.testclient import TestClient
 
-    from sam2_demo.inference.open_video import OpenVideo
-    from sam2_demo.ui.app_state import AppState
+    from sam2_demo.server.app_state import AppState
+    from sam2_demo.session.open_video import OpenVideo
 
 _HUB_CACHE = tempfile.TemporaryDirectory(prefix="sam2_demo_hub_")
 

@@ -5,8 +5,8 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from sam2_demo.training.data_mix import DiscClips
-from sam2_demo.training.experiment import BatchOptions
+from sam2_demo.training.data.data_mix import DiscClips
+from sam2_demo.training.experiments.experiment import BatchOptions
 
 
 def write_discs(folder: Path, frames: int = 4, objects: int = 1, name: str = "discs") -> Path:

@@ -8,9 +8,9 @@ import numpy as np
 from sam2_demo.core.frames import FrameSource
 from sam2_demo.core.masks import EncodedMask
 from sam2_demo.core.prompts import FramePrompt
-from sam2_demo.inference.session import SessionOptions, VideoSession
-from sam2_demo.inference.track import Answer, ObjectMask, Track
-from sam2_demo.inference.tracker import Tracker
+from sam2_demo.session.session import SessionOptions, VideoSession
+from sam2_demo.tracking.track import Answer, ObjectMask, Track
+from sam2_demo.tracking.tracker import Tracker
 
 RADIUS_SHARE = 0.12
 DRIFT_PX = 2

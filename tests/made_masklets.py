@@ -10,10 +10,10 @@ import media_clips
 import numpy as np
 
 from sam2_demo.core.masks import EncodedMask
-from sam2_demo.media.jpeg_files import frame_path
-from sam2_demo.media.masklets import Masklets, ObjectLabel
-from sam2_demo.media.times import FrameTimes
-from sam2_demo.media.video import Video
+from sam2_demo.export.masklets import Masklets, ObjectLabel
+from sam2_demo.video.ingest.jpeg_files import frame_path
+from sam2_demo.video.times import FrameTimes
+from sam2_demo.video.video import Video
 
 RED, GREEN = (230, 40, 40), (40, 220, 40)
 HOSTILE = '=HYPERLINK("http://x")\n../../<b>: \'é🐧'

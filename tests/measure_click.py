@@ -22,11 +22,11 @@ import av
 import torch
 from browser import Visit, running_app, running_browser
 
+from sam2_demo.checkpoints.loading import load_model
 from sam2_demo.core.device import choose_device, prepare_cpu
 from sam2_demo.core.frames import ArrayFrames
 from sam2_demo.core.prompts import FramePrompt, Point
-from sam2_demo.inference.session import VideoSession
-from sam2_demo.model.checkpoints import load_model
+from sam2_demo.session.session import VideoSession
 
 SAMPLE = Path(__file__).parents[1] / "assets" / "samples" / "city.mp4"
 WATCH = """

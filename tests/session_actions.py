@@ -8,9 +8,9 @@ from typing import Any
 from sam2_demo.core.errors import PromptError
 from sam2_demo.core.masks import EncodedMask
 from sam2_demo.core.prompts import FramePrompt, Point
-from sam2_demo.inference.objects import ObjectState
-from sam2_demo.inference.propagation import Direction
-from sam2_demo.inference.session import VideoSession
+from sam2_demo.session.objects import ObjectState
+from sam2_demo.session.session import VideoSession
+from sam2_demo.tracking.propagation import Direction
 
 PROMPTS = (
     FramePrompt((Point(20, 20),)),

@@ -15,15 +15,15 @@ from starlette.applications import Starlette
 from starlette.testclient import TestClient
 
 from sam2_demo.core.errors import CheckpointError
-from sam2_demo.inference.open_video import OpenVideo
-from sam2_demo.inference.provenance import ModelLabel
-from sam2_demo.media.jpeg_files import frame_path
-from sam2_demo.media.times import FrameTimes
-from sam2_demo.media.video import Video
-from sam2_demo.ui.app_state import AppState
-from sam2_demo.ui.model_shelf import ModelShelf
-from sam2_demo.ui.routes import PREFIX, build_routes
-from sam2_demo.ui.settings import AppSettings
+from sam2_demo.server.app_state import AppState
+from sam2_demo.server.loaded_models import ModelShelf
+from sam2_demo.server.routes.pages import PREFIX, build_routes
+from sam2_demo.server.settings import AppSettings
+from sam2_demo.session.open_video import OpenVideo
+from sam2_demo.session.provenance import ModelLabel
+from sam2_demo.video.ingest.jpeg_files import frame_path
+from sam2_demo.video.times import FrameTimes
+from sam2_demo.video.video import Video
 
 SIZE_HW = (48, 64)
 FAKE = ModelLabel("fake", "made up")

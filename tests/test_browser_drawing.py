@@ -11,7 +11,7 @@ from PIL import Image
 from playwright.sync_api import Browser
 
 from sam2_demo.core.masks import EncodedMask
-from sam2_demo.ui.annotator import FOLDER
+from sam2_demo.server.annotator import FOLDER
 
 SIZE_HW = (404, 720)
 

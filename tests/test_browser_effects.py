@@ -16,15 +16,15 @@ from PIL import Image
 from playwright.sync_api import Browser, Page
 
 from sam2_demo.core.masks import EncodedMask
-from sam2_demo.media.effect_choice import (
+from sam2_demo.export.effects.choice import (
     BACKGROUND_EFFECTS,
     OBJECT_EFFECTS,
     EffectChoice,
     effects_json,
 )
-from sam2_demo.media.effects import draw_effects
-from sam2_demo.ui.annotator import FOLDER
-from sam2_demo.ui.palette import OBJECT_COLORS
+from sam2_demo.export.effects.rendering import draw_effects
+from sam2_demo.server.annotator import FOLDER
+from sam2_demo.server.palette import OBJECT_COLORS
 
 SIZE_HW = (121, 163)
 SCRIPTS = ("rle", "mask_layer", "effect_layers", "effect_part", "effects")

@@ -9,7 +9,7 @@ from browser import Visit
 from playwright.sync_api import Browser
 from scene_clips import SIZE_HW, write_scenes
 
-from sam2_demo.ui.annotator import FOLDER
+from sam2_demo.server.annotator import FOLDER
 
 TABLE = """() => KEYS.flatMap(({ lines }) => lines).map(({ how, keys, does, run }) =>
   ({ how, keys, does, runs: typeof run === 'function' }))"""

@@ -10,7 +10,7 @@ from browser import ON_DESKTOP, Visit
 from media_clips import write_clip
 from PIL import Image
 
-from sam2_demo.ui.palette import PALETTE
+from sam2_demo.server.palette import PALETTE
 
 FRAMES = 8
 ANSWERED = re.compile("(IoU|hidden).*prompt here")

@@ -8,7 +8,7 @@ from browser import ANSWERED, Visit
 from playwright.sync_api import Browser
 from scene_clips import write_scenes
 
-from sam2_demo.ui.annotator import FOLDER
+from sam2_demo.server.annotator import FOLDER
 
 SCENE = 12
 

@@ -9,8 +9,8 @@ from browser import Visit
 from playwright.sync_api import Browser
 from scene_clips import write_scenes
 
-from sam2_demo.ui.annotator import FOLDER
-from sam2_demo.ui.palette import OBJECT_COLORS
+from sam2_demo.server.annotator import FOLDER
+from sam2_demo.server.palette import OBJECT_COLORS
 
 FRAMES = 12
 

@@ -14,7 +14,7 @@ from PIL import Image
 from playwright.sync_api import Browser
 
 from sam2_demo.core.masks import EncodedMask
-from sam2_demo.ui.annotator import FOLDER
+from sam2_demo.server.annotator import FOLDER
 
 SAMPLE = TOP / "assets" / "samples" / "city.mp4"
 FRAMES = 30

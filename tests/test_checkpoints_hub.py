@@ -17,11 +17,11 @@ from safetensors.torch import save
 from stand_in_hub import StandInHub, stand_in_hub
 from transformers_miniature import our_config, video_model
 
+from sam2_demo.checkpoints import loading as checkpoints
+from sam2_demo.checkpoints.download_progress import bar_that_tells
+from sam2_demo.checkpoints.loading import RELEASED_FILES, load_model, save_checkpoint
 from sam2_demo.core.errors import CheckpointError, Sam2DemoError
-from sam2_demo.model import checkpoints
-from sam2_demo.model.checkpoints import RELEASED_FILES, load_model, save_checkpoint
 from sam2_demo.model.config import RELEASED
-from sam2_demo.model.hub_progress import bar_that_tells
 
 CPU = torch.device("cpu")
 NAME = "sam2.1-hiera-tiny"

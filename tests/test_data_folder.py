@@ -16,10 +16,10 @@ from data_sets import (
 from PIL import Image
 
 from sam2_demo.core.errors import DataError, SettingError
-from sam2_demo.data.clip import Clip, ClipOptions, ClipSource
-from sam2_demo.data.davis import read_davis
-from sam2_demo.data.open_clips import open_clips
-from sam2_demo.data.pictures import read_picture
+from sam2_demo.datasets.clip import Clip, ClipOptions, ClipSource
+from sam2_demo.datasets.formats.davis import read_davis
+from sam2_demo.datasets.images import read_picture
+from sam2_demo.datasets.registry import open_clips
 
 WHOLE = ClipOptions(size_px=48, frames=10, reversed_share=0.0)
 """All ten frames, in their order."""

@@ -12,10 +12,10 @@ from data_sets import SIZE_HW, photograph, run_lengths, save_jpeg, square
 from PIL import Image
 
 from sam2_demo.core.errors import DataError, SettingError
-from sam2_demo.data.clip import Clip, ClipOptions, ClipSource
-from sam2_demo.data.open_clips import DATA_SETS, open_clips
-from sam2_demo.data.source_pack import SourcePack
-from sam2_demo.data.source_pictures import Picture, PictureKind
+from sam2_demo.datasets.clip import Clip, ClipOptions, ClipSource
+from sam2_demo.datasets.registry import DATA_SETS, open_clips
+from sam2_demo.datasets.sources.pack import SourcePack
+from sam2_demo.datasets.sources.pictures import Picture, PictureKind
 
 OPTIONS = ClipOptions(size_px=48, frames=8, objects=2)
 ROWS = ((2 * np.arange(48) + 1) * 32) // 96

@@ -12,12 +12,12 @@ from media_clips import coded_picture, frame_number, write_clip
 from PIL import ExifTags, Image
 
 from sam2_demo.core.errors import DataError
-from sam2_demo.data.clip import ClipOptions
-from sam2_demo.data.davis import read_davis
-from sam2_demo.data.open_clips import open_clips
-from sam2_demo.media.ingest import ingest
-from sam2_demo.media.mask_files import write_palette_zip
-from sam2_demo.media.masklets import ObjectLabel
+from sam2_demo.datasets.clip import ClipOptions
+from sam2_demo.datasets.formats.davis import read_davis
+from sam2_demo.datasets.registry import open_clips
+from sam2_demo.export.mask_files import write_palette_zip
+from sam2_demo.export.masklets import ObjectLabel
+from sam2_demo.video.ingest.intake import ingest
 
 
 @pytest.fixture

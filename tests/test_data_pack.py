@@ -11,18 +11,19 @@ import pytest
 
 from sam2_demo.core.errors import ResourceError, SettingError
 from sam2_demo.core.masks import EncodedMask
-from sam2_demo.data import fetch_sources, pack_command
-from sam2_demo.data.pack_command import build_pack
-from sam2_demo.data.photo_labels import label_path, read_labels, write_labels
-from sam2_demo.data.qt_resources import unpack_resources
-from sam2_demo.data.scene_cutouts import scene_cutouts
-from sam2_demo.data.source_pack import SourcePack
-from sam2_demo.data.source_pictures import (
+from sam2_demo.datasets.sources import pack_command
+from sam2_demo.datasets.sources import packages as fetch_sources
+from sam2_demo.datasets.sources.pack import SourcePack
+from sam2_demo.datasets.sources.pack_command import build_pack
+from sam2_demo.datasets.sources.photo_labels import label_path, read_labels, write_labels
+from sam2_demo.datasets.sources.pictures import (
     Picture,
     PictureKind,
     is_validation,
     source_photographs,
 )
+from sam2_demo.datasets.sources.qt_resources import unpack_resources
+from sam2_demo.datasets.sources.scene_cutouts import scene_cutouts
 
 
 def _cutout(side: int = 100, margin: int = 10) -> np.ndarray:

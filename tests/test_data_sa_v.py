@@ -14,13 +14,13 @@ from PIL import Image
 
 from sam2_demo.core.errors import DataError
 from sam2_demo.core.masks import EncodedMask, fill_exactly
-from sam2_demo.data.clip import ClipOptions
-from sam2_demo.data.open_clips import open_clips
-from sam2_demo.data.run_lengths import BadMask, parse_run_lengths
-from sam2_demo.data.sa_v import SavVideo
-from sam2_demo.media.ingest import ingest
-from sam2_demo.media.masklets import ObjectLabel
-from sam2_demo.media.run_length_files import write_sa_v_json
+from sam2_demo.datasets.clip import ClipOptions
+from sam2_demo.datasets.formats.run_lengths import BadMask, parse_run_lengths
+from sam2_demo.datasets.formats.sa_v import SavVideo
+from sam2_demo.datasets.registry import open_clips
+from sam2_demo.export.masklets import ObjectLabel
+from sam2_demo.export.run_length_files import write_sa_v_json
+from sam2_demo.video.ingest.intake import ingest
 
 FRAMES = 22
 NOTHING = np.zeros(SIZE_HW, bool)

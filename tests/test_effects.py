@@ -6,8 +6,8 @@ from made_masklets import GREEN, RED, box_mask
 
 from sam2_demo.core.errors import InputError
 from sam2_demo.core.masks import EncodedMask
-from sam2_demo.media import effect_layers as layers
-from sam2_demo.media.effect_choice import (
+from sam2_demo.export.effects import layers
+from sam2_demo.export.effects.choice import (
     BACKGROUND_EFFECTS,
     OBJECT_EFFECTS,
     PRESETS,
@@ -15,9 +15,9 @@ from sam2_demo.media.effect_choice import (
     EffectChoice,
     effects_json,
 )
-from sam2_demo.media.effect_drawings import text_plate
-from sam2_demo.media.effects import cut_out, draw_effects
-from sam2_demo.media.emoji import EMOJI
+from sam2_demo.export.effects.drawings import text_plate
+from sam2_demo.export.effects.emoji import EMOJI
+from sam2_demo.export.effects.rendering import cut_out, draw_effects
 
 SIZE_HW = (90, 120)
 MOVING = frozenset({"noise", "burst"})

@@ -12,12 +12,12 @@ from PIL import Image
 from scored_clips import FRAMES, write_clip, write_two_clips
 
 from sam2_demo.__main__ import main
+from sam2_demo.checkpoints.loading import save_checkpoint
 from sam2_demo.evaluation import command
-from sam2_demo.evaluation.protocols import PROTOCOLS
+from sam2_demo.evaluation.protocols.registry import PROTOCOLS
+from sam2_demo.evaluation.protocols.semi_supervised import SemiSupervised
 from sam2_demo.evaluation.report import MAX_LINES, as_table, rows
 from sam2_demo.evaluation.scores import ObjectScore
-from sam2_demo.evaluation.semi_supervised import SemiSupervised
-from sam2_demo.model.checkpoints import save_checkpoint
 
 Evaluate = Callable[..., int]
 

@@ -13,11 +13,11 @@ from sam2_demo.core.errors import PromptError
 from sam2_demo.core.frames import ArrayFrames
 from sam2_demo.core.masks import EncodedMask
 from sam2_demo.core.prompts import FramePrompt, Point
-from sam2_demo.inference.objects import ObjectSettings, ObjectState
-from sam2_demo.inference.propagation import Direction
-from sam2_demo.inference.session import SessionOptions, VideoSession
-from sam2_demo.inference.tracker import Tracker
 from sam2_demo.model.sam2 import Sam2
+from sam2_demo.session.objects import ObjectSettings, ObjectState
+from sam2_demo.session.session import SessionOptions, VideoSession
+from sam2_demo.tracking.propagation import Direction
+from sam2_demo.tracking.tracker import Tracker
 
 SIZE_HW = (48, 64)
 CLICK = FramePrompt((Point(20, 20),))

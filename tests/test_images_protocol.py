@@ -13,9 +13,9 @@ from scored_clips import write_two_clips
 from sam2_demo.core.errors import DataError, SettingError
 from sam2_demo.core.prompts import FramePrompt, Point
 from sam2_demo.evaluation.clips import Place, open_pictures, open_videos
-from sam2_demo.evaluation.images import Clicked, SegmentAnything, boxed, clicked
+from sam2_demo.evaluation.protocols.images import Clicked, SegmentAnything, boxed, clicked
 from sam2_demo.evaluation.scores import Stopwatch
-from sam2_demo.inference.image_predictor import Candidates, ImagePredictor
+from sam2_demo.tracking.image_predictor import Candidates, ImagePredictor
 
 TRUTH = np.zeros((20, 20), dtype=bool)
 TRUTH[5:15, 5:15] = True

@@ -7,8 +7,8 @@ import torch
 from sam2_demo.core.errors import PromptError
 from sam2_demo.core.masks import EncodedMask
 from sam2_demo.core.prompts import FramePrompt, Point
-from sam2_demo.inference.byte_cache import Budget, ByteCache
-from sam2_demo.inference.preprocessing import FILLED_LOGIT, fill_holes, prompt_tensors
+from sam2_demo.tracking.byte_cache import Budget, ByteCache
+from sam2_demo.tracking.preprocessing import FILLED_LOGIT, fill_holes, prompt_tensors
 
 
 def test_the_cache_forgets_what_was_not_used_for_longest() -> None:

@@ -17,13 +17,13 @@ from scored_clips import write_clip
 from sam2_demo.core.frames import FrameSource
 from sam2_demo.core.masks import EncodedMask
 from sam2_demo.core.prompts import FramePrompt
-from sam2_demo.data.davis import DavisClip, read_davis
-from sam2_demo.evaluation.interactive import SESSION_OPTIONS, Interactive, Offline, Online
+from sam2_demo.datasets.formats.davis import DavisClip, read_davis
 from sam2_demo.evaluation.measures import region_similarity
+from sam2_demo.evaluation.protocols.interactive import SESSION_OPTIONS, Interactive, Offline, Online
+from sam2_demo.evaluation.protocols.simulated_user import click_object
 from sam2_demo.evaluation.scores import CountedFrames
-from sam2_demo.evaluation.simulated_user import click_object
-from sam2_demo.inference.session import VideoSession
-from sam2_demo.inference.track import FrameMasks, ObjectMask
+from sam2_demo.session.session import VideoSession
+from sam2_demo.tracking.track import FrameMasks, ObjectMask
 
 
 class DriftingSession(VideoSession):

@@ -12,11 +12,11 @@ from small_app import FAKE, SIZE_HW, small_video
 from sam2_demo.core.errors import PromptError
 from sam2_demo.core.masks import EncodedMask
 from sam2_demo.core.prompts import FramePrompt, Point
-from sam2_demo.inference.journal import Journal
-from sam2_demo.inference.objects import ObjectRecord, ObjectSettings
-from sam2_demo.inference.open_video import OpenVideo
-from sam2_demo.inference.propagation import Direction
-from sam2_demo.inference.track import ObjectMask
+from sam2_demo.session.journal import Journal
+from sam2_demo.session.objects import ObjectRecord, ObjectSettings
+from sam2_demo.session.open_video import OpenVideo
+from sam2_demo.tracking.propagation import Direction
+from sam2_demo.tracking.track import ObjectMask
 
 CLICK = FramePrompt(points=(Point(20, 20),))
 CUP = ObjectSettings("cup", (1, 2, 3), is_visible=False, is_locked=True)

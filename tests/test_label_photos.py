@@ -8,13 +8,13 @@ import numpy as np
 import pytest
 from miniature import random_miniature
 
+from sam2_demo.checkpoints.loading import save_checkpoint
 from sam2_demo.core.errors import CheckpointError, SettingError
-from sam2_demo.data import label_photos
-from sam2_demo.data.label_photos import chosen_masks, distinct
-from sam2_demo.data.photo_labels import read_labels
-from sam2_demo.data.source_pictures import source_photographs
-from sam2_demo.data.teacher import Candidates, Teacher
-from sam2_demo.model.checkpoints import save_checkpoint
+from sam2_demo.datasets.sources import label_command as label_photos
+from sam2_demo.datasets.sources.label_command import chosen_masks, distinct
+from sam2_demo.datasets.sources.photo_labels import read_labels
+from sam2_demo.datasets.sources.pictures import source_photographs
+from sam2_demo.datasets.sources.teacher import Candidates, Teacher
 
 
 def _box(rows: slice, columns: slice) -> np.ndarray:

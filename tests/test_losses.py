@@ -5,7 +5,7 @@ import math
 import pytest
 import torch
 
-from sam2_demo.training.losses import (
+from sam2_demo.training.recipe.losses import (
     LossWeights,
     dice_loss,
     focal_loss,

@@ -12,20 +12,20 @@ import pytest
 from made_masklets import GREEN, box_mask, masklets_of, moving_masks, odd_video, plain
 
 from sam2_demo.core.errors import ExportError
-from sam2_demo.media.effect_choice import EffectChoice
-from sam2_demo.media.ingest import ingest
-from sam2_demo.media.masklets import ObjectLabel
-from sam2_demo.media.overlay_video import (
+from sam2_demo.core.whole_files import Watch, whole_file
+from sam2_demo.export.effects.choice import EffectChoice
+from sam2_demo.export.masklets import ObjectLabel
+from sam2_demo.export.overlay_video import (
     PRORES,
     WEBM,
     write_matte,
     write_overlay,
     write_transparent,
 )
-from sam2_demo.media.times import FrameTimes
-from sam2_demo.media.video import Video
-from sam2_demo.media.video_track import VideoFormat
-from sam2_demo.media.whole_files import Watch, whole_file
+from sam2_demo.export.video_track import VideoFormat
+from sam2_demo.video.ingest.intake import ingest
+from sam2_demo.video.times import FrameTimes
+from sam2_demo.video.video import Video
 
 OVERLAY = EffectChoice()
 

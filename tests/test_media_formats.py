@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from sam2_demo.media.boxes import read_claims
-from sam2_demo.media.containers import identify
+from sam2_demo.video.formats.containers import identify
+from sam2_demo.video.formats.mp4_index import read_claims
 
 
 def box(kind: bytes, *content: bytes) -> bytes:

@@ -11,10 +11,10 @@ import pytest
 from PIL import ExifTags, Image
 
 from sam2_demo.core.errors import VideoError
-from sam2_demo.media.excerpt import Excerpt
-from sam2_demo.media.frame_zip import natural_order
-from sam2_demo.media.ingest import ingest
-from sam2_demo.media.limits import Limits
+from sam2_demo.video.excerpt import Excerpt
+from sam2_demo.video.ingest.frame_zip import natural_order
+from sam2_demo.video.ingest.intake import ingest
+from sam2_demo.video.ingest.limits import Limits
 
 
 def picture(grey: int, size_wh: tuple[int, int] = (32, 24), kind: str = "PNG") -> bytes:

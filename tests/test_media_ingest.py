@@ -8,10 +8,10 @@ import media_clips
 import pytest
 
 from sam2_demo.core.errors import VideoError
-from sam2_demo.media.excerpt import Excerpt
-from sam2_demo.media.ingest import ingest
-from sam2_demo.media.limits import Limits
-from sam2_demo.media.video import FACTS_FILE, Video
+from sam2_demo.video.excerpt import Excerpt
+from sam2_demo.video.ingest.intake import ingest
+from sam2_demo.video.ingest.limits import Limits
+from sam2_demo.video.video import FACTS_FILE, Video
 
 
 def refusal(upload: Path, limits: Limits | None = None, **options) -> VideoError:

@@ -18,9 +18,10 @@ from pycocotools.coco import COCO
 
 from sam2_demo.core.errors import ExportError
 from sam2_demo.core.masks import EncodedMask
-from sam2_demo.data.sa_v import SavVideo
-from sam2_demo.media.effect_choice import EffectChoice
-from sam2_demo.media.mask_files import (
+from sam2_demo.core.whole_files import Watch
+from sam2_demo.datasets.formats.sa_v import SavVideo
+from sam2_demo.export.effects.choice import EffectChoice
+from sam2_demo.export.mask_files import (
     davis_palette,
     safe_name,
     write_cutout_zip,
@@ -28,13 +29,12 @@ from sam2_demo.media.mask_files import (
     write_palette_zip,
     write_soft_zip,
 )
-from sam2_demo.media.masklets import Masklets, MaskScore, ObjectLabel
-from sam2_demo.media.overlay_video import write_overlay
-from sam2_demo.media.run_length_files import write_coco_json, write_sa_v_json, write_ytvis_json
-from sam2_demo.media.score_files import plain_cell, write_boxes_csv, write_scores_json
-from sam2_demo.media.video import Video
-from sam2_demo.media.whole_files import Watch
-from sam2_demo.media.yolo_segments import border_rings, joined, segment_line, write_yolo_zip
+from sam2_demo.export.masklets import Masklets, MaskScore, ObjectLabel
+from sam2_demo.export.overlay_video import write_overlay
+from sam2_demo.export.run_length_files import write_coco_json, write_sa_v_json, write_ytvis_json
+from sam2_demo.export.score_files import plain_cell, write_boxes_csv, write_scores_json
+from sam2_demo.export.yolo_segments import border_rings, joined, segment_line, write_yolo_zip
+from sam2_demo.video.video import Video
 
 TIMES_S = [0.0, 0.04, 0.11, 0.12, 0.2, 0.4]
 FOLDERS = {7: "007_HYPERLINK_http_x_.._.._b", 2: "002_tree"}

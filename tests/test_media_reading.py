@@ -11,11 +11,11 @@ import pytest
 from PIL import ExifTags, Image, ImageOps
 
 from sam2_demo.core.errors import VideoError
-from sam2_demo.media.excerpt import WHOLE, Excerpt
-from sam2_demo.media.frame_spooler import Order
-from sam2_demo.media.limits import Limits
-from sam2_demo.media.reading import read_upload
-from sam2_demo.media.video import Video
+from sam2_demo.video.excerpt import WHOLE, Excerpt
+from sam2_demo.video.ingest.frame_spooler import Order
+from sam2_demo.video.ingest.limits import Limits
+from sam2_demo.video.ingest.reading import read_upload
+from sam2_demo.video.video import Video
 
 ONE = 1 << 16
 

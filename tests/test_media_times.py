@@ -4,7 +4,7 @@ from fractions import Fraction
 
 import pytest
 
-from sam2_demo.media.times import frame_times
+from sam2_demo.video.times import frame_times
 
 MS = Fraction(1, 1000)
 

@@ -13,13 +13,13 @@ from media_clips import frame_number
 from PIL import Image
 
 from sam2_demo.core.errors import ExportError
-from sam2_demo.media.effect_choice import EffectChoice
-from sam2_demo.media.gif_file import MAX_FRAMES, kept_frames, write_gif
-from sam2_demo.media.overlay_video import PRORES, WEBM, write_transparent
-from sam2_demo.media.times import FrameTimes
-from sam2_demo.media.video import Video
-from sam2_demo.media.video_track import VideoFormat
-from sam2_demo.media.whole_files import Watch
+from sam2_demo.core.whole_files import Watch
+from sam2_demo.export.effects.choice import EffectChoice
+from sam2_demo.export.gif_file import MAX_FRAMES, kept_frames, write_gif
+from sam2_demo.export.overlay_video import PRORES, WEBM, write_transparent
+from sam2_demo.export.video_track import VideoFormat
+from sam2_demo.video.times import FrameTimes
+from sam2_demo.video.video import Video
 
 PLAIN = EffectChoice()
 TIMES_S = [0.0, 0.04, 0.11, 0.12, 0.2, 0.4]

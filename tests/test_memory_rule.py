@@ -1,6 +1,6 @@
 """Which frames are remembered, worked out by hand."""
 
-from sam2_demo.inference.memory_rule import attended_frames
+from sam2_demo.tracking.memory_bank import attended_frames
 
 
 def rule(frame: int, prompted: set[int], answered: set[int], step: int = 1, pointers: int = 16):

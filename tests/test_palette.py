@@ -5,7 +5,7 @@ from itertools import combinations
 import numpy as np
 import pytest
 
-from sam2_demo.ui.palette import OBJECT_COLORS, object_color
+from sam2_demo.server.palette import OBJECT_COLORS, object_color
 
 # What is seen without one kind of cones, on linear RGB: G. M. Machado, M. M. Oliveira, L. A. F.
 # Fernandes, "A Physiologically-based Model for Simulation of Color Vision Deficiency", 2009.

@@ -8,11 +8,11 @@ import pytest
 from miniature import random_miniature
 
 from sam2_demo.core.errors import SettingError
-from sam2_demo.data.clip import Clip
-from sam2_demo.data.synthetic import SyntheticClips
-from sam2_demo.evaluation import presence
+from sam2_demo.datasets.clip import Clip
+from sam2_demo.datasets.synthetic.clips import SyntheticClips
 from sam2_demo.evaluation.clips import Place, open_videos
-from sam2_demo.evaluation.presence import ObjectPresence, OccludedClip
+from sam2_demo.evaluation.protocols.object_scores import ObjectPresence, OccludedClip
+from sam2_demo.evaluation.protocols.registry import object_scores as presence
 
 SIDE = 40
 

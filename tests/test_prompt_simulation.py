@@ -3,8 +3,8 @@
 import pytest
 import torch
 
-from sam2_demo.training import prompt_simulation as simulation
-from sam2_demo.training.prompt_simulation import PromptKind
+from sam2_demo.training.recipe import prompt_simulation as simulation
+from sam2_demo.training.recipe.prompt_simulation import PromptKind
 
 
 @pytest.fixture

@@ -5,7 +5,7 @@ import pytest
 
 from sam2_demo.core.errors import PromptError
 from sam2_demo.core.masks import EncodedMask
-from sam2_demo.inference.propagation import (
+from sam2_demo.tracking.propagation import (
     AGREEING_FRAMES,
     Agreement,
     Direction,
@@ -14,7 +14,7 @@ from sam2_demo.inference.propagation import (
     follow,
     planned_ways,
 )
-from sam2_demo.inference.track import Answer, FrameMasks, ObjectMask, Track
+from sam2_demo.tracking.track import Answer, FrameMasks, ObjectMask, Track
 
 FORWARD, BACKWARD, BOTH = Direction.FORWARD, Direction.BACKWARD, Direction.BOTH
 

@@ -7,9 +7,9 @@ import pytest
 from small_app import small_video
 
 from sam2_demo.core.errors import InputError
-from sam2_demo.inference.provenance import ModelLabel, Provenance
-from sam2_demo.media.excerpt import Excerpt
-from sam2_demo.media.video import Video
+from sam2_demo.session.provenance import ModelLabel, Provenance
+from sam2_demo.video.excerpt import Excerpt
+from sam2_demo.video.video import Video
 
 MODEL = ModelLabel("embedded", "assets", "w31ghts")
 

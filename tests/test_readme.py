@@ -6,8 +6,8 @@ from pathlib import Path
 import pytest
 import torch
 
-from sam2_demo.data.fetch_sources import SOURCE_PACKAGES
-from sam2_demo.model.checkpoints import RELEASED_FILES
+from sam2_demo.checkpoints.loading import RELEASED_FILES
+from sam2_demo.datasets.sources.packages import SOURCE_PACKAGES
 from sam2_demo.model.config import EMBEDDED
 from sam2_demo.model.sam2 import Sam2
 

@@ -14,11 +14,11 @@ from miniature import REFERENCE, reference_miniature
 from sam2_demo.core.frames import ArrayFrames
 from sam2_demo.core.masks import EncodedMask
 from sam2_demo.core.prompts import FramePrompt, Point
-from sam2_demo.inference.image_predictor import ImagePredictor
-from sam2_demo.inference.propagation import Direction
-from sam2_demo.inference.session import SessionOptions, VideoSession
-from sam2_demo.inference.track import FrameMasks
-from sam2_demo.inference.tracker import TrackerOptions
+from sam2_demo.session.session import SessionOptions, VideoSession
+from sam2_demo.tracking.image_predictor import ImagePredictor
+from sam2_demo.tracking.propagation import Direction
+from sam2_demo.tracking.track import FrameMasks
+from sam2_demo.tracking.tracker import TrackerOptions
 
 IMAGE_TOLERANCE = 1e-4
 SESSION_TOLERANCE = 2e-2
@@ -116,7 +116,7 @@ def test_session(weights: str, figures: str, corrections_condition: bool) -> Non
 
 def test_image_features() -> None:
     figures = np.load(REFERENCE / "miniature_2.1.npz")
-    from sam2_demo.inference.preprocessing import frame_to_pixels
+    from sam2_demo.tracking.preprocessing import frame_to_pixels
 
     pixels = frame_to_pixels(FRAMES[0], 256, torch.device("cpu"))
     assert np.array_equal(pixels[0, :, ::4, ::4].numpy(), figures["pixels_frame0"])

@@ -14,17 +14,17 @@ from PIL import Image
 from session_actions import act
 
 from sam2_demo.__main__ import main
+from sam2_demo.checkpoints.loading import save_checkpoint, weights_digest
 from sam2_demo.core.prompts import FramePrompt, Point
-from sam2_demo.inference.event_log import Given, Tracked, log_of
-from sam2_demo.inference.open_video import OpenVideo
-from sam2_demo.inference.propagation import Direction
-from sam2_demo.inference.provenance import ModelLabel
-from sam2_demo.inference.replay import _as_upload, agreements, replay
-from sam2_demo.inference.session import VideoSession
-from sam2_demo.inference.session_file import read_session, session_as_text
-from sam2_demo.media.excerpt import Excerpt
-from sam2_demo.media.ingest import ingest
-from sam2_demo.model.checkpoints import save_checkpoint, weights_digest
+from sam2_demo.session.open_video import OpenVideo
+from sam2_demo.session.provenance import ModelLabel
+from sam2_demo.session.replay import _as_upload, agreements, replay
+from sam2_demo.session.session import VideoSession
+from sam2_demo.session.session_file import read_session, session_as_text
+from sam2_demo.tracking.prompt_log import Given, Tracked, log_of
+from sam2_demo.tracking.propagation import Direction
+from sam2_demo.video.excerpt import Excerpt
+from sam2_demo.video.ingest.intake import ingest
 
 FRAMES = 6
 MODEL = random_miniature(seed=3)

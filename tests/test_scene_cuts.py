@@ -8,10 +8,10 @@ import cv2
 import numpy as np
 import pytest
 
-from sam2_demo.media.jpeg_files import frame_path
-from sam2_demo.media.scene_cuts import CUTS_FILE, SMALL_HW, Look, cuts_between, scene_cuts
-from sam2_demo.media.times import FrameTimes
-from sam2_demo.media.video import Video
+from sam2_demo.video.ingest.jpeg_files import frame_path
+from sam2_demo.video.scene_cuts import CUTS_FILE, SMALL_HW, Look, cuts_between, scene_cuts
+from sam2_demo.video.times import FrameTimes
+from sam2_demo.video.video import Video
 
 Picture = np.ndarray
 

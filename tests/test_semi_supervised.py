@@ -11,13 +11,13 @@ from scored_clips import FRAMES, STEP_PX, write_clip, write_two_clips
 
 from sam2_demo.core.errors import ExportError, InputError
 from sam2_demo.core.frames import FrameSource
-from sam2_demo.data.davis import DavisClip, read_davis
-from sam2_demo.evaluation.baselines import RepeatFirstMask, WarpAlongFlow
+from sam2_demo.datasets.formats.davis import DavisClip, read_davis
 from sam2_demo.evaluation.clips import Place, open_videos
 from sam2_demo.evaluation.palette_folder import PaletteFolder
-from sam2_demo.evaluation.prompted import FirstPrompt, PromptedSession, apart
+from sam2_demo.evaluation.protocols.baselines import RepeatFirstMask, WarpAlongFlow
+from sam2_demo.evaluation.protocols.prompted import FirstPrompt, PromptedSession, apart
+from sam2_demo.evaluation.protocols.semi_supervised import Segmenter, SemiSupervised
 from sam2_demo.evaluation.scores import CountedFrames, Masks, ObjectScore
-from sam2_demo.evaluation.semi_supervised import Segmenter, SemiSupervised
 
 
 @pytest.fixture

@@ -13,14 +13,14 @@ from sam2_demo.core.errors import PromptError
 from sam2_demo.core.frames import ArrayFrames
 from sam2_demo.core.masks import EncodedMask
 from sam2_demo.core.prompts import CANDIDATES, FramePrompt, Point
-from sam2_demo.inference.byte_cache import Budget
-from sam2_demo.inference.objects import ObjectSettings
-from sam2_demo.inference.propagation import Direction
-from sam2_demo.inference.recall import RecallBudgets
-from sam2_demo.inference.session import SessionOptions, VideoSession
-from sam2_demo.inference.track import FrameMasks
-from sam2_demo.inference.tracker import TrackerOptions
 from sam2_demo.model.sam2 import Sam2
+from sam2_demo.session.objects import ObjectSettings
+from sam2_demo.session.session import SessionOptions, VideoSession
+from sam2_demo.tracking.byte_cache import Budget
+from sam2_demo.tracking.frame_cache import RecallBudgets
+from sam2_demo.tracking.propagation import Direction
+from sam2_demo.tracking.track import FrameMasks
+from sam2_demo.tracking.tracker import TrackerOptions
 
 SIZE_HW = (48, 64)
 CLICK = FramePrompt((Point(20, 20),))

@@ -17,16 +17,16 @@ from sam2_demo.core.errors import ExportError, InputError
 from sam2_demo.core.frames import ArrayFrames
 from sam2_demo.core.masks import EncodedMask
 from sam2_demo.core.prompts import FramePrompt, Point
-from sam2_demo.inference import session_file
-from sam2_demo.inference.event_log import Given, Tracked
-from sam2_demo.inference.objects import ObjectSettings
-from sam2_demo.inference.open_video import OpenVideo
-from sam2_demo.inference.propagation import Direction
-from sam2_demo.inference.provenance import ModelLabel
-from sam2_demo.inference.session import VideoSession
-from sam2_demo.inference.session_file import read_session, session_as_text
-from sam2_demo.media.excerpt import WHOLE, Excerpt
 from sam2_demo.model.sam2 import Sam2
+from sam2_demo.session import session_file
+from sam2_demo.session.objects import ObjectSettings
+from sam2_demo.session.open_video import OpenVideo
+from sam2_demo.session.provenance import ModelLabel
+from sam2_demo.session.session import VideoSession
+from sam2_demo.session.session_file import read_session, session_as_text
+from sam2_demo.tracking.prompt_log import Given, Tracked
+from sam2_demo.tracking.propagation import Direction
+from sam2_demo.video.excerpt import WHOLE, Excerpt
 
 CLICK = FramePrompt((Point(20, 20),))
 BOX = FramePrompt(box_xyxy=(30, 5, 60, 40))

@@ -12,11 +12,11 @@ from small_app import FAKE, small_video
 
 from sam2_demo.core.errors import PromptError, ResourceError, SessionExpired
 from sam2_demo.core.prompts import FramePrompt, Point
-from sam2_demo.inference.open_video import PUT_AWAY_FILE, OpenVideo
-from sam2_demo.inference.propagation import Direction
-from sam2_demo.inference.provenance import ModelLabel
-from sam2_demo.inference.session_store import SessionStore, StoreLimits
-from sam2_demo.media.video import Video
+from sam2_demo.server.sessions.store import SessionStore, StoreLimits
+from sam2_demo.session.open_video import PUT_AWAY_FILE, OpenVideo
+from sam2_demo.session.provenance import ModelLabel
+from sam2_demo.tracking.propagation import Direction
+from sam2_demo.video.video import Video
 
 CLICK = FramePrompt(points=(Point(20, 20),))
 

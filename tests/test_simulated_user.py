@@ -3,7 +3,7 @@
 import numpy as np
 
 from sam2_demo.core.prompts import Point
-from sam2_demo.evaluation.simulated_user import next_click
+from sam2_demo.evaluation.protocols.simulated_user import next_click
 
 
 def test_first_click_is_positive_in_the_middle_of_the_object() -> None:

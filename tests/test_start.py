@@ -12,9 +12,9 @@ from mobile_sam_weights import FIGURES, OBJECT_TOKEN, drawn_weights, shapes_in
 from torch import Tensor
 
 from sam2_demo.__main__ import main
+from sam2_demo.checkpoints.loading import load_model
+from sam2_demo.checkpoints.mobile_sam_names import from_mobile_sam
 from sam2_demo.core.errors import CheckpointError, ResourceError
-from sam2_demo.model.checkpoints import load_model
-from sam2_demo.model.mobile_sam_names import from_mobile_sam
 from sam2_demo.model.sam2 import MemoryBank, Sam2
 from sam2_demo.training import start
 from sam2_demo.training.start import fetch_mobile_sam, mobile_sam_weights, start_model

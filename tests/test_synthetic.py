@@ -8,15 +8,22 @@ import pytest
 
 from sam2_demo.core.errors import SettingError
 from sam2_demo.core.masks import EncodedMask
-from sam2_demo.data import sprites, synthetic
-from sam2_demo.data.clip import Clip
-from sam2_demo.data.drawing import Shadow, Stroke, draw
-from sam2_demo.data.motion import Bending, camera_path, similarity, sprite_path, wobble
-from sam2_demo.data.scenery import Scenery, SceneryMaker
-from sam2_demo.data.source_pack import SourcePack
-from sam2_demo.data.source_pictures import Picture, PictureKind, is_validation
-from sam2_demo.data.sprites import SpriteMaker, blob_alpha, polygon_alpha, recoloured
-from sam2_demo.data.synthetic import SyntheticClips, SyntheticOptions
+from sam2_demo.datasets.clip import Clip
+from sam2_demo.datasets.sources.pack import SourcePack
+from sam2_demo.datasets.sources.pictures import Picture, PictureKind, is_validation
+from sam2_demo.datasets.synthetic import clips as synthetic
+from sam2_demo.datasets.synthetic import sprites
+from sam2_demo.datasets.synthetic.clips import SyntheticClips, SyntheticOptions
+from sam2_demo.datasets.synthetic.drawing import Shadow, Stroke, draw
+from sam2_demo.datasets.synthetic.motion import (
+    Bending,
+    camera_path,
+    similarity,
+    sprite_path,
+    wobble,
+)
+from sam2_demo.datasets.synthetic.scenery import Scenery, SceneryMaker
+from sam2_demo.datasets.synthetic.sprites import SpriteMaker, blob_alpha, polygon_alpha, recoloured
 
 
 def _disc(colour: tuple[int, int, int], side: int = 40) -> np.ndarray:

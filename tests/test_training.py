@@ -11,23 +11,23 @@ import pytest
 import torch
 from disc_folder import write_discs
 
+from sam2_demo.checkpoints.loading import load_model, save_checkpoint
 from sam2_demo.core.errors import DataError, SettingError
-from sam2_demo.data.clip import Clip
-from sam2_demo.model.checkpoints import load_model, save_checkpoint
+from sam2_demo.datasets.clip import Clip
 from sam2_demo.model.config import EMBEDDED
 from sam2_demo.model.sam2 import Sam2
-from sam2_demo.training import prompt_simulation as simulation
-from sam2_demo.training.batches import compose_batch
-from sam2_demo.training.data_mix import DataMix, DiscClips, mix_opener
-from sam2_demo.training.experiment import BatchOptions, Experiment, Stage
-from sam2_demo.training.experiments import EXPERIMENTS
+from sam2_demo.training.data.batches import compose_batch
+from sam2_demo.training.data.data_mix import DataMix, DiscClips, mix_opener
+from sam2_demo.training.experiments.experiment import BatchOptions, Experiment, Stage
+from sam2_demo.training.experiments.named import EXPERIMENTS
+from sam2_demo.training.experiments.settings import with_settings
 from sam2_demo.training.first_model import first_model
-from sam2_demo.training.initialisation import initialise
-from sam2_demo.training.loop import Trainer
-from sam2_demo.training.optimiser import Rates, block_numbers, layer_rate, make_optimiser
-from sam2_demo.training.rollout import RolloutOptions, mean_loss, rollout
-from sam2_demo.training.schedule import Fall, Schedule
-from sam2_demo.training.settings import with_settings
+from sam2_demo.training.loop.optimiser import Rates, block_numbers, layer_rate, make_optimiser
+from sam2_demo.training.loop.schedule import Fall, Schedule
+from sam2_demo.training.loop.trainer import Trainer
+from sam2_demo.training.recipe import prompt_simulation as simulation
+from sam2_demo.training.recipe.initialisation import initialise
+from sam2_demo.training.recipe.rollout import RolloutOptions, mean_loss, rollout
 
 OVERFIT = EXPERIMENTS["overfit"]
 

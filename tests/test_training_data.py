@@ -6,9 +6,13 @@ import numpy as np
 import pytest
 
 from sam2_demo.core.errors import DataError, SettingError
-from sam2_demo.data.clip import Clip
-from sam2_demo.training import composing
-from sam2_demo.training.augmentation import (
+from sam2_demo.datasets.clip import Clip
+from sam2_demo.training.data import prefetching as composing
+from sam2_demo.training.data.batches import compose_batch
+from sam2_demo.training.data.data_mix import DataMix, mix_opener, mixed
+from sam2_demo.training.experiments.experiment import BatchOptions, Experiment, Stage
+from sam2_demo.training.experiments.named import EXPERIMENTS
+from sam2_demo.training.recipe.augmentation import (
     Augmentation,
     ColourJitter,
     augmented,
@@ -16,10 +20,6 @@ from sam2_demo.training.augmentation import (
     mosaic,
     warped,
 )
-from sam2_demo.training.batches import compose_batch
-from sam2_demo.training.data_mix import DataMix, mix_opener, mixed
-from sam2_demo.training.experiment import BatchOptions, Experiment, Stage
-from sam2_demo.training.experiments import EXPERIMENTS
 
 PLAIN = Augmentation(mirror=0.0)
 BOTH = Stage(image_size=32, images=BatchOptions(2), videos=BatchOptions(2, frames=4))

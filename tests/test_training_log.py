@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from sam2_demo.training.event_file import EventFile, crc32c, event, record
-from sam2_demo.training.run_log import STEPS_PER_ROW, RunLog, summed
+from sam2_demo.training.loop.event_file import EventFile, crc32c, event, record
+from sam2_demo.training.loop.run_log import STEPS_PER_ROW, RunLog, summed
 
 
 def test_checksum_of_the_standard_example() -> None:

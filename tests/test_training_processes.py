@@ -7,11 +7,11 @@ from pathlib import Path
 
 import torch
 
-from sam2_demo.training.data_mix import mix_opener
-from sam2_demo.training.experiments import EXPERIMENTS
-from sam2_demo.training.loop import Trainer
-from sam2_demo.training.processes import Processes
-from sam2_demo.training.settings import with_settings
+from sam2_demo.training.data.data_mix import mix_opener
+from sam2_demo.training.experiments.named import EXPERIMENTS
+from sam2_demo.training.experiments.settings import with_settings
+from sam2_demo.training.loop.processes import Processes
+from sam2_demo.training.loop.trainer import Trainer
 
 SETTINGS = ("steps=3", "stages.0.videos.clips=2", "stages.0.videos.frames=2")
 TORCHRUN = ("-m", "torch.distributed.run", "--standalone", "--nproc-per-node=2")

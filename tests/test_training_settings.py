@@ -4,9 +4,9 @@ import pytest
 
 from sam2_demo.core.errors import SettingError
 from sam2_demo.model.config import RELEASED
-from sam2_demo.training.experiments import EXPERIMENTS, find_experiment
-from sam2_demo.training.schedule import Fall
-from sam2_demo.training.settings import with_settings
+from sam2_demo.training.experiments.named import EXPERIMENTS, find_experiment
+from sam2_demo.training.experiments.settings import with_settings
+from sam2_demo.training.loop.schedule import Fall
 
 OVERFIT = EXPERIMENTS["overfit"]
 

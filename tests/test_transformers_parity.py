@@ -9,16 +9,16 @@ import torch
 from transformers import Sam2VideoInferenceSession
 from transformers_miniature import image_model, our_config, video_model
 
+from sam2_demo.checkpoints.checking import build_model
+from sam2_demo.checkpoints.transformers_names import to_released
 from sam2_demo.core.frames import ArrayFrames
 from sam2_demo.core.prompts import FramePrompt, Point
-from sam2_demo.inference.image_predictor import ImagePredictor
-from sam2_demo.inference.preprocessing import frame_to_pixels, picture_to_pixels
-from sam2_demo.inference.propagation import Direction
-from sam2_demo.inference.session import SessionOptions, VideoSession
-from sam2_demo.inference.tracker import TrackerOptions
 from sam2_demo.model.sam2 import Sam2
-from sam2_demo.model.transformers_names import to_released
-from sam2_demo.model.weights import build_model
+from sam2_demo.session.session import SessionOptions, VideoSession
+from sam2_demo.tracking.image_predictor import ImagePredictor
+from sam2_demo.tracking.preprocessing import frame_to_pixels, picture_to_pixels
+from sam2_demo.tracking.propagation import Direction
+from sam2_demo.tracking.tracker import TrackerOptions
 
 HEIGHT, WIDTH, SIZE = 192, 256, 256
 CLICK_XY, BOX_XYXY = (100.0, 60.0), (150.0, 40.0, 230.0, 120.0)

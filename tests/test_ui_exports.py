@@ -14,12 +14,12 @@ from small_app import open_small
 from starlette.testclient import TestClient
 
 from sam2_demo.core.masks import EncodedMask
-from sam2_demo.inference.open_video import OpenVideo
-from sam2_demo.media.masklets import ObjectLabel
-from sam2_demo.ui.app_state import AppState
-from sam2_demo.ui.export_kinds import EXPORT_KINDS
-from sam2_demo.ui.exporting import snapshot
-from sam2_demo.ui.palette import object_color
+from sam2_demo.export.masklets import ObjectLabel
+from sam2_demo.server.app_state import AppState
+from sam2_demo.server.palette import object_color
+from sam2_demo.server.sessions.export_kinds import EXPORT_KINDS
+from sam2_demo.server.sessions.exporting import snapshot
+from sam2_demo.session.open_video import OpenVideo
 
 
 @pytest.fixture

@@ -5,8 +5,8 @@ import threading
 import pytest
 
 from sam2_demo.core.errors import CheckpointError, PromptError, ResourceError, SessionExpired
-from sam2_demo.ui.gate import Gate
-from sam2_demo.ui.messages import NEUTRAL_TEXT, explain
+from sam2_demo.server.gate import Gate
+from sam2_demo.server.messages import NEUTRAL_TEXT, explain
 
 
 def never() -> bool:

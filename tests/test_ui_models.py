@@ -7,14 +7,14 @@ from typing import Any
 import numpy as np
 import pytest
 
+from sam2_demo.checkpoints.loading import LoadedModel
 from sam2_demo.core.errors import CheckpointError, VideoError
 from sam2_demo.core.frames import ArrayFrames
-from sam2_demo.model.checkpoints import LoadedModel
 from sam2_demo.model.config import EMBEDDED
 from sam2_demo.model.sam2 import Sam2
-from sam2_demo.ui import model_shelf
-from sam2_demo.ui.model_shelf import ModelShelf
-from sam2_demo.ui.samples import Samples
+from sam2_demo.server import loaded_models as model_shelf
+from sam2_demo.server.loaded_models import ModelShelf
+from sam2_demo.server.samples import Samples
 
 MODEL = Sam2(EMBEDDED)
 

@@ -8,8 +8,8 @@ import pytest
 from small_app import client_of, open_small, post, small_state
 from starlette.testclient import TestClient
 
-from sam2_demo.inference.open_video import OpenVideo
-from sam2_demo.ui.app_state import AppState
+from sam2_demo.server.app_state import AppState
+from sam2_demo.session.open_video import OpenVideo
 
 CLICK = {"frame": 0, "object": 1, "points": [[20, 20, 1]]}
 

@@ -9,7 +9,7 @@ from starlette.testclient import TestClient
 
 from sam2_demo.core.errors import PromptError
 from sam2_demo.core.masks import EncodedMask
-from sam2_demo.inference.open_video import OpenVideo
+from sam2_demo.session.open_video import OpenVideo
 
 AT = {"frame": 0, "object": 1}
 CLICK = AT | {"points": [[20, 20, 1]]}

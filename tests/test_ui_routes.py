@@ -17,10 +17,10 @@ from starlette.testclient import TestClient
 
 from sam2_demo.core.masks import EncodedMask
 from sam2_demo.core.prompts import FramePrompt, Point
-from sam2_demo.inference.open_video import OpenVideo
-from sam2_demo.media.limits import Limits
-from sam2_demo.ui.app_state import AppState
-from sam2_demo.ui.messages import NEUTRAL_TEXT
+from sam2_demo.server.app_state import AppState
+from sam2_demo.server.messages import NEUTRAL_TEXT
+from sam2_demo.session.open_video import OpenVideo
+from sam2_demo.video.ingest.limits import Limits
 
 CLICK = {"frame": 0, "object": 1, "points": [[20, 20, 1]]}
 

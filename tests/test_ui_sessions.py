@@ -7,8 +7,8 @@ import pytest
 from small_app import open_small
 from starlette.testclient import TestClient
 
-from sam2_demo.inference.open_video import OpenVideo
-from sam2_demo.ui.app_state import AppState
+from sam2_demo.server.app_state import AppState
+from sam2_demo.session.open_video import OpenVideo
 
 
 @pytest.fixture

@@ -10,9 +10,9 @@ import pytest
 from small_app import open_small
 from starlette.testclient import TestClient
 
-from sam2_demo.inference.open_video import OpenVideo
-from sam2_demo.media.small_frames import small_frame, thumbnail_jpeg
-from sam2_demo.ui.app_state import AppState
+from sam2_demo.server.app_state import AppState
+from sam2_demo.session.open_video import OpenVideo
+from sam2_demo.video.small_frames import small_frame, thumbnail_jpeg
 
 
 @pytest.mark.parametrize(

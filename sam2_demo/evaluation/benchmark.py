@@ -23,12 +23,12 @@ import torch
 from jaxtyping import UInt8
 from tqdm import tqdm
 
+from sam2_demo.checkpoints.loading import LoadedModel, load_model
 from sam2_demo.core.arguments import positive
 from sam2_demo.core.device import choose_device, prepare_cpu
 from sam2_demo.core.errors import SettingError
 from sam2_demo.core.prompts import FramePrompt, Point
-from sam2_demo.inference.session import VideoSession
-from sam2_demo.model.checkpoints import LoadedModel, load_model
+from sam2_demo.session.session import VideoSession
 
 PERIOD = 48
 """Frames after which the made-up clip repeats itself."""

@@ -12,9 +12,9 @@ from typing import NamedTuple
 
 from sam2_demo.core.errors import DataError, SettingError
 from sam2_demo.core.names import nearest_hint
-from sam2_demo.data.annotated_clips import AnnotatedVideo
-from sam2_demo.data.davis import DavisClip, read_davis
-from sam2_demo.data.image_sets import find_sa_1b, read_coco, read_sa_1b
+from sam2_demo.datasets.annotated_clips import AnnotatedVideo
+from sam2_demo.datasets.formats.davis import DavisClip, read_davis
+from sam2_demo.datasets.formats.image_sets import find_sa_1b, read_coco, read_sa_1b
 
 EVERY_FRAME = {"davis": True, "mose": True, "youtube-vos": False, "sa-v": False}
 """The kinds of data sets of videos, and whether they have masks on every frame."""

@@ -17,16 +17,23 @@ from typing import Any
 
 from tqdm import tqdm
 
+from sam2_demo.checkpoints.loading import load_model, weights_digest
 from sam2_demo.core.device import choose_device, prepare_cpu
 from sam2_demo.core.errors import DataError, InputError, SettingError
 from sam2_demo.evaluation.clips import Place
 from sam2_demo.evaluation.finished_clips import FinishedClips
 from sam2_demo.evaluation.palette_folder import PaletteFolder
-from sam2_demo.evaluation.prompted import FirstPrompt
-from sam2_demo.evaluation.protocols import Choices, Clip, Entry, Scorer, find_protocol, listing
+from sam2_demo.evaluation.protocols.prompted import FirstPrompt
+from sam2_demo.evaluation.protocols.registry import (
+    Choices,
+    Clip,
+    Entry,
+    Scorer,
+    find_protocol,
+    listing,
+)
 from sam2_demo.evaluation.report import as_table, write_report
 from sam2_demo.evaluation.scores import UNSCORABLE, CountedFrames, ObjectScore
-from sam2_demo.model.checkpoints import load_model, weights_digest
 from sam2_demo.model.sam2 import Sam2
 
 

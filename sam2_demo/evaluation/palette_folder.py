@@ -9,9 +9,9 @@ import numpy as np
 from PIL import Image
 
 from sam2_demo.core.errors import ExportError
-from sam2_demo.data.davis import DavisClip
+from sam2_demo.datasets.formats.davis import DavisClip
 from sam2_demo.evaluation.scores import Masks
-from sam2_demo.media.mask_files import VOID, davis_palette
+from sam2_demo.export.mask_files import VOID, davis_palette
 
 
 class PaletteFolder:

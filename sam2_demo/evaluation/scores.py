@@ -13,7 +13,7 @@ from jaxtyping import Bool
 
 from sam2_demo.core.errors import InputError
 from sam2_demo.core.masks import EncodedMask
-from sam2_demo.data.davis import DavisClip
+from sam2_demo.datasets.formats.davis import DavisClip
 from sam2_demo.evaluation.measures import contour_accuracy, region_similarity
 
 Progress = Callable[[int], object]

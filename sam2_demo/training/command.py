@@ -20,12 +20,12 @@ from pathlib import Path
 import torch
 
 from sam2_demo.core.errors import SettingError
-from sam2_demo.training.data_mix import SYNTHETIC, mix_opener
-from sam2_demo.training.experiment import Experiment
-from sam2_demo.training.experiments import EXPERIMENTS, find_experiment
-from sam2_demo.training.loop import Trainer
-from sam2_demo.training.processes import joined, local_device
-from sam2_demo.training.settings import with_settings
+from sam2_demo.training.data.data_mix import SYNTHETIC, mix_opener
+from sam2_demo.training.experiments.experiment import Experiment
+from sam2_demo.training.experiments.named import EXPERIMENTS, find_experiment
+from sam2_demo.training.experiments.settings import with_settings
+from sam2_demo.training.loop.processes import joined, local_device
+from sam2_demo.training.loop.trainer import Trainer
 
 MALLOC_SETTINGS = {
     "MALLOC_MMAP_MAX_": "0",

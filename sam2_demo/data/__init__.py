@@ -1,1 +1,0 @@
-"""Clips to train and measure with: data sets and synthetic clips."""

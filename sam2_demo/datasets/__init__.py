@@ -1,0 +1,1 @@
+"""Clips with masks, to train and to measure with."""

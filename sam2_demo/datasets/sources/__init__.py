@@ -1,0 +1,1 @@
+"""The free pictures that synthetic clips are made of."""

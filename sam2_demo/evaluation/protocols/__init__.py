@@ -1,0 +1,1 @@
+"""What is measured, and the simulated user who prompts."""

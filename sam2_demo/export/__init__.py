@@ -1,0 +1,1 @@
+"""What people take away: videos, masks, run lengths, tables."""

@@ -1,0 +1,1 @@
+"""Effects on objects and background, as the page draws them, too."""

@@ -1,0 +1,99 @@
+"""Writes a GIF: small enough to send, with the source's times as far as the format holds them."""
+
+from collections.abc import Sequence
+from fractions import Fraction
+from pathlib import Path
+from typing import Any
+
+import av
+import cv2
+import numpy as np
+from jaxtyping import UInt8
+from PIL import Image
+
+from sam2_demo.core.whole_files import Watch, whole_file
+from sam2_demo.export.effects.choice import EffectChoice
+from sam2_demo.export.effects.rendering import draw_effects
+from sam2_demo.export.masklets import Masklets
+from sam2_demo.export.video_track import VideoFormat, video_file
+from sam2_demo.video.times import FrameTimes
+
+MAX_SIDE_PX = 480
+MAX_FRAMES = 500
+MIN_DELAY_S = Fraction(1, 50)
+"""Browsers slow down pictures that follow faster."""
+COLORS = 255
+"""One of 256 is left to the encoder, for what did not change since the picture before."""
+PALETTE_FRAMES = 8
+
+GIF = VideoFormat(container="gif", codec="gif", pixel_format="pal8", options={}, timescale=100)
+
+
+def write_gif(
+    masklets: Masklets, choice: EffectChoice, path: Path, watch: Watch | None = None
+) -> None:
+    """Writes an animated GIF of the video with effects.
+
+    Its longer side is at most 480 pixels. A frame is left out where it comes less than 0.02 s
+    after the one before, and every n-th is kept where there are more than 500; what is kept is
+    shown at its own time, to a hundredth of a second.
+
+    Args:
+        masklets: The video and its objects.
+        choice: The effects.
+        path: The file to write, whole or not at all; an older one is replaced at the end.
+        watch: Who looks on.
+
+    Raises:
+        ExportError: cancelled, disk full, or a mask of another size than the video.
+    """
+    kept = kept_frames(masklets)
+    scale = min(1.0, MAX_SIDE_PX / max(masklets.video.size_hw))
+    height, width = (max(1, round(side * scale)) for side in masklets.video.size_hw)
+    start = masklets.video.times.ticks[kept[0]]
+    ticks = tuple(masklets.video.times.ticks[frame_index] - start for frame_index in kept)
+    times = FrameTimes(ticks, masklets.video.times.time_base)
+
+    def small(frame_index: int) -> Image.Image:
+        objects = masklets.colored_on(frame_index)
+        drawn = draw_effects(masklets.video[frame_index], objects, choice, frame_index)
+        sized = cv2.resize(drawn, (width, height), interpolation=cv2.INTER_AREA)
+        return Image.fromarray(np.asarray(sized, dtype=np.uint8))
+
+    step = max(1, len(kept) // PALETTE_FRAMES)
+    palette = _palette([small(frame_index) for frame_index in kept[::step][:PALETTE_FRAMES]])
+    with (
+        whole_file(path) as partial,
+        video_file(partial, GIF, (height, width), times) as writer,
+    ):
+        for frame_index in (watch or Watch()).each(kept):
+            few = small(frame_index).quantize(palette=palette, dither=Image.Dither.FLOYDSTEINBERG)
+            writer.add_frame(_frame(np.asarray(few), palette))
+
+
+def kept_frames(masklets: Masklets) -> list[int]:
+    """Returns the frames that a GIF shows."""
+    every = -(-len(masklets.frames) // MAX_FRAMES)
+    kept: list[int] = []
+    ticks, time_base = masklets.video.times.ticks, masklets.video.times.time_base
+    for frame_index in masklets.frames[::every]:
+        if not kept or (ticks[frame_index] - ticks[kept[-1]]) * time_base >= MIN_DELAY_S:
+            kept.append(frame_index)
+    return kept
+
+
+def _palette(pictures: Sequence[Image.Image]) -> Image.Image:
+    """Returns a picture whose palette suits all of these, so that colours do not flicker."""
+    strip = Image.fromarray(np.concatenate([np.asarray(picture) for picture in pictures]))
+    return strip.quantize(COLORS, method=Image.Quantize.MEDIANCUT)
+
+
+def _frame(indices: UInt8[np.ndarray, "height width"], palette: Image.Image) -> av.VideoFrame:
+    """Returns the encoder's frame of a picture with palette."""
+    colors = np.zeros((256, 4), np.uint8)
+    rgb = np.array(palette.getpalette("RGB"), np.uint8).reshape(-1, 3)
+    # The bytes are those of one number, alpha first.
+    colors[:, 0] = 255
+    colors[: len(rgb), 1:] = rgb
+    pixels: Any = (np.ascontiguousarray(indices), colors)  # a pair, which the stubs do not know
+    return av.VideoFrame.from_ndarray(pixels, "pal8")

@@ -1,0 +1,130 @@
+"""What every export starts from: a video, its objects, and the masks of the frames to write."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+
+import numpy as np
+from jaxtyping import UInt8
+
+from sam2_demo.core.errors import ExportError
+from sam2_demo.core.masks import EncodedMask
+from sam2_demo.video.times import FrameTimes
+from sam2_demo.video.video import Video
+
+Color = tuple[int, int, int]
+"""Red, green, blue, each 0 to 255."""
+
+FrameMaskSource = Callable[[int], Mapping[int, EncodedMask]]
+"""Gives the masks of a frame by object id; an object that is not there is hidden."""
+
+
+@dataclass(frozen=True, slots=True)
+class MaskScore:
+    """How sure the model is of one mask.
+
+    Attributes:
+        iou: Predicted intersection over union, 0 to 1.
+        object_score_logits: Above 0 where the object is taken to be visible.
+    """
+
+    iou: float
+    object_score_logits: float
+
+
+@dataclass(frozen=True, slots=True)
+class ObjectLabel:
+    """What an object is called and how it is drawn.
+
+    Attributes:
+        name: Its name as a person gave it: any text.
+        color: Its colour.
+    """
+
+    name: str
+    color: Color
+
+
+def _no_scores(frame_index: int) -> Mapping[int, MaskScore]:
+    return {}
+
+
+def _no_probabilities(frame_index: int, object_id: int) -> None:
+    return None
+
+
+@dataclass(frozen=True, slots=True)
+class Masklets:
+    """The objects of a video with their masks on some of its frames.
+
+    Attributes:
+        video: The video.
+        objects: The objects to write by id; where they overlap, the first lies on top.
+        masks: Gives the masks of a frame; those of other objects are left out.
+        frames: The frames to write, one after the other.
+        scores: Gives the model's scores of a frame by object id.
+        probabilities: Gives for a frame and an object how likely each pixel is the object's, 0 to
+            255, above 127 where the mask is; None where only the mask is known.
+    """
+
+    video: Video
+    objects: Mapping[int, ObjectLabel]
+    masks: FrameMaskSource
+    frames: range
+    scores: Callable[[int], Mapping[int, MaskScore]] = _no_scores
+    probabilities: Callable[[int, int], UInt8[np.ndarray, "height width"] | None] = (
+        _no_probabilities
+    )
+
+    def masks_on(self, frame_index: int) -> dict[int, EncodedMask]:
+        """Returns the masks of one frame that are not empty, in the order of the objects.
+
+        Raises:
+            ExportError: a mask is of another size than the video.
+        """
+        found = self.masks(frame_index)
+        shown: dict[int, EncodedMask] = {}
+        for object_id in self.objects:
+            mask = found.get(object_id)
+            if mask is None:
+                continue
+            if mask.size_hw != self.video.size_hw:
+                raise ExportError(
+                    f"a mask of {mask.size_hw[1]} x {mask.size_hw[0]} pixels does not fit a video "
+                    f"of {self.video.size_hw[1]} x {self.video.size_hw[0]}",
+                    "MASK_SIZE",
+                )
+            if mask.area_px:
+                shown[object_id] = mask
+        return shown
+
+    def colored_on(self, frame_index: int) -> list[tuple[Color, EncodedMask]]:
+        """Returns the same masks, each with its object's colour."""
+        masks = self.masks_on(frame_index)
+        return [(self.objects[object_id].color, mask) for object_id, mask in masks.items()]
+
+    def time_s(self, frame_index: int) -> float:
+        """Returns when a frame of the video is shown, in seconds after the video's first."""
+        return self.video.frame_times_s[frame_index]
+
+    @property
+    def class_names(self) -> list[str]:
+        """The names of classes: objects that are called alike are of one."""
+        return list(dict.fromkeys(label.name for label in self.objects.values()))
+
+    @property
+    def classes(self) -> dict[int, int]:
+        """The place of each object's class among the names, by object id."""
+        places = {name: place for place, name in enumerate(self.class_names)}
+        return {object_id: places[label.name] for object_id, label in self.objects.items()}
+
+    @property
+    def times(self) -> FrameTimes:
+        """When the frames to write are shown, the first of them at 0."""
+        ticks = self.video.times.ticks[self.frames.start : self.frames.stop]
+        return FrameTimes(tuple(tick - ticks[0] for tick in ticks), self.video.times.time_base)
+
+    @property
+    def duration_s(self) -> float:
+        """How long the frames to write last; the last is as long as the mean of all."""
+        times = self.times
+        return float(times.ticks[-1] * times.time_base) + 1 / self.video.fps

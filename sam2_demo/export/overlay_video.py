@@ -1,0 +1,159 @@
+"""Writes videos with effects: H.264 to look at, VP9 and ProRes with transparency to edit with.
+
+H.264 with halved colour planes has even sizes only. A video of odd size is padded by its last
+column or row, and the file says by a clean aperture how much of the picture to show.
+"""
+
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+
+import cv2
+import numpy as np
+from jaxtyping import UInt8
+
+from sam2_demo.core.whole_files import Watch, whole_file
+from sam2_demo.export.clean_aperture import add_clean_aperture
+from sam2_demo.export.effects.choice import EffectChoice
+from sam2_demo.export.effects.rendering import cut_out, draw_effects
+from sam2_demo.export.masklets import Masklets
+from sam2_demo.export.video_track import Sound, VideoFormat, video_file
+
+COLOR_MARGIN_PX = 8
+"""Colours that a transparent video keeps around its objects, so that none bleed in from beyond."""
+
+MP4 = VideoFormat(
+    container="mp4",
+    codec="libx264",
+    pixel_format="yuv420p",
+    options={"preset": "veryfast", "crf": "18"},
+    # An index at the start lets browsers play at once; one at the end can be amended.
+    container_options={"movflags": "faststart"},
+    even=True,
+    sound=frozenset({"aac", "mp3", "mp3float", "opus", "libopus"}),
+)
+WEBM = VideoFormat(
+    container="webm",
+    codec="libvpx-vp9",
+    pixel_format="yuva420p",
+    # The encoder's hidden reference frames do not go together with transparency.
+    options={"crf": "24", "b": "0", "deadline": "realtime", "cpu-used": "6", "auto-alt-ref": "0"},
+    metadata={"alpha_mode": "1"},
+    timescale=1000,
+    sound=frozenset({"opus", "libopus"}),
+    sound_encoder="libopus",
+)
+PRORES = VideoFormat(
+    container="mov",
+    codec="prores_ks",
+    pixel_format="yuva444p10le",
+    options={"profile": "4444", "alpha_bits": "16", "vendor": "apl0"},
+    sound=frozenset({"aac", "mp3", "mp3float"}),
+    sound_encoder="aac",
+)
+
+Painter = Callable[[UInt8[np.ndarray, "height width 3"], int], UInt8[np.ndarray, "height width _"]]
+"""Draws a frame from its picture and its number."""
+
+
+def write_overlay(
+    masklets: Masklets, choice: EffectChoice, path: Path, watch: Watch | None = None
+) -> None:
+    """Writes an MP4 file of the video with effects, by default the objects drawn over it.
+
+    Args:
+        masklets: The video and its objects.
+        choice: The effects.
+        path: The file to write, whole or not at all; an older one is replaced at the end.
+        watch: Who looks on.
+
+    Raises:
+        ExportError: cancelled, disk full, or a mask of another size than the video.
+    """
+
+    def paint(
+        picture: UInt8[np.ndarray, "height width 3"], frame_index: int
+    ) -> UInt8[np.ndarray, "height width 3"]:
+        return draw_effects(picture, masklets.colored_on(frame_index), choice, frame_index)
+
+    _write_mp4(masklets, paint, path, watch)
+
+
+def write_matte(masklets: Masklets, path: Path, watch: Watch | None = None) -> None:
+    """Writes an MP4 file that is white where an object is and black elsewhere.
+
+    Raises:
+        ExportError: cancelled, disk full, or a mask of another size than the video.
+    """
+
+    def paint(
+        picture: UInt8[np.ndarray, "height width 3"], frame_index: int
+    ) -> UInt8[np.ndarray, "height width 3"]:
+        matte = np.zeros_like(picture)
+        for mask in masklets.masks_on(frame_index).values():
+            matte[mask.decode()] = 255
+        return matte
+
+    _write_mp4(masklets, paint, path, watch)
+
+
+def write_transparent(
+    masklets: Masklets,
+    choice: EffectChoice,
+    path: Path,
+    watch: Watch | None = None,
+    form: VideoFormat = WEBM,
+) -> None:
+    """Writes a video of the objects alone, transparent around them (straight alpha).
+
+    Args:
+        masklets: The video and its objects.
+        choice: The effects; see ``cut_out`` for which of them a cut-out can have.
+        path: The file to write, whole or not at all; an older one is replaced at the end.
+        watch: Who looks on.
+        form: ``WEBM`` or ``PRORES``.
+
+    Raises:
+        ExportError: cancelled, disk full, or a mask of another size than the video.
+    """
+
+    def paint(
+        picture: UInt8[np.ndarray, "height width 3"], frame_index: int
+    ) -> UInt8[np.ndarray, "height width 4"]:
+        objects = masklets.colored_on(frame_index)
+        cut = cut_out(picture, objects, choice, frame_index)
+        kernel = np.ones((2 * COLOR_MARGIN_PX + 1, 2 * COLOR_MARGIN_PX + 1), np.uint8)
+        cut[cv2.dilate(np.ascontiguousarray(cut[..., 3]), kernel) == 0] = 0
+        return cut
+
+    with whole_file(path) as partial:
+        _write(masklets, paint, partial, watch, form)
+
+
+def _write_mp4(masklets: Masklets, paint: Painter, path: Path, watch: Watch | None) -> None:
+    height, width = masklets.video.size_hw
+    is_odd = bool(height % 2 or width % 2)
+    with whole_file(path) as partial:
+        form = replace(MP4, container_options={}) if is_odd else MP4
+        _write(masklets, paint, partial, watch, form)
+        if is_odd:
+            add_clean_aperture(partial, masklets.video.size_hw)
+
+
+def _write(
+    masklets: Masklets, paint: Painter, path: Path, watch: Watch | None, form: VideoFormat
+) -> None:
+    video = masklets.video
+    with video_file(path, form, video.size_hw, masklets.times, _sound_of(masklets)) as writer:
+        for frame_index in (watch or Watch()).each(masklets.frames):
+            writer.add(paint(video[frame_index], frame_index))
+
+
+def _sound_of(masklets: Masklets) -> Sound | None:
+    """Returns the sound of the frames to write; all that there is where they go to the end."""
+    path, frames = masklets.video.audio_path, masklets.frames
+    if path is None:
+        return None
+    start_s = masklets.time_s(frames.start)
+    is_last = frames.stop == len(masklets.video)
+    return Sound(path, start_s, float("inf") if is_last else start_s + masklets.duration_s)

@@ -1,0 +1,247 @@
+"""Writes masks as COCO run lengths in the layouts of COCO, YouTube-VIS and SA-V.
+
+They are written a row at a time, so that memory stays flat however long the video is.
+"""
+
+import json
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import replace
+from itertools import islice, pairwise
+from pathlib import Path
+from typing import IO
+
+from sam2_demo.core.masks import EncodedMask
+from sam2_demo.core.whole_files import Watch, whole_file
+from sam2_demo.export.mask_files import safe_name
+from sam2_demo.export.masklets import Masklets
+
+SA_V_STEP = 4
+"""SA-V has masks on every fourth frame: videos of 24 frames/s are annotated at 6."""
+SMALL_PX, MEDIUM_PX = 32**2, 96**2
+
+
+def write_coco_json(masklets: Masklets, path: Path, watch: Watch | None = None) -> None:
+    """Writes masks as COCO has them: one image a frame, one category a name.
+
+    Image ``i + 1`` is frame ``i``. A frame on which an object is hidden has no annotation of it;
+    ``track_id`` says which object an annotation is of.
+
+    Args:
+        masklets: The video and its objects; those of one name are of one category.
+        path: The file to write, whole or not at all; an older one is replaced at the end.
+        watch: Who looks on.
+
+    Raises:
+        ExportError: a mask is of another size than the video, the disk is full, or the export was
+            cancelled.
+    """
+    with whole_file(path) as partial, partial.open("w", encoding="utf-8") as file:
+        file.write('{"info": ' + json.dumps(_info(masklets)) + ', "licenses": []')
+        file.write(', "categories": ' + json.dumps(_categories(masklets)))
+        _write_list(file, "images", _images(masklets))
+        _write_list(file, "annotations", _annotations(masklets, watch or Watch()))
+        file.write("}\n")
+
+
+def write_ytvis_json(masklets: Masklets, path: Path, watch: Watch | None = None) -> None:
+    """Writes masks as YouTube-VIS has them: one annotation an object, with a mask for each frame.
+
+    Where an object is hidden, its segmentation, box and area are null.
+
+    Raises:
+        ExportError: a mask is of another size than the video, the disk is full, or the export was
+            cancelled.
+    """
+    height, width = masklets.video.size_hw
+    folder = safe_name(masklets.video.name)
+    video = {
+        "id": 1,
+        "width": width,
+        "height": height,
+        "length": len(masklets.frames),
+        "file_names": [f"{folder}/{frame:05d}.jpg" for frame in masklets.frames],
+        "times_s": [masklets.time_s(frame) for frame in masklets.frames],
+    }
+    steps = range(len(masklets.objects) * len(masklets.frames))
+    watched, classes = (watch or Watch()).each(steps), masklets.classes
+    with whole_file(path) as partial, partial.open("w", encoding="utf-8") as file:
+        file.write('{"info": ' + json.dumps(_info(masklets)) + ', "licenses": []')
+        file.write(', "videos": ' + json.dumps([video]))
+        file.write(', "categories": ' + json.dumps(_categories(masklets)))
+        file.write(', "annotations": [')
+        for number, object_id in enumerate(masklets.objects, start=1):
+            file.write(",\n" if number > 1 else "\n")
+            about = {
+                "id": number,
+                "video_id": 1,
+                "category_id": 1 + classes[object_id],
+                "track_id": object_id,
+                "iscrowd": 0,
+                "width": width,
+                "height": height,
+                "length": len(masklets.frames),
+            }
+            _write_ytvis_annotation(file, about, masklets, object_id, watched)
+        next(watched, None)  # the last step is done
+        file.write("]}\n")
+
+
+def write_sa_v_json(masklets: Masklets, path: Path, watch: Watch | None = None) -> None:
+    """Writes masks in the layout of SA-V's ``…_manual.json``: every fourth frame, all objects.
+
+    ``masklet[k][n]`` is the mask of object ``masklet_id[n]`` on frame ``4 k`` of those written,
+    empty where the object is hidden. What SA-V tells of the place and the split is not known here
+    and left empty.
+
+    Raises:
+        ExportError: a mask is of another size than the video, the disk is full, or the export was
+            cancelled.
+    """
+    size_hw = masklets.video.size_hw
+    frames = masklets.frames[::SA_V_STEP]
+    empty = EncodedMask.empty(size_hw)
+    areas: dict[int, list[int]] = {object_id: [] for object_id in masklets.objects}
+
+    def rows() -> Iterator[list[dict[str, object]]]:
+        for frame_index in (watch or Watch()).each(frames):
+            masks = masklets.masks_on(frame_index)
+            row = [masks.get(object_id, empty) for object_id in masklets.objects]
+            for object_id, mask in zip(masklets.objects, row, strict=True):
+                areas[object_id].append(mask.area_px)
+            yield [_run_lengths(mask) for mask in row]
+
+    height, width = size_hw
+    about = {
+        "video_id": safe_name(masklets.video.name),
+        "video_duration": masklets.duration_s,
+        "video_frame_count": len(masklets.frames),
+        "video_height": height,
+        "video_width": width,
+        "video_resolution": height * width,
+        "video_environment": [],
+        "video_split": "",
+        "masklet_num": len(masklets.objects),
+        "masklet_id": list(masklets.objects),
+    }
+    with whole_file(path) as partial, partial.open("w", encoding="utf-8") as file:
+        file.write(json.dumps(about)[:-1])
+        _write_list(file, "masklet", rows())
+        facts = [_masklet_facts(areas[object_id], height * width) for object_id in areas]
+        for key in _masklet_facts([], 1):
+            file.write(f', "{key}": ' + json.dumps([fact[key] for fact in facts]))
+        file.write(', "masklet_stability_score": null}\n')
+
+
+def _masklet_facts(areas: list[int], resolution: int) -> dict[str, object]:
+    """Returns what SA-V tells of one masklet, from its area on each annotated frame."""
+    shown = [area for area in areas if area]
+    mean = sum(shown) / len(shown) if shown else 0.0
+    seen = [area > 0 for area in areas]
+    first = seen.index(True) if shown else 0
+    bucket = "small" if mean < SMALL_PX else "medium" if mean < MEDIUM_PX else "large"
+    return {
+        "masklet_size_rel": mean / resolution,
+        "masklet_size_abs": mean,
+        "masklet_size_bucket": bucket,
+        "masklet_visibility_changes": sum(one != other for one, other in pairwise(seen[first:])),
+        "masklet_first_appeared_frame": first * SA_V_STEP,
+        "masklet_frame_count": len(areas),
+        "masklet_edited_frame_count": 0,
+        "masklet_type": "manual",
+    }
+
+
+def _info(masklets: Masklets) -> dict[str, object]:
+    video = masklets.video
+    return {
+        "description": f"Masks of {video.name}",
+        "video_sha256": video.digest,
+        "frames": len(video),
+        "fps": video.fps,
+    }
+
+
+def _categories(masklets: Masklets) -> list[dict[str, object]]:
+    return [
+        {"id": number, "name": name, "supercategory": "object"}
+        for number, name in enumerate(masklets.class_names, start=1)
+    ]
+
+
+def _images(masklets: Masklets) -> Iterator[dict[str, object]]:
+    height, width = masklets.video.size_hw
+    folder = safe_name(masklets.video.name)
+    for frame_index in masklets.frames:
+        yield {
+            "id": frame_index + 1,
+            "file_name": f"{folder}/{frame_index:05d}.jpg",
+            "width": width,
+            "height": height,
+            "frame_index": frame_index,
+            "time_s": masklets.time_s(frame_index),
+        }
+
+
+def _annotations(masklets: Masklets, watch: Watch) -> Iterator[dict[str, object]]:
+    annotation_id, classes = 0, masklets.classes
+    for frame_index in watch.each(masklets.frames):
+        scores = masklets.scores(frame_index)
+        for object_id, mask in masklets.masks_on(frame_index).items():
+            annotation_id += 1
+            annotation: dict[str, object] = {
+                "id": annotation_id,
+                "image_id": frame_index + 1,
+                "category_id": 1 + classes[object_id],
+                "track_id": object_id,
+                "segmentation": _run_lengths(mask),
+                "bbox": _box(mask),
+                "area": mask.area_px,
+                "iscrowd": 0,
+            }
+            if object_id in scores:
+                annotation["predicted_iou"] = scores[object_id].iou
+                annotation["object_score_logits"] = scores[object_id].object_score_logits
+            yield annotation
+
+
+def _write_ytvis_annotation(
+    file: IO[str],
+    about: Mapping[str, object],
+    masklets: Masklets,
+    object_id: int,
+    watched: Iterator[int],
+) -> None:
+    """Writes one object; its boxes and areas are few numbers and wait until its masks are out."""
+    boxes: list[list[float] | None] = []
+    areas: list[int | None] = []
+    # By itself: looking at all objects for each of them would take the square of their number.
+    alone = replace(masklets, objects={object_id: masklets.objects[object_id]})
+
+    def segmentations() -> Iterator[dict[str, object] | None]:
+        for step in islice(watched, len(masklets.frames)):
+            frame_index = masklets.frames[step % len(masklets.frames)]
+            mask = alone.masks_on(frame_index).get(object_id)
+            boxes.append(None if mask is None else _box(mask))
+            areas.append(None if mask is None else mask.area_px)
+            yield None if mask is None else _run_lengths(mask)
+
+    file.write(json.dumps(about)[:-1])
+    _write_list(file, "segmentations", segmentations())
+    file.write(f', "bboxes": {json.dumps(boxes)}, "areas": {json.dumps(areas)}}}')
+
+
+def _run_lengths(mask: EncodedMask) -> dict[str, object]:
+    return {"size": list(mask.size_hw), "counts": mask.counts}
+
+
+def _box(mask: EncodedMask) -> list[float]:
+    left, top, right, bottom = mask.box_xyxy
+    return [left, top, right - left, bottom - top]
+
+
+def _write_list(file: IO[str], key: str, rows: Iterable[object]) -> None:
+    """Writes one more key of an object whose value is a list, a row at a time."""
+    file.write(f', "{key}": [')
+    for number, row in enumerate(rows):
+        file.write((",\n" if number else "\n") + json.dumps(row))
+    file.write("]")

@@ -1,0 +1,134 @@
+"""Writes a YOLO data set for segmentation: pictures, one text file of polygons each, names.
+
+A line of a text file is one object: its class, then the corners of one polygon as shares of the
+picture's width and height. Corners lie on the corners of pixels, so a pixel is the object's exactly
+if its middle is inside of the polygon. The outer borders of all parts and the borders of holes are
+one polygon: from ring to ring leads a line that is gone there and back and encloses nothing.
+"""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+from jaxtyping import Bool
+
+from sam2_demo.core.masks import EncodedMask
+from sam2_demo.core.whole_files import Watch
+from sam2_demo.export.mask_files import picture_zip
+from sam2_demo.export.masklets import Masklets
+
+Corner = tuple[int, int]
+"""x and y of a corner of a pixel."""
+
+
+def write_yolo_zip(masklets: Masklets, path: Path, watch: Watch | None = None) -> None:
+    """Writes ``data.yaml``, ``images/00000.jpg`` … and ``labels/00000.txt`` ….
+
+    Objects of one name are of one class; the first object's is class 0. The text file of a frame
+    where all objects are hidden is empty.
+
+    Raises:
+        ExportError: a mask is of another size than the video, the disk is full, or the export was
+            cancelled.
+    """
+    classes = masklets.classes
+    with picture_zip(masklets, path) as archive:
+        archive.add("data.yaml", data_yaml(masklets.class_names))
+        for frame_index in (watch or Watch()).each(masklets.frames):
+            lines = [
+                f"{classes[object_id]} {segment_line(mask)}\n"
+                for object_id, mask in masklets.masks_on(frame_index).items()
+            ]
+            archive.add(f"labels/{frame_index:05d}.txt", "".join(lines))
+            picture = masklets.video.jpeg_path(frame_index).read_bytes()
+            archive.add(f"images/{frame_index:05d}.jpg", picture)
+
+
+def data_yaml(names: list[str]) -> str:
+    """Returns the description of the data set: where its pictures are and its classes' names.
+
+    It names no ``path``: trainers then look beside this file, wherever they are started.
+    """
+    rows = (f"  {number}: {yaml_text(name)}\n" for number, name in enumerate(names))
+    return "train: images\nval: images\nnames:\n" + "".join(rows)
+
+
+def yaml_text(text: str) -> str:
+    """Returns a text between double quotes as YAML reads it, whatever its characters are."""
+    return '"' + "".join(_yaml_character(character) for character in text) + '"'
+
+
+def _yaml_character(character: str) -> str:
+    if character in '"\\':
+        return "\\" + character
+    if character.isprintable():
+        return character
+    code = ord(character)
+    if 0xD800 <= code <= 0xDFFF:  # half a character: no file can hold it
+        return "\ufffd"
+    return f"\\x{code:02x}" if code < 0x100 else f"\\U{code:08x}"
+
+
+def segment_line(mask: EncodedMask) -> str:
+    """Returns the corners of a mask's polygon as shares of width and height, x before y."""
+    height, width = mask.size_hw
+    corners = joined(list(border_rings(mask.decode())))
+    return " ".join(f"{x / width:.6g} {y / height:.6g}" for x, y in corners)
+
+
+def joined(rings: list[list[Corner]]) -> list[Corner]:
+    """Returns one polygon made of closed rings: from the first to each other one and back."""
+    polygon = [*rings[0], rings[0][0]] if len(rings) > 1 else list(rings[0])
+    for ring in rings[1:]:
+        polygon += [*ring, ring[0], rings[0][0]]
+    return polygon
+
+
+def border_rings(mask: Bool[np.ndarray, "height width"]) -> Iterator[list[Corner]]:
+    """Yields the borders of a mask's parts and holes, each as the corners where it turns.
+
+    A border runs with the mask to its right; where two pixels touch at a corner only, they are
+    kept apart.
+    """
+    padded = np.pad(mask, 1).astype(np.int8)
+    ends: dict[Corner, list[Corner]] = {}
+    # Each place where mask and background meet is a piece of border one pixel long.
+    downwards = padded[1:, 1:-1] - padded[:-1, 1:-1]
+    for y, x in np.argwhere(downwards != 0).tolist():
+        start, end = ((x, y), (x + 1, y)) if downwards[y, x] > 0 else ((x + 1, y), (x, y))
+        ends.setdefault(start, []).append(end)
+    rightwards = padded[1:-1, 1:] - padded[1:-1, :-1]
+    for y, x in np.argwhere(rightwards != 0).tolist():
+        start, end = ((x, y + 1), (x, y)) if rightwards[y, x] > 0 else ((x, y), (x, y + 1))
+        ends.setdefault(start, []).append(end)
+    while ends:
+        yield _ring(ends)
+
+
+def _ring(ends: dict[Corner, list[Corner]]) -> list[Corner]:
+    """Takes one closed border out of the pieces that are left and returns its turning points."""
+    first = corner = next(iter(ends))
+    step: Corner | None = None
+    first_step: Corner | None = None
+    ring: list[Corner] = []
+    while True:
+        ways = ends[corner]
+        chosen = ways[0] if len(ways) == 1 else _rightmost(corner, ways, step)
+        ways.remove(chosen)
+        if not ways:
+            del ends[corner]
+        before, step = step, (chosen[0] - corner[0], chosen[1] - corner[1])
+        first_step = first_step or step
+        if before != step:
+            ring.append(corner)
+        corner = chosen
+        if corner == first:
+            return ring[1:] if step == first_step else ring
+
+
+def _rightmost(corner: Corner, ways: list[Corner], step: Corner | None) -> Corner:
+    """Returns the way that turns right, so that pixels that touch at a corner stay apart."""
+    if step is None:
+        return ways[0]
+    right = (corner[0] - step[1], corner[1] + step[0])
+    return right if right in ways else ways[0]

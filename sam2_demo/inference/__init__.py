@@ -1,1 +1,0 @@
-"""The video session, the image predictor and the store of sessions."""

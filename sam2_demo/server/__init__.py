@@ -1,0 +1,1 @@
+"""The page: Gradio blocks, routes, sessions, loaded models."""

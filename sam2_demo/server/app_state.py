@@ -1,0 +1,53 @@
+"""Everything that the running app shares between requests, built in one place."""
+
+import asyncio
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from typing import TypeVar
+
+from sam2_demo.server.gate import Gate
+from sam2_demo.server.loaded_models import ModelShelf
+from sam2_demo.server.samples import Samples
+from sam2_demo.server.sessions.store import SessionStore
+from sam2_demo.server.sessions.uploads import Uploads
+from sam2_demo.server.settings import AppSettings
+
+COMPUTED_AT_ONCE = 64
+"""Clicks and the like that may wait for each other; frames never wait for them."""
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True, slots=True)
+class AppState:
+    """The open videos, the models, and the gates that bound the work that takes long."""
+
+    settings: AppSettings
+    store: SessionStore
+    shelf: ModelShelf
+    samples: Samples
+    uploads: Uploads
+    opening: Gate
+    propagating: Gate
+    exporting: Gate
+    threads: ThreadPoolExecutor
+
+    @classmethod
+    def build(cls, settings: AppSettings) -> "AppState":
+        """Returns the state of an app that starts now, with nothing open and no model loaded."""
+        return cls(
+            settings=settings,
+            store=SessionStore(settings.data_dir / "videos", settings.store_limits),
+            shelf=ModelShelf(settings.model, settings.device, settings.allow_local_checkpoints),
+            samples=Samples(settings.samples_dir),
+            uploads=Uploads(settings.data_dir / "uploads", settings.video_limits.max_bytes),
+            opening=Gate(places=2),
+            propagating=Gate(places=4),
+            exporting=Gate(places=2),
+            threads=ThreadPoolExecutor(COMPUTED_AT_ONCE, "computing"),
+        )
+
+    async def compute(self, work: Callable[[], T]) -> T:
+        """Returns what some work returns that may wait for others, away from the server's loop."""
+        return await asyncio.get_running_loop().run_in_executor(self.threads, work)

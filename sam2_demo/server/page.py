@@ -1,0 +1,62 @@
+"""The page: Gradio's blocks around the annotator, and how it is served."""
+
+from typing import Any
+
+import gradio as gr
+
+from sam2_demo.server.annotator import FOLDER, KEYFRAMES, VideoAnnotator
+from sam2_demo.server.app_state import AppState
+from sam2_demo.server.routes.api import AnnotationApi
+from sam2_demo.server.routes.pages import build_routes
+
+TITLE = "SAM 2 Demo"
+
+PAGE_CSS = """
+.gradio-container { padding: 0 !important; overflow: clip visible !important; }
+.gradio-container > .main { max-width: none !important; padding: 14px 20px 28px !important; }
+#annotator > .html-container { padding: 0 !important; }
+footer .divider { display: none !important; }
+@media (max-width: 560px) { .gradio-container > .main { padding: 10px 10px 24px !important; } }
+"""
+
+CALLS_FILES_S = 3600
+"""After so many seconds files are removed that calls brought; each was copied as the call began."""
+
+FONTS = ("system-ui", "-apple-system", "Segoe UI", "Roboto", "sans-serif")
+
+
+def build_page(state: AppState) -> gr.Blocks:
+    """Returns the page; it works with the server that ``launch_options`` describes."""
+    page: gr.Blocks = gr.Blocks(
+        title=TITLE, analytics_enabled=False, delete_cache=(CALLS_FILES_S, CALLS_FILES_S)
+    )
+    with page:
+        VideoAnnotator()
+        AnnotationApi(state).declare()
+    return page
+
+
+def page_theme() -> gr.themes.Base:
+    """Returns the looks of the page; its fonts are the reader's own, so nothing is fetched."""
+    theme = gr.themes.Base(
+        primary_hue="teal", neutral_hue="slate", font=FONTS, font_mono=("monospace",)
+    )
+    return theme.set(body_background_fill="*neutral_50")
+
+
+def launch_options(state: AppState) -> dict[str, Any]:
+    """Returns what ``launch`` has to be given: the annotator's routes, looks, safe settings."""
+    return {
+        "app_kwargs": {"routes": [build_routes(state)]},
+        "theme": page_theme(),
+        "css": PAGE_CSS + KEYFRAMES,
+        "favicon_path": FOLDER / "icon.png",
+        "footer_links": ["api"],
+        "run_history": False,
+        "allowed_paths": [],
+        "enable_monitoring": False,
+        "strict_cors": True,
+        "show_error": False,
+        "mcp_server": True,
+        "max_file_size": state.settings.video_limits.max_bytes,
+    }

@@ -1,0 +1,314 @@
+"""The page's work as calls for programs: for ``gradio_client``, plain HTTP, and as MCP tools.
+
+Every call but the first names a video by the secret token that opening it returned. What
+the calls do is what the page's routes do; only the forms of questions and answers are made
+for people who write programs. Clients show the docstrings, so those speak to them.
+"""
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, Literal, TypedDict
+
+import gradio as gr
+from gradio.events import api as declare_call
+from gradio.utils import get_upload_folder
+
+from sam2_demo.core.errors import VideoError
+from sam2_demo.server.app_state import AppState
+from sam2_demo.server.messages import explain
+from sam2_demo.server.routes.actions import ACTIONS
+from sam2_demo.server.routes.pages import PREFIX
+from sam2_demo.server.routes.streams import reports_of
+from sam2_demo.server.routes.wire import Fields, frame_index_in
+from sam2_demo.server.sessions.exporting import exporting
+from sam2_demo.server.sessions.opening import find_or_reopen, opening
+from sam2_demo.server.sessions.propagating import tracking
+from sam2_demo.server.sessions.saved_sessions import open_session
+from sam2_demo.session.open_video import OpenVideo
+from sam2_demo.session.session_file import session_as_text
+from sam2_demo.tracking.track import FrameMasks
+
+Json = dict[str, Any]
+
+
+class FileMark(TypedDict):
+    """By which clients and agents know that a file is wanted."""
+
+    _type: Literal["gradio.FileData"]
+
+
+class GivenFile(TypedDict):
+    """A file that a client sent ahead, as Gradio passes it on."""
+
+    path: str
+    orig_name: str | None
+    meta: FileMark
+
+
+class AnnotationApi:
+    """The calls; each method is one, under its own name."""
+
+    def __init__(self, state: AppState) -> None:
+        self._state = state
+
+    def declare(self) -> None:
+        """Makes the methods endpoints of the page that is being built."""
+        calls: tuple[Callable[..., Any], ...] = (
+            self.open_video,
+            self.open_sample,
+            self.prompt,
+            self.clear_prompt,
+            self.undo,
+            self.propagate,
+            self.masks,
+            self.export,
+            self.save_session,
+            self.open_session,
+            self.close_video,
+        )
+        for call in calls:
+            declare_call(call, api_name=call.__name__, concurrency_id="api", concurrency_limit=8)
+
+    def open_video(self, video: GivenFile, name: str = "", model: str = "") -> Json:
+        """Open a video, an animated picture, a picture or a zip of pictures.
+
+        Args:
+            video: The file.
+            name: What to call it; the file's own name unless given.
+            model: The model that answers; the server's choice unless given.
+
+        Returns:
+            "token" (the secret that every other call needs), "name", "frames", "width", "height",
+            "fps", "frame_times_s", "warnings", and "model".
+        """
+        with explained():
+            path = _received(video)
+            upload = self._state.uploads.adopt(path)
+            title = name or video.get("orig_name") or path.name
+            fields = {"upload": upload, "name": title[:200], "model": model}
+            return self._opened(fields)
+
+    def open_sample(self, sample: str, model: str = "") -> Json:
+        """Open one of the sample clips that come with the app.
+
+        Args:
+            sample: The clip's name, such as "meadow.mp4".
+            model: The model that answers; the server's choice unless given.
+
+        Returns:
+            The same as open_video.
+        """
+        with explained():
+            return self._opened({"sample": sample, "model": model})
+
+    def prompt(
+        self,
+        token: str,
+        frame: int,
+        object: int,
+        points: list[list[float]] | None = None,
+        box: list[float] | None = None,
+        mask: str | None = None,
+    ) -> Json:
+        """Say where an object is on a frame: all clicks and the box that hold there.
+
+        Args:
+            token: The video's secret.
+            frame: The frame's index, from 0.
+            object: The object's number, from 1; a new number is a new object.
+            points: Clicks [x, y, sign] in pixels, sign 1 on the object and 0 beside it.
+            box: [left, top, right, bottom] in pixels.
+            mask: The object's mask as COCO's compressed run lengths, instead of clicks and a box.
+
+        Returns:
+            "frames": the frame with every object's mask as it is now, as in masks.
+        """
+        with explained():
+            fields = {"frame": frame, "object": object, "points": points, "box": box, "mask": mask}
+            return self._act("prompt", token, fields)
+
+    def clear_prompt(self, token: str, frame: int, object: int) -> Json:
+        """Take back an object's clicks and box on a frame.
+
+        Args:
+            token: The video's secret.
+            frame: The frame's index, from 0.
+            object: The object's number.
+
+        Returns:
+            "frames": those whose masks changed.
+        """
+        with explained():
+            return self._act("clear_prompt", token, {"frame": frame, "object": object})
+
+    def undo(self, token: str) -> Json:
+        """Take the last step back, whatever it was.
+
+        Args:
+            token: The video's secret.
+
+        Returns:
+            "frames": those whose masks changed.
+        """
+        with explained():
+            return self._act("undo", token, {})
+
+    def propagate(
+        self,
+        token: str,
+        start: int = 0,
+        direction: Literal["forward", "backward", "both"] = "forward",
+    ) -> Iterator[Json]:
+        """Follow every object through the video; the masks are then had with masks or export.
+
+        Args:
+            token: The video's secret.
+            start: The frame to begin with, from 0.
+            direction: The way to go.
+
+        Returns:
+            "done" and "total" frames, again and again, and at the end "complete".
+        """
+        with explained():
+            video = self._find(token)
+            fields: Fields = {"frame": start, "direction": direction}
+            for report in reports_of(tracking(self._state, video, fields)):
+                yield {key: report[key] for key in ("done", "total", "complete") if key in report}
+
+    def masks(self, token: str, frame: int = -1) -> Json:
+        """Fetch the masks of one frame, or of all.
+
+        Args:
+            token: The video's secret.
+            frame: The frame's index, from 0; -1 for every frame that has a mask.
+
+        Returns:
+            "size_hw" and "frames": for each its "frame" and its "objects", each with "object",
+            "counts" (COCO's compressed run lengths), "iou" (what the model expects, 0 to 1) and
+            "object_score" (a logit: above 0 the object is in the picture).
+        """
+        with explained():
+            video = self._find(token)
+            if frame == -1:
+                found = [each for each in video.masks().frames if each.objects]
+            else:
+                index = frame_index_in({"frame": frame}, len(video.video))
+                found = [video.session.masks(index)]
+            return {"size_hw": list(video.video.size_hw), "frames": _frames(found)}
+
+    def export(self, token: str, kind: str = "palette") -> Json:
+        """Make a file to download.
+
+        Args:
+            token: The video's secret.
+            kind: Which, such as "overlay", "palette" or "coco".
+
+        Returns:
+            "url", relative to the app's address, and "bytes".
+        """
+        with explained():
+            video = self._find(token)
+            *_, last = reports_of(exporting(self._state, video, {"kind": kind}))
+            return {
+                "url": f"{PREFIX[1:]}/videos/{token}/{last['download']}",
+                "bytes": last["bytes"],
+            }
+
+    def save_session(self, token: str) -> Json:
+        """Save all that was made of a video (prompts, masks, scores) as one file.
+
+        Args:
+            token: The video's secret.
+
+        Returns:
+            "url" of the session file, relative to the app's address, and "bytes".
+        """
+        with explained():
+            text = session_as_text(self._find(token).save_session())
+            return {"url": f"{PREFIX[1:]}/videos/{token}/session", "bytes": len(text)}
+
+    def open_session(self, token: str, session: GivenFile) -> Json:
+        """Open a session file on the video that it was made of; it replaces what is there.
+
+        Undo brings back what was there. The masks stay as they were saved, whichever model
+        answers here. Of the same file any part will do that has all frames of the session; a copy
+        needs as many frames of the same size.
+
+        Args:
+            token: The secret of the video, which has to be open.
+            session: The file, as save_session or the page saved it.
+
+        Returns:
+            "frames": those whose masks changed, as in masks; "made_by": the model that answered
+            when the session was saved; "same_model": whether it is the one that answers here;
+            "same_video": whether the file is the same, not a copy; "first" and "last": the frames
+            that were open then, as they count here; "active_s": seconds of work until then.
+        """
+        with explained():
+            reply, facts = open_session(self._find(token), _received(session))
+            return {"frames": _frames(reply.frames)} | facts
+
+    def close_video(self, token: str) -> Json:
+        """Close a video and delete it from the server.
+
+        Args:
+            token: The video's secret.
+
+        Returns:
+            "closed": the token.
+        """
+        with explained():
+            self._state.store.close(token)
+            return {"closed": token}
+
+    def _find(self, token: str) -> OpenVideo:
+        return find_or_reopen(self._state, token)
+
+    def _act(self, action: str, token: str, fields: Fields) -> Json:
+        reply = ACTIONS[action](self._find(token), fields)
+        return {"frames": _frames(reply.frames)}
+
+    def _opened(self, fields: Fields) -> Json:
+        *_, last = reports_of(opening(self._state, fields))
+        video = last["video"]
+        kept = ("token", "name", "width", "height", "fps", "frame_times_s", "warnings", "model")
+        return {key: video[key] for key in kept} | {"frames": len(video["frame_times_s"])}
+
+
+def _received(given: Mapping[str, Any]) -> Path:
+    """Returns where a file lies that was uploaded; any other path of this machine is refused."""
+    path = Path(str(given.get("path", ""))).resolve()
+    if not path.is_relative_to(Path(get_upload_folder()).resolve()) or not path.is_file():
+        raise VideoError("Send the file itself, such as handle_file('clip.mp4').", "NO_FILE")
+    return path
+
+
+def _frames(frames: Sequence[FrameMasks]) -> list[Json]:
+    return [
+        {
+            "frame": masks.frame_index,
+            "objects": [
+                {
+                    "object": object_id,
+                    "counts": found.mask.counts,
+                    "iou": found.iou,
+                    "object_score": found.object_score_logits,
+                }
+                for object_id, found in masks.objects.items()
+            ],
+        }
+        for masks in frames
+    ]
+
+
+@contextmanager
+def explained() -> Iterator[None]:
+    """Turns every error into the one sentence that the page would show."""
+    try:
+        yield
+    except GeneratorExit:
+        raise
+    except Exception as error:
+        refusal = explain(error)
+        raise gr.Error(f"{refusal.text} ({refusal.code})", print_exception=False) from error

@@ -1,0 +1,214 @@
+"""The annotator's routes: frames, clicks, streams and downloads, each under a secret token.
+
+They stand under ``/gradio_api/``, which every proxy in front of a Gradio app passes on.
+Every answer is JSON, a stream of JSON lines, or one of the video's own files.
+"""
+
+from collections.abc import Awaitable, Callable, Mapping
+from functools import partial
+from pathlib import Path
+
+from starlette.applications import Starlette
+from starlette.concurrency import run_in_threadpool
+from starlette.middleware import Middleware
+from starlette.requests import Request
+from starlette.responses import FileResponse, JSONResponse, Response
+from starlette.routing import Mount, Route
+
+from sam2_demo.core.errors import InputError
+from sam2_demo.server.app_state import AppState
+from sam2_demo.server.messages import explain
+from sam2_demo.server.origin import SameOrigin
+from sam2_demo.server.routes.actions import ACTIONS, ASKED, READ, Action, Answer
+from sam2_demo.server.routes.streams import Work, streamed
+from sam2_demo.server.routes.wire import (
+    MAX_BODY_BYTES,
+    Fields,
+    about_json,
+    frame_index_in,
+    parse_body,
+    reply_json,
+    video_json,
+)
+from sam2_demo.server.sessions.export_kinds import export_kind
+from sam2_demo.server.sessions.exporting import exported_file, exporting
+from sam2_demo.server.sessions.opening import choosing, find_or_reopen, opening, switching
+from sam2_demo.server.sessions.propagating import finding_scenes, tracking
+from sam2_demo.server.sessions.reviewing import checking
+from sam2_demo.server.sessions.saved_sessions import open_uploaded_session, saved_session
+from sam2_demo.session.open_video import OpenVideo
+from sam2_demo.video.small_frames import thumbnail_jpeg
+
+PREFIX = "/gradio_api/sam2"
+
+IMMUTABLE = {"Cache-Control": "private, max-age=86400, immutable"}
+
+Endpoint = Callable[[Request], Awaitable[Response]]
+
+
+def build_routes(state: AppState) -> Mount:
+    """Returns the routes of the annotator, to be given to the server that Gradio starts."""
+    of_video = "/videos/{token}"
+    read = [Route(f"{of_video}/{name}", _computed(state, say)) for name, say in READ.items()]
+    posted = {name: partial(_reply_to, action) for name, action in ACTIONS.items()} | ASKED
+    posted["open_session"] = partial(open_uploaded_session, state)
+    posts = [
+        Route(f"{of_video}/{name}", _computed(state, answer), methods=["POST"])
+        for name, answer in posted.items()
+    ]
+    streams = [
+        Route(f"{of_video}/{name}", _stream(state, work), methods=["POST"])
+        for name, work in STREAMS.items()
+    ]
+    routes = [
+        Route("/about", _answered(partial(_about, state))),
+        Route("/uploads", _answered(partial(_upload, state)), methods=["POST"]),
+        Route("/open", _answered(partial(_begin, state, opening)), methods=["POST"]),
+        Route("/model", _answered(partial(_begin, state, choosing)), methods=["POST"]),
+        Route("/samples/{name}/poster.jpg", _answered(partial(_poster, state))),
+        Route(of_video, _answered(partial(_video, state))),
+        Route(f"{of_video}/frames/{{frame_index}}.jpg", _answered(partial(_frame, state))),
+        Route(f"{of_video}/thumbnails/{{frame_index}}.jpg", _answered(partial(_thumbnail, state))),
+        Route(f"{of_video}/exports/{{kind}}", _answered(partial(_download, state))),
+        Route(f"{of_video}/session", _answered(partial(_save, state))),
+        Route(f"{of_video}/stop", _answered(partial(_stop, state)), methods=["POST"]),
+        *read,
+        *posts,
+        *streams,
+    ]
+    guard = Middleware(SameOrigin, allowed_hosts=state.settings.allowed_hosts)
+    return Mount(PREFIX, app=Starlette(routes=routes, middleware=[guard]))
+
+
+STREAMS: dict[str, Callable[[AppState, OpenVideo, Fields], Work]] = {
+    "propagate": tracking,
+    "scenes": finding_scenes,
+    "check": checking,
+    "model": switching,
+    "export": exporting,
+}
+
+
+def _answered(answer: Endpoint) -> Endpoint:
+    """Returns the endpoint with every error turned into its one sentence."""
+
+    async def endpoint(request: Request) -> Response:
+        try:
+            return await answer(request)
+        except Exception as error:
+            refusal = explain(error)
+            return JSONResponse(refusal.as_json(), refusal.status)
+
+    return endpoint
+
+
+def _computed(state: AppState, answer: Answer) -> Endpoint:
+    """Returns the endpoint that says what is computed of a video and the request's fields.
+
+    That waits for others that use the session, and so does not happen on the server's loop.
+    """
+
+    async def endpoint(request: Request) -> Response:
+        fields = await _fields(request)
+        video = state.store.find(request.path_params["token"])
+        return await state.compute(lambda: JSONResponse(answer(video, fields)))
+
+    return _answered(endpoint)
+
+
+def _stream(state: AppState, begin: Callable[[AppState, OpenVideo, Fields], Work]) -> Endpoint:
+    async def endpoint(request: Request) -> Response:
+        fields = await _fields(request)
+        video = state.store.find(request.path_params["token"])
+        return streamed(await state.compute(partial(begin, state, video, fields)))
+
+    return _answered(endpoint)
+
+
+async def _about(state: AppState, request: Request) -> Response:
+    return JSONResponse(about_json(state))
+
+
+async def _upload(state: AppState, request: Request) -> Response:
+    return JSONResponse({"upload": await state.uploads.receive(request)})
+
+
+async def _begin(
+    state: AppState, begin: Callable[[AppState, Fields], Work], request: Request
+) -> Response:
+    return streamed(begin(state, await _fields(request)))
+
+
+async def _poster(state: AppState, request: Request) -> Response:
+    poster = state.samples.find(request.path_params["name"]).poster
+    if poster is None:
+        raise InputError("this clip has no picture", "NO_POSTER")
+    return FileResponse(poster, media_type="image/jpeg", headers=IMMUTABLE)
+
+
+async def _video(state: AppState, request: Request) -> Response:
+    return JSONResponse(await state.compute(partial(_settled, state, request.path_params["token"])))
+
+
+def _settled(state: AppState, token: str) -> dict[str, object]:
+    """Returns a video's facts once nothing is computed for a page that was left."""
+    video = find_or_reopen(state, token)
+    with video.turn():
+        return video_json(video)
+
+
+def _reply_to(action: Action, video: OpenVideo, fields: Fields) -> Mapping[str, object]:
+    return reply_json(action(video, fields))
+
+
+async def _stop(state: AppState, request: Request) -> Response:
+    state.store.find(request.path_params["token"]).stop()
+    return JSONResponse({})
+
+
+async def _frame(state: AppState, request: Request) -> Response:
+    path = _frame_named(state, request)[1]
+    return FileResponse(path, media_type="image/jpeg", headers=IMMUTABLE)
+
+
+async def _thumbnail(state: AppState, request: Request) -> Response:
+    video, path = _frame_named(state, request)
+    small = await run_in_threadpool(thumbnail_jpeg, path, video.video.size_hw)
+    return Response(small, media_type="image/jpeg", headers=IMMUTABLE)
+
+
+def _frame_named(state: AppState, request: Request) -> tuple[OpenVideo, Path]:
+    """Returns the open video and the file of the frame that an address names."""
+    video = state.store.find(request.path_params["token"])
+    fields = {"frame": _number_in(request.path_params["frame_index"])}
+    return video, video.video.jpeg_path(frame_index_in(fields, len(video.video)))
+
+
+def _number_in(text: str) -> int | str:
+    """Returns the number that a part of an address is, or the text if it is none."""
+    return int(text) if text.isdecimal() and len(text) < 9 else text
+
+
+async def _download(state: AppState, request: Request) -> Response:
+    video = state.store.find(request.path_params["token"])
+    name = request.path_params["kind"]
+    kind, path = export_kind(name), exported_file(video, name)
+    return FileResponse(path, media_type=kind.media_type, filename=kind.file_name(video))
+
+
+async def _save(state: AppState, request: Request) -> Response:
+    video = state.store.find(request.path_params["token"])
+    active_s = request.query_params.get("active_s", "")
+    return await state.compute(partial(saved_session, video, active_s))
+
+
+async def _fields(request: Request) -> Fields:
+    """Returns what a request says: its body, or what stands behind its address."""
+    if request.method == "GET":
+        return {name: _number_in(text) for name, text in request.query_params.items()}
+    body = b""
+    async for chunk in request.stream():
+        body += chunk
+        if len(body) > MAX_BODY_BYTES:
+            break
+    return parse_body(body)

@@ -1,0 +1,1 @@
+"""Everything that belongs to the videos that people have open."""

@@ -1,0 +1,154 @@
+"""The downloads: videos, pictures and data made of the masks, each when asked for."""
+
+import time
+from collections.abc import Callable, Collection, Mapping
+from pathlib import Path
+
+import numpy as np
+from jaxtyping import UInt8
+
+from sam2_demo.core.errors import InputError, PromptError
+from sam2_demo.core.whole_files import Watch
+from sam2_demo.export.effects.choice import EffectChoice
+from sam2_demo.export.masklets import Masklets, MaskScore, ObjectLabel
+from sam2_demo.server.app_state import AppState
+from sam2_demo.server.palette import object_color
+from sam2_demo.server.routes.streams import Report, Stopped, Work, progress_report, waiting_report
+from sam2_demo.server.routes.wire import Fields, bounds_in, object_ids_in, text_in
+from sam2_demo.server.sessions.export_kinds import export_kind
+from sam2_demo.session.open_video import OpenVideo
+from sam2_demo.tracking.track import Answer
+from sam2_demo.tracking.tracker import Tracker
+
+SoftMask = UInt8[np.ndarray, "height width"]
+
+
+def exporting(state: AppState, video: OpenVideo, fields: Fields) -> Work:
+    """Returns the work that writes one download and reports when it can be fetched.
+
+    Fields: ``kind``; ``effects``, see ``effects_in``; ``first`` and ``last`` frame, and ``objects``
+    as a list of ids: all that there are where they are missing.
+
+    Raises:
+        InputError: a field cannot be used.
+    """
+    name = text_in(fields, "kind")
+    kind = export_kind(name)
+    choice = effects_in(fields)
+    first, last = bounds_in(fields, len(video.video))
+    chosen = object_ids_in(fields)
+
+    def work(report: Report, stopped: Stopped) -> None:
+        with state.exporting.place(waiting_report(report), stopped) as entered:
+            if not entered:
+                return
+            masklets = snapshot(video, range(first, last + 1), chosen, kind.shown_only)
+            path = kind.path(video)
+            path.parent.mkdir(exist_ok=True)
+            told = progress_report(report, "writing")
+
+            def progress(done: int, total: int) -> None:
+                video.last_used_s = time.monotonic()  # whoever waits for a file is not away
+                told(done, total)
+
+            watch = Watch(progress, stopped)
+            kind.write(masklets, choice, path, watch)
+            report({"download": f"exports/{name}", "bytes": path.stat().st_size})
+
+    return work
+
+
+def snapshot(
+    video: OpenVideo,
+    frames: range,
+    chosen: Collection[int] | None = None,
+    shown_only: bool = False,
+) -> Masklets:
+    """Returns a video's masks as they are now, so that work may go on while a file is written.
+
+    Args:
+        video: The video.
+        frames: The frames to write.
+        chosen: The objects to write; None for all.
+        shown_only: Whether objects that are hidden on the page are left out, unless chosen.
+
+    Raises:
+        PromptError: there are no masks of these objects on these frames.
+    """
+    labels: dict[int, ObjectLabel] = {}
+    answers: dict[int, Mapping[int, Answer]] = {}
+    for object_id, state in video.session.snapshot().items():
+        settings = state.settings
+        wanted = not shown_only or settings.is_visible if chosen is None else object_id in chosen
+        if wanted and any(frame_index in state.track.answers for frame_index in frames):
+            name = settings.name or f"Object {object_id}"
+            labels[object_id] = ObjectLabel(name, settings.color or object_color(object_id))
+            answers[object_id] = state.track.answers
+    if not labels:
+        raise PromptError(
+            "There are no masks to download yet: click on an object first, and show it.", "NO_MASKS"
+        )
+
+    def answers_on(frame_index: int) -> dict[int, Answer]:
+        found = {key: each.get(frame_index) for key, each in answers.items()}
+        return {key: answer for key, answer in found.items() if answer is not None}
+
+    def scores(frame_index: int) -> dict[int, MaskScore]:
+        return {
+            object_id: MaskScore(answer.iou, answer.object_score_logits)
+            for object_id, answer in answers_on(frame_index).items()
+        }
+
+    return Masklets(
+        video=video.video,
+        objects=labels,
+        masks=lambda frame_index: {key: each.mask for key, each in answers_on(frame_index).items()},
+        frames=frames,
+        scores=scores,
+        probabilities=_probabilities(video.session.tracker, answers),
+    )
+
+
+def _probabilities(
+    tracker: Tracker, answers: Mapping[int, Mapping[int, Answer]]
+) -> Callable[[int, int], SoftMask | None]:
+    def probabilities(frame_index: int, object_id: int) -> SoftMask | None:
+        answer = answers[object_id].get(frame_index)
+        if answer is None:
+            return None
+        logits = tracker.mask_logits(answer, at_video_size=True)
+        values = np.ceil(255 / (1 + np.exp(-logits.astype(np.float64).clip(-60, 60))) - 0.5)
+        # Rounding must not carry a pixel across the border of the mask.
+        return np.where(logits > 0, values.clip(128, 255), values.clip(0, 127)).astype(np.uint8)
+
+    return probabilities
+
+
+def effects_in(fields: Fields) -> EffectChoice:
+    """Returns the effects that the fields name; those that are missing are as on a new page.
+
+    Raises:
+        InputError: there is no such effect, or a value does not fit.
+    """
+    chosen = fields.get("effects")
+    if chosen is None:
+        return EffectChoice()
+    texts = ("objects", "background", "color", "emoji", "text")
+    kinds: dict[str, type] = dict.fromkeys(texts, str) | {"strength": int}
+    if not isinstance(chosen, dict) or not all(
+        name in kinds and type(value) is kinds[name] for name, value in chosen.items()
+    ):
+        raise InputError("effects are the names and values that the page sends", "BAD_EFFECT")
+    return EffectChoice(**chosen)
+
+
+def exported_file(video: OpenVideo, name: str) -> Path:
+    """Returns a download that was made.
+
+    Raises:
+        InputError: there is no such download, or it was not made yet.
+    """
+    path = export_kind(name).path(video)
+    if not path.is_file():
+        raise InputError("this download was not made yet", "NOT_MADE")
+    return path

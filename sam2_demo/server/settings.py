@@ -1,0 +1,34 @@
+"""What the operator decides when the app is started."""
+
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from sam2_demo.server.sessions.store import StoreLimits
+from sam2_demo.video.ingest.limits import Limits
+
+SAMPLES_FOLDER = Path(__file__).parents[2] / "assets" / "samples"
+
+
+@dataclass(frozen=True, slots=True)
+class AppSettings:
+    """The settings of one running app.
+
+    Attributes:
+        data_dir: Where open videos are kept; removed at the end if the app made it.
+        model: The model that answers until another is chosen on the page.
+        device: ``"auto"`` or a device's name that torch knows.
+        allow_local_checkpoints: Whether people at the page may name files of this machine.
+        allowed_hosts: The names under which the app may be addressed; None for any.
+        video_limits: What is accepted as a video.
+        store_limits: How much may be open at once.
+        samples_dir: The folder with ``samples.json`` and the clips that it lists.
+    """
+
+    data_dir: Path
+    model: str = "auto"
+    device: str = "auto"
+    allow_local_checkpoints: bool = False
+    allowed_hosts: frozenset[str] | None = None
+    video_limits: Limits = field(default_factory=Limits)
+    store_limits: StoreLimits = field(default_factory=StoreLimits)
+    samples_dir: Path = SAMPLES_FOLDER

@@ -1,0 +1,165 @@
+"""Undo and redo: the objects as they were before each step and after each undone one.
+
+A moment shares with its neighbours all that did not change between them, so it costs what the
+step changed. Over the budget of bytes, the moments farthest from the present are thinned: their
+prompts, names and colours stay, the masks that were propagated then go. Knows nothing of models.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+from sam2_demo.session.objects import Objects
+from sam2_demo.tracking.prompt_log import log_of
+from sam2_demo.tracking.track import Answer, Track
+
+ANSWER_BYTES = 1500
+"""An answer without its run lengths, with the pointer that is kept for it."""
+ENTRY_BYTES = 100
+"""A place in a dictionary."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Moment:
+    """The objects at a moment to which undo or redo leads.
+
+    Attributes:
+        step: The step between this moment and the next one towards the present.
+        objects: The objects at that moment.
+        is_whole: Whether the masks that were propagated until then are still known.
+        bytes_held: Roughly what it holds that the next moment towards the present does not.
+    """
+
+    step: str
+    objects: Objects
+    is_whole: bool = True
+    bytes_held: int = 0
+
+    def weighed(self, present: Objects) -> "Moment":
+        """Returns this moment with what it holds, were it next to the present."""
+        return replace(self, bytes_held=bytes_beyond(self.objects, present))
+
+    def thinned(self) -> "Moment":
+        """Returns this moment without masks that were propagated."""
+        objects = {
+            object_id: replace(state, track=_prompted_only(state.track))
+            for object_id, state in self.objects.items()
+        }
+        lost = any(_is_propagated(state.track) for state in self.objects.values())
+        return replace(self, objects=objects, is_whole=self.is_whole and not lost, bytes_held=0)
+
+
+class History:
+    """The moments behind the present and those ahead of it, which were undone.
+
+    Args:
+        max_steps: How many steps can be undone.
+        max_bytes: What all moments may hold together.
+    """
+
+    def __init__(self, max_steps: int, max_bytes: int) -> None:
+        self._max_steps = max_steps
+        self._max_bytes = max_bytes
+        self._past: list[Moment] = []
+        self._future: list[Moment] = []
+
+    @property
+    def undoable(self) -> str | None:
+        """The step that would be undone."""
+        return self._past[-1].step if self._past else None
+
+    @property
+    def redoable(self) -> str | None:
+        """The step that would be done again."""
+        return self._future[-1].step if self._future else None
+
+    @property
+    def bytes_held(self) -> int:
+        """Roughly what all moments hold that the present does not."""
+        return sum(moment.bytes_held for moment in (*self._past, *self._future))
+
+    def remember(self, step: str, present: Objects) -> None:
+        """Keeps the present, which a step is about to change; what was undone is dropped."""
+        self._weigh(present)
+        self._past.append(Moment(step, present))
+        self._future.clear()
+        del self._past[: -self._max_steps]
+        self._thin()
+
+    def undo(self, present: Objects) -> Moment | None:
+        """Returns the moment before the last step, None if there is none; the present is kept."""
+        return self._go(self._past, self._future, present)
+
+    def redo(self, present: Objects) -> Moment | None:
+        """Returns the moment after the step undone last, None if there is none."""
+        return self._go(self._future, self._past, present)
+
+    def trim(self, present: Objects) -> None:
+        """Thins the moments farthest from the present until all are within the budget.
+
+        The nearest one on either side is never thinned: the last step can always be undone whole.
+        """
+        self._weigh(present)
+        self._thin()
+
+    def clear(self) -> None:
+        """Forgets all moments."""
+        self._past.clear()
+        self._future.clear()
+
+    def _weigh(self, present: Objects) -> None:
+        for moments in (self._past, self._future):
+            if moments:
+                moments[-1] = moments[-1].weighed(present)
+
+    def _thin(self) -> None:
+        excess = self.bytes_held - self._max_bytes
+        for moments in (self._past, self._future):
+            for place, moment in enumerate(moments[:-1]):
+                if excess <= 0:
+                    return
+                if moment.bytes_held:
+                    excess -= moment.bytes_held
+                    moments[place] = moment.thinned()
+
+    def _go(self, source: list[Moment], target: list[Moment], present: Objects) -> Moment | None:
+        if not source:
+            return None
+        moment = source.pop()
+        target.append(Moment(moment.step, present))
+        self.trim(moment.objects)
+        return moment
+
+
+def bytes_beyond(kept: Objects, present: Objects) -> int:
+    """Returns roughly how many bytes ``kept`` holds that ``present`` does not hold anyway."""
+    total = 0
+    for object_id, state in kept.items():
+        other = present.get(object_id)
+        if other is None:
+            total += _track_bytes(state.track, Track())
+        elif other.track is not state.track:
+            total += _track_bytes(state.track, other.track)
+    return total
+
+
+def _track_bytes(track: Track, other: Track) -> int:
+    answers: Sequence[Answer] = [
+        answer for frame, answer in track.answers.items() if other.answers.get(frame) is not answer
+    ]
+    own = sum(ANSWER_BYTES + len(answer.mask.counts) for answer in answers)
+    return own + ENTRY_BYTES * (len(track.answers) + len(track.steps))
+
+
+def _is_propagated(track: Track) -> bool:
+    return bool(track.steps or track.answers.keys() - track.prompts.keys())
+
+
+def _prompted_only(track: Track) -> Track:
+    """Returns the track as if nothing had been propagated; prompted frames keep their masks."""
+    given = {frame: prompted.prompt for frame, prompted in track.prompts.items()}
+    return Track(
+        {frame: prompted._replace(base=None) for frame, prompted in track.prompts.items()},
+        {frame: answer for frame, answer in track.answers.items() if frame in track.prompts},
+        set(track.conditioning) or set(track.prompts),
+        log=log_of(given, {}),
+    )

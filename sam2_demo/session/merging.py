@@ -1,0 +1,45 @@
+"""Two objects made one: the union of their masks, and prompts that let both be followed."""
+
+from sam2_demo.core.prompts import FramePrompt
+from sam2_demo.tracking.prompt_log import log_of
+from sam2_demo.tracking.track import Answer, PromptedFrame, Track
+
+
+def union_of(one: Track, other: Track) -> Track:
+    """Returns a track with the union of two tracks' masks on every frame.
+
+    On a frame where either was prompted the union is the prompt, still to be answered, so later
+    propagation follows both; what had been tracked there is the union of what was tracked.
+    """
+    union = Track(steps=other.steps | one.steps)
+    for frame in sorted(one.answers.keys() | other.answers.keys()):
+        answer = _union(one.answers.get(frame), other.answers.get(frame))
+        if frame in one.prompts or frame in other.prompts:
+            tracked = _tracked(one, frame), _tracked(other, frame)
+            base = _union(*tracked) if any(tracked) else None
+            union.prompts[frame] = PromptedFrame(FramePrompt(mask=answer.mask), base)
+        else:
+            union.answers[frame] = answer
+    given = {frame: prompted.prompt for frame, prompted in union.prompts.items()}
+    union.log = log_of(given, union.steps)
+    return union
+
+
+def _tracked(track: Track, frame: int) -> Answer | None:
+    """Returns what was tracked on a frame, beneath a prompt if there is one."""
+    prompted = track.prompts.get(frame)
+    return track.answers.get(frame) if prompted is None else prompted.base
+
+
+def _union(one: Answer | None, other: Answer | None) -> Answer:
+    """Returns the union of two answers of a frame, as sure as the less sure of both."""
+    if one is None or other is None:
+        answer = one or other
+        assert answer is not None, "one of both is there"
+        return answer
+    return Answer(
+        mask=one.mask.union(other.mask),
+        iou=min(one.iou, other.iou),
+        object_score_logits=max(one.object_score_logits, other.object_score_logits),
+        is_prompted=False,
+    )

@@ -1,0 +1,128 @@
+"""What a session knows of an object: what a person decided about it, and its track.
+
+A record is the part that a person made and that cannot be computed again: it is what journals
+keep, and from which a session can be made anew.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from sam2_demo.core.errors import PromptError
+from sam2_demo.core.prompts import FramePrompt
+from sam2_demo.tracking.prompt_log import log_of
+from sam2_demo.tracking.track import Answer, ObjectMask, PromptedFrame, Track
+
+MAX_NAME_LENGTH = 80
+
+Color = tuple[int, int, int]
+"""RGB, each from 0 to 255."""
+
+
+@dataclass(frozen=True, slots=True)
+class ObjectSettings:
+    """What a person decided about an object, prompts apart.
+
+    Attributes:
+        name: What it is called; empty where nobody named it.
+        color: Its colour; None for the one that its id has.
+        is_visible: Whether its masks are shown.
+        is_locked: Whether neither prompts nor propagation may change it.
+    """
+
+    name: str = ""
+    color: Color | None = None
+    is_visible: bool = True
+    is_locked: bool = False
+
+    def __post_init__(self) -> None:
+        if len(self.name) > MAX_NAME_LENGTH:
+            raise PromptError(
+                f"the name has {len(self.name)} characters: use at most {MAX_NAME_LENGTH}",
+                "LABEL_TOO_LONG",
+            )
+        if self.color is not None and not all(0 <= part <= 255 for part in self.color):
+            raise PromptError(
+                f"{self.color} is no colour: use red, green and blue from 0 to 255", "BAD_COLOR"
+            )
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class ObjectState:
+    """One object at one moment. Its track changes only while masks are propagated."""
+
+    settings: ObjectSettings = ObjectSettings()
+    track: Track = field(default_factory=Track)
+
+
+Objects = Mapping[int, ObjectState]
+"""The objects by id, in the order in which a person sees them; the first lies on top."""
+
+
+@dataclass(frozen=True, slots=True)
+class ObjectRecord:
+    """What a person made of one object.
+
+    Attributes:
+        settings: What was decided about it.
+        prompts: The prompt of each prompted frame.
+        bases: The mask that a prompt corrects, on those frames that were tracked before: without
+            it a click that takes something away would mean nothing.
+    """
+
+    settings: ObjectSettings = ObjectSettings()
+    prompts: Mapping[int, FramePrompt] = field(default_factory=dict)
+    bases: Mapping[int, ObjectMask] = field(default_factory=dict)
+
+    @classmethod
+    def of(cls, state: ObjectState) -> "ObjectRecord":
+        """Returns what a person made of an object."""
+        prompts, bases = {}, {}
+        for frame_index, (prompt, base) in state.track.prompts.items():
+            prompts[frame_index] = prompt
+            if base is not None:
+                bases[frame_index] = ObjectMask.of(base)
+        return cls(state.settings, prompts, bases)
+
+    def state(self) -> ObjectState:
+        """Returns the object anew, its prompts still to be answered."""
+        bases = {
+            frame_index: Answer(base.mask, base.iou, base.object_score_logits, is_prompted=False)
+            for frame_index, base in self.bases.items()
+        }
+        prompts = {f: PromptedFrame(prompt, bases.get(f)) for f, prompt in self.prompts.items()}
+        return ObjectState(self.settings, Track(prompts, log=log_of(self.prompts, {})))
+
+
+Records = Mapping[int, ObjectRecord]
+"""What a person made of all objects, by id and in their order."""
+
+
+def what_changed(before: ObjectSettings, after: ObjectSettings) -> str:
+    """Returns the change in a word or two, as a person would call it; empty if there is none."""
+    words = []
+    if before.name != after.name:
+        words.append("rename")
+    if before.color != after.color:
+        words.append("colour")
+    if before.is_visible != after.is_visible:
+        words.append("show" if after.is_visible else "hide")
+    if before.is_locked != after.is_locked:
+        words.append("lock" if after.is_locked else "unlock")
+    return ", ".join(words)
+
+
+def changed_frames(before: Objects, after: Objects) -> list[int]:
+    """Returns the frames on which any object has another answer than before, in order."""
+    frames: set[int] = set()
+    for object_id in before.keys() | after.keys():
+        old, new = before.get(object_id), after.get(object_id)
+        if old is None or new is None:
+            frames.update((old or new or ObjectState()).track.answers)
+        elif old.track is not new.track:
+            frames.update(_different(old.track, new.track))
+    return sorted(frames)
+
+
+def _different(old: Track, new: Track) -> set[int]:
+    frames = old.answers.keys() | new.answers.keys()
+    return {frame for frame in frames if old.answers.get(frame) is not new.answers.get(frame)}

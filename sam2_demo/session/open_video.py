@@ -1,0 +1,345 @@
+"""One person's open video: its frames, its session, its journal, and the order of events.
+
+It knows nothing of pages or requests. Every event takes its ``turn``; an event that
+waits for its turn makes a running propagation stop between two frames, so that a
+click never waits for the end of the video.
+"""
+
+import logging
+import threading
+import time
+from collections.abc import Callable, Collection, Generator, Iterator, Mapping, Sequence
+from contextlib import closing, contextmanager
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from sam2_demo.core.errors import InputError, SessionExpired
+from sam2_demo.core.prompts import FramePrompt
+from sam2_demo.core.whole_files import whole_file
+from sam2_demo.session.history import Moment
+from sam2_demo.session.journal import Journal
+from sam2_demo.session.objects import ObjectRecord, Objects, ObjectState, changed_frames
+from sam2_demo.session.provenance import ModelLabel, Provenance
+from sam2_demo.session.reply import Reply
+from sam2_demo.session.review import Doubt, find_doubts
+from sam2_demo.session.review_desk import ReviewDesk
+from sam2_demo.session.session import VideoSession
+from sam2_demo.session.session_file import SavedSession, read_session, session_as_text
+from sam2_demo.tracking.direction_check import check_directions
+from sam2_demo.tracking.propagation import Agreement, Direction
+from sam2_demo.tracking.track import FrameMasks
+from sam2_demo.video.scene_cuts import scene_cuts
+from sam2_demo.video.video import Video
+
+logger = logging.getLogger(__name__)
+
+PUT_AWAY_FILE = "put_away.sam2.json"
+
+
+class OpenVideo:
+    """A video that is open, with everything that was said about it so far.
+
+    Attributes:
+        token: The secret that its owner shows with each request.
+        folder: Where its frames, journal and exports are.
+        session: What computes the masks; replaced when another model is chosen.
+        model: The model that answers, and where it came from.
+        review: What a person said looks right, and what a check of both ways found.
+        active_s: For how many seconds a person worked on it, as far as the page or a session file
+            told.
+    """
+
+    def __init__(
+        self, token: str, folder: Path, video: Video, session: VideoSession, model: ModelLabel
+    ) -> None:
+        self.token = token
+        self.folder = folder
+        self.video = video
+        self.session = session
+        self.model = model
+        self.journal = Journal(folder / "journal.jsonl")
+        self.review = ReviewDesk(folder / "looks_right.txt")
+        self.active_s = 0.0
+        self.last_used_s = time.monotonic()
+        self.bytes_on_disk = 0
+        self._lock = threading.Lock()
+        self._counting = threading.Lock()
+        self._settling = threading.RLock()
+        self._waiting = 0
+        self._events = 0
+        self._run = threading.Event()
+        self._closed = False
+
+    @property
+    def busy(self) -> bool:
+        """Whether an event is being computed."""
+        return self._lock.locked()
+
+    @contextmanager
+    def turn(self) -> Iterator[None]:
+        """Waits for the event before, then keeps the next one waiting.
+
+        Raises:
+            SessionExpired: the video was closed meanwhile.
+        """
+        with self._counting:
+            self._waiting += 1
+        try:
+            self._lock.acquire()
+        finally:
+            with self._counting:
+                self._waiting -= 1
+        try:
+            self._check_open()
+            yield
+        finally:
+            self.last_used_s = time.monotonic()
+            self._lock.release()
+
+    def set_prompt(self, frame_index: int, object_id: int, prompt: FramePrompt) -> Reply:
+        """Returns the frame's masks after one object's whole prompt there was given.
+
+        Raises:
+            PromptError: the prompt, the frame or the object cannot be used; nothing is changed.
+        """
+        with self.turn():
+            fitted = prompt.fitted_to(self.video.size_hw)
+            self._write_ahead(frame_index, object_id, fitted)
+            try:
+                masks = self.session.set_prompt(frame_index, object_id, fitted)
+            finally:
+                self._write()  # takes the prompt out again where it was refused
+            return self._whole_reply([masks])
+
+    def arrange(self, action: Callable[[VideoSession], object]) -> Reply:
+        """Returns all settings after an action that changes settings or order, but no mask.
+
+        It waits for no turn, so it does not stop a propagation.
+        """
+        with self._settling:
+            self._check_open()
+            action(self.session)
+            self._write()
+            return replace(self._reply([]), objects=self.session.settings)
+
+    def change_settings(self, object_id: int, changes: Mapping[str, Any]) -> Reply:
+        """Returns all settings after some of one object's were changed.
+
+        Args:
+            object_id: The object; a new one is made where the id is not known.
+            changes: New values of fields of ``ObjectSettings``.
+
+        Raises:
+            PromptError: the settings or the object cannot be.
+        """
+
+        def action(session: VideoSession) -> None:
+            state = session.objects.get(object_id, ObjectState())
+            session.change_settings(object_id, replace(state.settings, **changes))
+
+        return self.arrange(action)
+
+    def change(self, action: Callable[[VideoSession], object]) -> Reply:
+        """Returns the frames whose masks an action on the session changed."""
+        with self.turn():
+            before = self.session.objects
+            action(self.session)
+            self._write()
+            return self._whole_reply(self._changed_since(before))
+
+    def undo(self) -> Reply:
+        """Returns what changed as the last step was taken back."""
+        return self._go(lambda session: session.undo())
+
+    def redo(self) -> Reply:
+        """Returns what changed as the step that was taken back last was done again."""
+        return self._go(lambda session: session.redo())
+
+    def use_model(self, model: ModelLabel, session: VideoSession) -> Reply:
+        """Returns the frames whose masks changed: the new model answers every prompt again."""
+        with self.turn(), self._settling:
+            old, before = self.session, self.session.objects
+            session.take_over(old)
+            self.session, self.model = session, model
+            old.close()
+            return self._whole_reply(self._changed_since(before))
+
+    def propagate(
+        self,
+        start: int | None,
+        direction: Direction,
+        stopped: Callable[[], bool],
+        within: tuple[int, int] | None = None,
+        object_ids: Collection[int] | None = None,
+        agreement: Agreement | None = None,
+    ) -> Generator[Reply, None, None]:
+        """Yields the masks of frame after frame until the end, ``stopped``, or the next event.
+
+        Args:
+            start: First frame; None for the session's choice.
+            direction: Which way.
+            stopped: Asked before each frame.
+            within: First and last frame that may be visited; None for all.
+            object_ids: The objects to be tracked; None for all.
+            agreement: Ends a way where new masks agree with old ones that reach to its end.
+        """
+        stop = self._ended_by(stopped)
+        with self.turn():
+            tracked = self.session.propagate(start, direction, within, stop, object_ids, agreement)
+            with closing(tracked):
+                for masks in tracked:
+                    self.last_used_s = time.monotonic()
+                    frame = self.session.masks(masks.frame_index)
+                    yield self._reply([frame])
+
+    def check_directions(self, stopped: Callable[[], bool]) -> Generator[int, None, None]:
+        """Yields frame after frame as its masks are compared with what the other way finds.
+
+        No mask is changed; ``review`` takes in what is found.
+        """
+        stop = self._ended_by(stopped)
+        with self.turn():
+            tracks = {key: state.track for key, state in self.session.objects.items()}
+            frames = check_directions(self.session.tracker, tracks, len(self.video), stop)
+            for frame_index, ious in frames:
+                self.last_used_s = time.monotonic()
+                self.review.note(self.session.masks(frame_index), ious)
+                yield frame_index
+
+    def doubts(self) -> list[Doubt]:
+        """Returns what a person should look at, the worst first."""
+        frames = [self.session.masks(frame_index) for frame_index in range(len(self.video))]
+        prompted = {(frame, object_id) for object_id, frame in self.session.prompts}
+        cuts = scene_cuts(self.video, lambda: False) or []
+        found = find_doubts(frames, prompted, cuts, self.review.agreement(frames))
+        return self.review.open_doubts(found)
+
+    def _ended_by(self, stopped: Callable[[], bool]) -> Callable[[], bool]:
+        """Returns what tells long work to end: ``stopped``, the next event, or the end of all."""
+        return lambda: self._waiting > 0 or self._closed or stopped()
+
+    def save_session(self) -> SavedSession:
+        """Returns all that was made of the video so far; a propagation goes on meanwhile."""
+        self._check_open()
+        return self._all_made()
+
+    def open_session(self, saved: SavedSession) -> Reply:
+        """Returns the frames whose masks changed: a saved session's objects replace those here.
+
+        Its masks stay as they were saved, whichever model answers here. It is one step to undo.
+
+        Raises:
+            InputError: it does not fit this video, or has too many objects; nothing is changed.
+        """
+        objects = saved.objects_on(self.video)
+        reply = self.change(lambda session: session.replace_objects("open session", objects))
+        self.active_s = saved.active_s
+        return reply
+
+    def new_run(self) -> threading.Event:
+        """Returns the flag that ``stop`` will set, for a propagation that is about to begin."""
+        self._run = threading.Event()
+        return self._run
+
+    def stop(self) -> None:
+        """Makes the propagation that began last stop between two frames."""
+        self._run.set()
+
+    def masks(self, within: tuple[int, int] | None = None) -> Reply:
+        """Returns the masks from a first to a last frame, of all by default, as they stand now.
+
+        A propagation goes on meanwhile; what it changes is told by replies with greater numbers.
+        """
+        self._check_open()
+        number = self._next_number()
+        first, last = within or (0, len(self.video) - 1)
+        frames = [self.session.masks(frame_index) for frame_index in range(first, last + 1)]
+        return self._reply(frames, number)
+
+    def rest(self) -> None:
+        """Gives back memory, because nobody asked for anything for a while."""
+        self.session.tracker.rest()
+
+    def close(self) -> None:
+        """Stops what is running, frees the session, and refuses everything after it."""
+        self._closed = True
+        with self._lock, self._settling:
+            self.session.close()
+
+    def put_away(self) -> None:
+        """Closes the video, and leaves all that was made of it in its folder for ``resume``."""
+        self._closed = True
+        with self._lock, self._settling:
+            with whole_file(self.folder / PUT_AWAY_FILE) as partial:
+                partial.write_text(session_as_text(self._all_made()))
+            self.session.close()
+
+    def resume(self) -> None:
+        """Brings back what an earlier run of the program left in the folder.
+
+        Prompts are in the journal and answered again; masks are there if the video was put away.
+        What can no longer be read of them is made again of the prompts.
+        """
+        objects: Objects = {key: record.state() for key, record in self.journal.read().items()}
+        path = self.folder / PUT_AWAY_FILE
+        if path.exists():
+            try:
+                saved = read_session(path)
+                objects, self.active_s = saved.objects, saved.active_s
+            except InputError as error:
+                logger.warning("the masks of an open video were not kept: %s", error)
+            path.unlink()  # from now on the journal knows more
+        self.session.restore(objects)
+
+    def _all_made(self) -> SavedSession:
+        made_of = Provenance.of(self.video, self.model)
+        return SavedSession(made_of, self.session.snapshot(), self.active_s)
+
+    def _go(self, go: Callable[[VideoSession], Moment | None]) -> Reply:
+        moments: list[Moment | None] = []
+        reply = self.change(lambda session: moments.append(go(session)))
+        return replace(reply, moment=moments[0])
+
+    def _changed_since(self, before: Objects) -> list[FrameMasks]:
+        return [self.session.masks(f) for f in changed_frames(before, self.session.objects)]
+
+    def _write_ahead(self, frame_index: int, object_id: int, prompt: FramePrompt) -> None:
+        """Writes a prompt down that is about to be answered."""
+        with self._settling:
+            records = self.session.records
+            record = records.get(object_id, ObjectRecord())
+            prompts, bases = {**record.prompts, frame_index: prompt}, record.bases
+            tracked = self.session.masks(frame_index).objects.get(object_id)
+            if tracked is not None and frame_index not in record.prompts:
+                bases = {**bases, frame_index: tracked}
+            coming = replace(record, prompts=prompts, bases=bases)
+            self.journal.write({**records, object_id: coming})
+
+    def _write(self) -> None:
+        with self._settling:
+            self.journal.write(self.session.records)
+
+    def _next_number(self) -> int:
+        """Returns a reply's number, greater than all before.
+
+        It is drawn before anything that may change meanwhile is read: so a reply holds at least
+        what was so when any with a smaller number was made.
+        """
+        with self._counting:
+            self._events += 1
+            return self._events
+
+    def _reply(self, frames: Sequence[FrameMasks], number: int | None = None) -> Reply:
+        """Returns some frames, and which steps there are to go."""
+        number = number or self._next_number()
+        return Reply(number, frames, self.session.undoable, self.session.redoable)
+
+    def _whole_reply(self, frames: Sequence[FrameMasks]) -> Reply:
+        """Returns some frames, and all prompts and settings."""
+        reply = self._reply(frames)
+        return replace(reply, prompts=self.session.prompts, objects=self.session.settings)
+
+    def _check_open(self) -> None:
+        if self._closed:
+            raise SessionExpired("This video was closed: open it again.", "SESSION_CLOSED")

@@ -1,0 +1,98 @@
+"""What a session was made of: which part of which video, and which model; and where it fits."""
+
+from dataclasses import dataclass
+
+from sam2_demo.core.errors import InputError
+from sam2_demo.video.excerpt import WHOLE, Excerpt
+from sam2_demo.video.video import Video
+
+MAX_NAME_SHOWN = 80
+
+
+@dataclass(frozen=True, slots=True)
+class ModelLabel:
+    """Which model answers, in words for people.
+
+    Attributes:
+        name: What it is called.
+        source: Where its weights came from.
+        weights: Digest of its weights; empty where there are none.
+    """
+
+    name: str
+    source: str
+    weights: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Provenance:
+    """Which video was worked on, and with which model.
+
+    Attributes:
+        video_name: What the video was called.
+        video_digest: SHA-256 of the uploaded file.
+        frames: How many frames were open.
+        size_hw: Their height and width.
+        model: What the model is called that answered when the session was saved.
+        weights: Digest of its weights.
+        excerpt: Which part of the file was open.
+        first_frame: How many frames of the file come before that part.
+    """
+
+    video_name: str
+    video_digest: str
+    frames: int
+    size_hw: tuple[int, int]
+    model: str
+    weights: str
+    excerpt: Excerpt = WHOLE
+    first_frame: int = 0
+
+    @classmethod
+    def of(cls, video: Video, model: ModelLabel) -> "Provenance":
+        """Returns what is to be said of work on a video with a model."""
+        return cls(
+            video_name=video.name,
+            video_digest=video.digest,
+            frames=len(video),
+            size_hw=video.size_hw,
+            model=model.name,
+            weights=model.weights,
+            excerpt=video.excerpt,
+            first_frame=video.first_frame,
+        )
+
+    def is_of(self, video: Video) -> bool:
+        """Returns whether a video is of the very same file, be it another part."""
+        return self.video_digest == video.digest
+
+    def offset_in(self, video: Video) -> int:
+        """Returns which frame of a video the first frame here is.
+
+        Of the same file any part will do that has all frames of this one. Another file may be a
+        copy in another format: it needs as many frames of the same size.
+
+        Raises:
+            InputError: the video has other frames.
+        """
+        if self.size_hw == video.size_hw:
+            offset = self.first_frame - video.first_frame
+            if self.is_of(video) and 0 <= offset <= len(video) - self.frames:
+                return offset
+            if not self.is_of(video) and self.frames == len(video):
+                return 0
+        there = Provenance.of(video, ModelLabel("", ""))
+        other = "another part of it" if self.is_of(video) else "another file"
+        part = self.excerpt.in_words
+        raise InputError(
+            f"This session was made of {self._described()}, and open is {other}, "
+            f"{there._described()}: open the session's video first"
+            + (f", {part}." if part else ", all of it."),
+            "OTHER_VIDEO",
+        )
+
+    def _described(self) -> str:
+        part = self.excerpt.in_words and f"{self.excerpt.in_words}: "
+        height, width = self.size_hw
+        name = self.video_name[:MAX_NAME_SHOWN]
+        return f"{name!r} ({part}{self.frames} frames of {width} x {height})"

@@ -1,0 +1,217 @@
+"""Does again, without a page, what a session file says was done, and compares the masks.
+
+The part of the video that the session was made of is read anew. For each object, prompts are given
+and frames are tracked in the order in which they were; it is then said how well the new masks agree
+with the stored ones. The same model on the same machine answers the same masks. Where objects were
+merged, or the file is of a version that kept no order, all prompts come first and the masks may
+differ.
+"""
+
+import argparse
+import statistics
+import sys
+import tempfile
+import zipfile
+from collections import deque
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from sam2_demo.checkpoints.loading import MODEL_NAMES, LoadedModel, load_model
+from sam2_demo.core.device import choose_device, prepare_cpu
+from sam2_demo.core.errors import SettingError
+from sam2_demo.core.masks import EncodedMask
+from sam2_demo.core.whole_files import whole_file
+from sam2_demo.export.mask_files import safe_name, write_palette_zip
+from sam2_demo.export.masklets import Masklets, ObjectLabel
+from sam2_demo.session.objects import Objects, ObjectState
+from sam2_demo.session.provenance import ModelLabel, Provenance
+from sam2_demo.session.session import VideoSession
+from sam2_demo.session.session_file import (
+    SUFFIX,
+    SavedSession,
+    read_session,
+    session_as_text,
+)
+from sam2_demo.tracking.prompt_log import Given, Tracked
+from sam2_demo.tracking.propagation import Direction
+from sam2_demo.video.ingest.frame_zip import SUFFIXES
+from sam2_demo.video.ingest.intake import DEFAULT_LIMITS, ingest
+from sam2_demo.video.video import Video
+
+GREY = (128, 128, 128)
+
+
+@dataclass(frozen=True, slots=True)
+class Agreement:
+    """How well the new masks of an object agree with the stored ones.
+
+    Attributes:
+        name: What the object is called.
+        frames: How many frames have a mask in either.
+        mean_iou: Mean over these frames; a mask that only one of them has counts as 0.
+    """
+
+    name: str
+    frames: int
+    mean_iou: float
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Adds the command's options."""
+    parser.add_argument("file", type=Path, help=f"session file (…{SUFFIX})")
+    parser.add_argument(
+        "--video",
+        type=Path,
+        help="the video or folder of pictures that it was made of; the one of that name beside the "
+        "file by default",
+    )
+    parser.add_argument("--model", help="name or file; the one that the session names by default")
+    parser.add_argument("--out", type=Path, help="folder for the new session and palette PNGs")
+    parser.add_argument("--device", default="auto", help="auto, cpu, cuda or mps")
+
+
+def run(arguments: argparse.Namespace) -> None:
+    """Replays a session and prints how well it agrees.
+
+    Raises:
+        InputError: the file or the video cannot be used, or they do not fit each other.
+        CheckpointError: the model cannot be had.
+    """
+    saved = read_session(arguments.file)
+    name = arguments.model or _model_of(saved)
+    own_name = Path(saved.made_of.video_name).name.lstrip(".") or "video"  # never a way up
+    path = arguments.video or arguments.file.with_name(own_name)
+    with tempfile.TemporaryDirectory(prefix="sam2_replay_") as folder:
+        upload = _as_upload(path, Path(folder))
+        video = _same_part(upload, Path(folder) / "video", saved.made_of)
+        device = choose_device(arguments.device)
+        if device.type == "cpu":
+            prepare_cpu()
+        model = load_model(name, device)
+        session = VideoSession(model.model, video)
+        replay(saved.objects, session)
+        _print_agreement(saved, model, session)
+        if arguments.out is not None:
+            _write(arguments.out, saved, model, video, session.objects)
+
+
+def replay(objects: Objects, session: VideoSession) -> None:
+    """Does in a session that is new what was done to the objects.
+
+    Each object's events come in their order; objects that were tracked together are again.
+    """
+    session.restore({object_id: ObjectState() for object_id in objects})
+    waiting = {object_id: deque(state.track.log) for object_id, state in objects.items()}
+    while any(waiting.values()):
+        together: dict[Tracked, list[int]] = {}
+        for object_id, events in waiting.items():
+            while events:
+                event = events.popleft()
+                if isinstance(event, Tracked):
+                    together.setdefault(event, []).append(object_id)
+                    break
+                _give(session, object_id, event)
+        for way, object_ids in together.items():
+            _track(session, object_ids, way)
+    for object_id, state in objects.items():
+        session.change_settings(object_id, state.settings)
+
+
+def _give(session: VideoSession, object_id: int, given: Given) -> None:
+    if given.prompt is None:
+        session.clear_prompt(given.frame_index, object_id)
+    else:
+        session.set_prompt(given.frame_index, object_id, given.prompt)
+
+
+def _track(session: VideoSession, object_ids: Sequence[int], way: Tracked) -> None:
+    direction = Direction.FORWARD if way.step == 1 else Direction.BACKWARD
+    within = min(way.first, way.last), max(way.first, way.last)
+    for _ in session.propagate(way.first, direction, within, object_ids=object_ids):
+        pass
+
+
+def agreements(stored: Objects, new: Objects) -> list[Agreement]:
+    """Returns how well each object agrees, in their order."""
+    found = []
+    for object_id, state in stored.items():
+        before, after = state.track.answers, new[object_id].track.answers
+        frames = before.keys() | after.keys()
+        ious = [
+            before[frame].mask.iou(after[frame].mask) if frame in before and frame in after else 0.0
+            for frame in frames
+        ]
+        name = state.settings.name or f"Object {object_id}"
+        found.append(Agreement(name, len(ious), statistics.fmean(ious) if ious else 1.0))
+    return found
+
+
+def _as_upload(path: Path, folder: Path) -> Path:
+    """Returns the file itself, or for a folder a zip of its pictures, as the page packs them."""
+    if path.is_file():
+        return path
+    pictures = [each for each in sorted(path.rglob("*")) if each.suffix.lower() in SUFFIXES]
+    if not pictures:
+        raise SettingError(
+            f"there is no video and no folder of pictures {str(path)[:200]!r}: give --video FILE",
+            "VIDEO_NOT_FOUND",
+        )
+    packed = folder / "pictures.zip"
+    with zipfile.ZipFile(packed, "w") as archive:
+        for picture in pictures:
+            archive.write(picture, picture.relative_to(path.parent))
+    return packed
+
+
+def _same_part(path: Path, folder: Path, made_of: Provenance) -> Video:
+    """Returns the part of a video that a session was made of, its frames in a folder."""
+    part = replace(made_of.excerpt, first_frames=made_of.frames)
+    limits = replace(DEFAULT_LIMITS, max_frames=max(DEFAULT_LIMITS.max_frames, made_of.frames))
+    video = ingest(path, folder, limits, excerpt=part, name=made_of.video_name)
+    made_of.offset_in(video)
+    if not made_of.is_of(video):
+        print(
+            "This is another file than the one that the session was made of, with as many frames "
+            "of the same size: masks may differ.",
+            file=sys.stderr,
+        )
+    return video
+
+
+def _model_of(saved: SavedSession) -> str:
+    """Returns the name of the model that a session was made by; a file is nobody's to name."""
+    name = saved.made_of.model
+    if name not in MODEL_NAMES:
+        raise SettingError(
+            f"the session was made by {name[:80]!r}, which is no model that everybody has: "
+            "give --model NAME or --model FILE",
+            "UNKNOWN_MODEL",
+        )
+    return name
+
+
+def _print_agreement(saved: SavedSession, model: LoadedModel, session: VideoSession) -> None:
+    same = "the same weights" if model.weights == saved.made_of.weights else "other weights"
+    print(f"{model.name} answered ({same}); the session was made by {saved.made_of.model}")
+    for each in agreements(saved.objects, session.objects):
+        print(f"{each.name!r}: mean IoU {each.mean_iou:.4f} on {each.frames} frames")
+
+
+def _write(
+    folder: Path, saved: SavedSession, model: LoadedModel, video: Video, objects: Objects
+) -> None:
+    """Writes the new session file and its masks as palette PNGs."""
+    folder.mkdir(parents=True, exist_ok=True)
+    made_of = Provenance.of(video, ModelLabel(model.name, model.source, model.weights))
+    name = safe_name(saved.made_of.video_name)
+    with whole_file(folder / f"{name}{SUFFIX}") as partial:
+        partial.write_text(session_as_text(replace(saved, made_of=made_of, objects=objects)))
+
+    def masks(frame_index: int) -> Mapping[int, EncodedMask]:
+        answers = {key: each.track.answers.get(frame_index) for key, each in objects.items()}
+        return {key: answer.mask for key, answer in answers.items() if answer is not None}
+
+    labels = {key: ObjectLabel(each.settings.name, GREY) for key, each in objects.items()}
+    masklets = Masklets(video, labels, masks, range(len(video)))
+    write_palette_zip(masklets, folder / f"{name}_masks.zip")

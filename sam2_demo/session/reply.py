@@ -1,0 +1,32 @@
+"""What is told of an event on an open video."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from sam2_demo.session.history import Moment
+from sam2_demo.session.journal import PromptMap
+from sam2_demo.session.objects import ObjectSettings
+from sam2_demo.tracking.track import FrameMasks
+
+
+@dataclass(frozen=True, slots=True)
+class Reply:
+    """What an event changed.
+
+    Attributes:
+        number: Greater than that of every event before, so that a late reply is known as such.
+        frames: The frames whose masks changed, as they are now.
+        undoable: The step that could be undone now.
+        redoable: The step that could be done again now.
+        prompts: Every prompt as it is now; None where the event cannot have changed any.
+        objects: The settings of every object, in order; None where none can have changed.
+        moment: Where undo or redo led; None where there was nothing to undo, and in other replies.
+    """
+
+    number: int
+    frames: Sequence[FrameMasks]
+    undoable: str | None
+    redoable: str | None
+    prompts: PromptMap | None = None
+    objects: Mapping[int, ObjectSettings] | None = None
+    moment: Moment | None = None

@@ -1,0 +1,344 @@
+"""The video session: objects are prompted on any frame, propagated together, and corrected.
+
+The state is prompts and answers, one ``Track`` for each object (``EditableObjects``). Features,
+mask logits and memories are caches within a budget (``Tracker``): whatever was forgotten is made
+again, so memory stays flat as the video grows.
+
+Source: arXiv 2408.00714, §3 (promptable visual segmentation) and §4.
+"""
+
+import threading
+from collections.abc import Callable, Collection, Generator, Sequence
+from contextlib import AbstractContextManager
+from dataclasses import dataclass, field, replace
+
+import numpy as np
+from jaxtyping import Float
+
+from sam2_demo.core.errors import PromptError
+from sam2_demo.core.frames import FrameSource
+from sam2_demo.core.prompts import FramePrompt, check_frame_index
+from sam2_demo.model.sam2 import Sam2
+from sam2_demo.session.editable_objects import EditableObjects
+from sam2_demo.session.history import History
+from sam2_demo.session.merging import union_of
+from sam2_demo.session.objects import Objects
+from sam2_demo.tracking.prompt_log import Given
+from sam2_demo.tracking.prompting import (
+    candidates_of,
+    enter_prompt,
+    preview_prompt,
+    take_prompt_back,
+)
+from sam2_demo.tracking.propagation import (
+    Agreement,
+    Direction,
+    Step,
+    first_frame,
+    follow,
+    planned_ways,
+)
+from sam2_demo.tracking.track import Answer, FrameMasks, ObjectMask, Track
+from sam2_demo.tracking.tracker import Tracker, TrackerOptions
+
+
+@dataclass(frozen=True)
+class SessionOptions:
+    """What a session may use and how it treats corrections.
+
+    Attributes:
+        corrections_condition: Whether a corrected frame conditions all later propagation. False is
+            the reference implementation's behaviour, where it stays an ordinary recent frame and
+            is tracked anew.
+        max_objects: Objects at most.
+        undo_steps: How many changes can be undone.
+        undo_bytes: What may be kept of masks that undo or redo would bring back.
+        tracker: Budgets and batch sizes.
+    """
+
+    corrections_condition: bool = True
+    max_objects: int = 100
+    undo_steps: int = 500
+    undo_bytes: int = 256 << 20
+    tracker: TrackerOptions = field(default_factory=TrackerOptions)
+
+
+class VideoSession(EditableObjects):
+    """Prompts, masks and propagation for one video.
+
+    The accelerator's lock is held for one frame at a time. While masks are propagated, only the
+    propagation changes prompts and masks. A locked object is changed by neither.
+
+    Args:
+        model: The model, on its device.
+        frames: The video.
+        options: Limits and behaviour.
+        accelerator_lock: Shared by all sessions on one accelerator.
+    """
+
+    def __init__(
+        self,
+        model: Sam2,
+        frames: FrameSource,
+        options: SessionOptions | None = None,
+        accelerator_lock: AbstractContextManager[object] | None = None,
+    ) -> None:
+        options = options or SessionOptions()
+        tracker = Tracker(model, frames, options.tracker, accelerator_lock or threading.Lock())
+        self._begin(tracker, frames, options)
+
+    def _begin(self, tracker: Tracker, frames: FrameSource, options: SessionOptions) -> None:
+        super().__init__(options.max_objects, History(options.undo_steps, options.undo_bytes))
+        self.frames = frames
+        self.options = options
+        self._tracker = tracker
+
+    def merge_object(self, object_id: int, into_id: int) -> None:
+        """Joins an object to another, which gets the union of both masks on every frame.
+
+        On each frame where either was prompted, the union becomes the prompt: further propagation
+        follows both.
+
+        Raises:
+            PromptError: there is no such object, one is locked, or both are the same.
+        """
+        with self._change():
+            if object_id == into_id:
+                raise PromptError("an object cannot be merged into itself", "SAME_OBJECT")
+            track, into = self._unlocked(object_id).track, self._unlocked(into_id)
+            union = self._completed(union_of(into.track, track))
+            rest = {key: state for key, state in self._objects.items() if key != object_id}
+            self._commit("merge objects", rest | {into_id: replace(into, track=union)})
+
+    def set_prompt(self, frame_index: int, object_id: int, prompt: FramePrompt) -> FrameMasks:
+        """Returns the frame's masks after an object was prompted there.
+
+        On a frame with an earlier answer the prompt refines what is there. An object id that is
+        not known yet makes a new object.
+
+        Args:
+            frame_index: The frame.
+            object_id: The object.
+            prompt: All that is given for the object on this frame, earlier clicks included.
+
+        Raises:
+            PromptError: the prompt, the frame or the object cannot be used; nothing is changed.
+        """
+        with self._change():
+            self._check_frame(frame_index)
+            fitted = prompt.fitted_to(self.frames.size_hw)
+            state = self._promptable(object_id)
+            track = state.track.copy()
+            self._enter(track, frame_index, fitted)
+            track.log.append(Given(frame_index, fitted))
+            self._put(f"prompt on frame {frame_index + 1}", object_id, replace(state, track=track))
+            return self.masks(frame_index)
+
+    def clear_prompt(self, frame_index: int, object_id: int) -> FrameMasks:
+        """Returns the frame's masks without an object's prompt there; a tracked mask comes back.
+
+        Raises:
+            PromptError: there is no such frame or object, or it is locked.
+        """
+        with self._change():
+            self._check_frame(frame_index)
+            state = self._unlocked(object_id)
+            track = state.track.copy()
+            if take_prompt_back(track, frame_index):
+                self._put("clear frame", object_id, replace(state, track=track))
+            return self.masks(frame_index)
+
+    @property
+    def tracker(self) -> Tracker:
+        """What computes frames; it knows nothing of undo."""
+        return self._tracker
+
+    def masks(self, frame_index: int) -> FrameMasks:
+        """Returns the masks that one frame has.
+
+        Raises:
+            PromptError: there is no such frame.
+        """
+        self._check_frame(frame_index)
+        with self._lock:
+            found = {k: state.track.answers.get(frame_index) for k, state in self._objects.items()}
+        return FrameMasks.of(frame_index, {k: a for k, a in found.items() if a is not None})
+
+    def mask_logits(
+        self, frame_index: int, object_id: int, at_video_size: bool = True
+    ) -> Float[np.ndarray, "height width"] | None:
+        """Returns an object's mask logits, None on a frame without mask.
+
+        They are at the size of the video, or as the model drew them.
+
+        Raises:
+            PromptError: there is no such frame or object.
+        """
+        answer = self.answer(frame_index, object_id)
+        return None if answer is None else self._tracker.mask_logits(answer, at_video_size)
+
+    def answer(self, frame_index: int, object_id: int) -> Answer | None:
+        """Returns what was said of an object on a frame, None where there is no mask.
+
+        Raises:
+            PromptError: there is no such frame or object.
+        """
+        self._check_frame(frame_index)
+        with self._lock:
+            return self._state(object_id).track.answers.get(frame_index)
+
+    def candidates(self, frame_index: int, object_id: int) -> list[ObjectMask]:
+        """Returns the masks that an object's first click on a frame may mean, in the model's order.
+
+        There are none where a box or a mask was given, or nothing at all.
+
+        Raises:
+            PromptError: there is no such frame or object.
+        """
+        self._check_frame(frame_index)
+        with self._lock:
+            return candidates_of(self._tracker, self._state(object_id).track, frame_index)
+
+    def preview(self, frame_index: int, object_id: int, prompt: FramePrompt) -> ObjectMask | None:
+        """Returns what ``set_prompt`` would answer for the object; None on a frame not encoded yet.
+
+        Nothing is changed.
+
+        Raises:
+            PromptError: the prompt, the frame or the object cannot be used.
+        """
+        self._check_frame(frame_index)
+        fitted = prompt.fitted_to(self.frames.size_hw)
+        with self._lock:
+            track = self._promptable(object_id).track.copy()
+        return preview_prompt(self._tracker, track, frame_index, fitted)
+
+    def propagate(
+        self,
+        start: int | None = None,
+        direction: Direction = Direction.FORWARD,
+        within: tuple[int, int] | None = None,
+        stop: Callable[[], bool] | None = None,
+        object_ids: Collection[int] | None = None,
+        agreement: Agreement | None = None,
+    ) -> Generator[FrameMasks, None, None]:
+        """Yields each frame's masks as prompted objects are tracked through the video.
+
+        Closing the iterator or ``stop`` ends it; what was tracked stays, as one step to undo.
+
+        Args:
+            start: First frame; by default the first prompted one, or the last when going backward.
+            direction: Which way; both ways goes forward from the start first, then backward.
+            within: First and last frame that may be visited; by default all.
+            stop: Asked before each frame.
+            object_ids: The objects to be tracked, None for all; masks of locked ones stay.
+            agreement: Ends a way where new masks agree with old ones that reach to its end.
+
+        Raises:
+            PromptError: nothing without a lock was prompted, or there is no such frame or object.
+        """
+        with self._change():
+            wanted = self.object_ids if object_ids is None else tuple(object_ids)
+            chosen = [key for key in wanted if not self._is_locked(key)]
+            first = first_frame([self._state(key).track for key in chosen], direction)
+            bounds = within or (0, len(self.frames) - 1)
+            for frame_index in (start or 0, *bounds):
+                self._check_frame(frame_index)
+            ways = planned_ways(first if start is None else start, direction, bounds)
+            return self._propagate(ways, stop, chosen, agreement)
+
+    def restore(self, objects: Objects) -> None:
+        """Makes these the objects, whose open prompts are answered; there is nothing to undo.
+
+        Raises:
+            PromptError: a prompt does not fit the video; nothing is changed.
+        """
+        with self._change():
+            self._objects = {
+                object_id: replace(state, track=self._completed(state.track))
+                for object_id, state in objects.items()
+            }
+            self._next_id = max(self._objects, default=0) + 1
+            self._history.clear()
+
+    def take_over(self, other: "VideoSession") -> None:
+        """Answers every prompt of another session over the same video again, as one step to undo.
+
+        Masks that it propagated stay until newer ones replace them, and its steps can be undone.
+        """
+        with self._change(), other._change():
+            objects = {
+                object_id: replace(state, track=self._completed(state.track.unanswered()))
+                for object_id, state in other._objects.items()
+            }
+            self._objects, self._history = other._objects, other._history
+            self._next_id = other._next_id
+            self._commit("answers of another model", objects)
+
+    def close(self) -> None:
+        """Frees all that the session holds; it cannot be used afterwards."""
+        with self._lock:
+            self._objects = {}
+            self._history = History(0, 0)
+            self._tracker.clear()
+
+    def _propagate(
+        self,
+        ways: Sequence[Sequence[Step]],
+        stop: Callable[[], bool] | None,
+        chosen: Collection[int],
+        agreement: Agreement | None,
+    ) -> Generator[FrameMasks, None, None]:
+        tracks: dict[int, Track] = {}
+        with self._change():
+            old = [self._state(key).track for key in chosen]
+            self._is_propagating = True
+
+        def track(step: Step) -> tuple[FrameMasks, FrameMasks]:
+            with self._lock:
+                if not tracks:
+                    tracks.update(self._begin_propagation(chosen))
+                free = {k: t for k, t in tracks.items() if not self._is_locked(k)}
+                before = self.masks(step.frame_index)
+                answers = self._tracker.track_frame(free, *step)
+                for object_id, answer in answers.items():
+                    tracks[object_id].take_tracked(*step, answer)
+            return before, FrameMasks.of(step.frame_index, answers)
+
+        try:
+            yield from follow(ways, track, stop, agreement, old)
+        finally:
+            with self._lock:
+                self._is_propagating = False
+                self._history.trim(self._objects)
+
+    def _begin_propagation(self, chosen: Collection[int]) -> dict[int, Track]:
+        """Returns copies of the chosen tracks, which are the present's from now on.
+
+        They grow with the frames, and so do moments remembered meanwhile: to undo a name that was
+        given while masks were propagated leaves these masks.
+        """
+        copies = {key: self._objects[key].track.copy() for key in chosen}
+        changed = {key: replace(self._objects[key], track=copies[key]) for key in chosen}
+        self._commit("propagate", {**self._objects, **changed})
+        return copies
+
+    def _completed(self, track: Track) -> Track:
+        """Returns the track with an answer to every prompt; answers that are there stay."""
+        waiting = {f: each for f, each in track.prompts.items() if f not in track.answers}
+        whole = track.copy()
+        for frame_index, (prompt, base) in waiting.items():
+            self._check_frame(frame_index)
+            del whole.prompts[frame_index]
+            if base is not None:
+                whole.answers[frame_index] = base
+            self._enter(whole, frame_index, prompt.fitted_to(self.frames.size_hw))
+        return whole
+
+    def _enter(self, track: Track, frame_index: int, prompt: FramePrompt) -> None:
+        """Answers a prompt and enters prompt and answer into the track."""
+        conditions = self.options.corrections_condition
+        enter_prompt(self._tracker, track, frame_index, prompt, conditions)
+
+    def _check_frame(self, frame_index: int) -> None:
+        check_frame_index(frame_index, len(self.frames))

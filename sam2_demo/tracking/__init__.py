@@ -1,0 +1,1 @@
+"""How frames are computed: what is remembered, attended to and kept."""

@@ -1,0 +1,139 @@
+"""Which frames a propagation visits, and when it may end early: no model, no session."""
+
+import enum
+from collections.abc import Callable, Collection, Generator, Sequence
+from typing import NamedTuple
+
+from sam2_demo.core.errors import PromptError
+from sam2_demo.tracking.track import FrameMasks, Track
+
+AGREEING_IOU = 0.98
+AGREEING_FRAMES = 5
+
+
+class Direction(enum.Enum):
+    """Which way masks are propagated through the video."""
+
+    FORWARD = "forward"
+    BACKWARD = "backward"
+    BOTH = "both"
+
+
+class Step(NamedTuple):
+    """One frame to be tracked, and whether time runs forward (1) or backward (-1) there."""
+
+    frame_index: int
+    step: int
+
+
+def first_frame(tracks: Collection[Track], direction: Direction) -> int:
+    """Returns the first frame that conditions the tracking of objects; the last to go backward.
+
+    Raises:
+        PromptError: there is none.
+    """
+    prompted = {frame for track in tracks for frame in track.conditioning}
+    if not prompted:
+        raise PromptError(
+            "there is nothing to propagate yet: click on an object that is not locked, or draw "
+            "a box around it",
+            "NO_PROMPT",
+        )
+    return max(prompted) if direction is Direction.BACKWARD else min(prompted)
+
+
+def planned_ways(first: int, direction: Direction, within: tuple[int, int]) -> list[list[Step]]:
+    """Returns the frames to be tracked, in order: one list for each way through the video.
+
+    Args:
+        first: The frame to start from; moved to the nearest frame within the bounds.
+        direction: Which way; both ways goes forward from the start, then backward from before it.
+        within: The first and the last frame that may be visited.
+    """
+    begin, end = within
+    start = max(begin, min(end, first))
+    forward = [Step(frame, 1) for frame in range(start, end + 1)]
+    backward = [Step(frame, -1) for frame in range(start, begin - 1, -1)]
+    if direction is Direction.FORWARD:
+        return [forward]
+    if direction is Direction.BACKWARD:
+        return [backward]
+    return [forward, backward[1:]]
+
+
+class Agreement:
+    """Notices that new masks agree with the old ones, so that the rest of a way needs no look.
+
+    They agree after ``AGREEING_FRAMES`` frames in a row on which every object's new mask has an
+    IoU of ``AGREEING_IOU`` at least with its old one. Where some frame further on has no old mask,
+    the way is followed to its end.
+
+    Attributes:
+        settled: Whether some way ended because of it.
+    """
+
+    def __init__(self) -> None:
+        self.settled = False
+        self._has_old_masks = False
+        self._in_a_row = 0
+
+    def begin_way(self, tracks: Collection[Track], way: Sequence[Step]) -> None:
+        """Starts to count anew, for objects that will be tracked on these frames."""
+        self._in_a_row = 0
+        self._has_old_masks = all(
+            step.frame_index in track.answers
+            for track in tracks
+            if track.conditioning
+            for step in way
+        )
+
+    def settles(self, old: FrameMasks, new: FrameMasks) -> bool:
+        """Returns whether the masks have agreed for long enough.
+
+        Args:
+            old: The masks that a frame had.
+            new: Those that it has now. One that is the same by identity was given by a person and
+                not tracked: it says nothing.
+        """
+        tracked = {
+            object_id: found.mask
+            for object_id, found in new.objects.items()
+            if object_id not in old.objects or old.objects[object_id].mask is not found.mask
+        }
+        if tracked and self._has_old_masks:
+            agree = all(
+                mask.iou(old.objects[object_id].mask) >= AGREEING_IOU
+                for object_id, mask in tracked.items()
+            )
+            self._in_a_row = self._in_a_row + 1 if agree else 0
+        reached = self._in_a_row >= AGREEING_FRAMES
+        self.settled = self.settled or reached
+        return reached
+
+
+def follow(
+    ways: Sequence[Sequence[Step]],
+    track: Callable[[Step], tuple[FrameMasks, FrameMasks]],
+    stop: Callable[[], bool] | None,
+    agreement: Agreement | None,
+    tracks: Collection[Track],
+) -> Generator[FrameMasks, None, None]:
+    """Yields each frame's new masks along the ways.
+
+    Args:
+        ways: The frames in order.
+        track: Tracks one frame; returns the masks that it had and those that it has now.
+        stop: Asked before each frame.
+        agreement: Ends a way early; None to follow each to its end.
+        tracks: The objects as they were before.
+    """
+    for way in ways:
+        if agreement is not None:
+            agreement.begin_way(tracks, way)
+        for step in way:
+            if stop is not None and stop():
+                return
+            old, new = track(step)
+            yield new
+            if agreement is not None and agreement.settles(old, new):
+                break

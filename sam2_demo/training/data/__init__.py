@@ -1,0 +1,1 @@
+"""Batches of clips, composed ahead of the model."""

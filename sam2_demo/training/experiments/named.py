@@ -1,0 +1,156 @@
+"""The named experiments: the paper's recipe, and what was made for the small model here.
+
+Commands and what each needs are in the README. Every value can be changed by ``--set``.
+"""
+
+from dataclasses import replace
+
+from sam2_demo.core.errors import SettingError
+from sam2_demo.core.names import nearest_hint
+from sam2_demo.model.config import (
+    RELEASED,
+    HieraConfig,
+    MaskDecoderConfig,
+    MemoryConfig,
+    Sam2Config,
+)
+from sam2_demo.training.experiments.experiment import BatchOptions, Experiment, Stage
+from sam2_demo.training.loop.schedule import Fall, Schedule
+from sam2_demo.training.recipe.augmentation import PAPER_VIDEO
+from sam2_demo.training.recipe.losses import LossWeights
+from sam2_demo.training.recipe.rollout import RolloutOptions
+
+DEFAULT_RELEASED = "sam2.1-hiera-tiny"
+
+_MINIATURE = Sam2Config(
+    HieraConfig(16, 1, (1, 1, 2, 1), (3, 4), windows=(8, 4, 4, 2), position_grid=4),
+    image_size=64,
+    width=64,
+    mask_decoder=MaskDecoderConfig(heads=2, feed_forward=128, iou_hidden=64),
+    memory=MemoryConfig(width=32, frames=3, pointers=3, layers=1, feed_forward=128, dropout=0.0),
+)
+
+_PAPER_IMAGES = BatchOptions(
+    clips=256,
+    objects=64,
+    rollout=RolloutOptions(prompted_frames=1, corrections=7),
+)
+_PAPER_VIDEOS = BatchOptions(
+    clips=256,
+    frames=8,
+    objects=3,
+    rollout=RolloutOptions(prompted_frames=2, corrections=7),
+    augmentation=PAPER_VIDEO,
+)
+
+_PRETRAIN = Experiment(
+    model=RELEASED[DEFAULT_RELEASED],
+    stages=(Stage(image_size=0, images=_PAPER_IMAGES),),
+    steps=90_000,
+    learning_rate=4e-4,
+    encoder_rate=1.0,
+    layer_decay=0.8,
+    schedule=Schedule(Fall.RECIPROCAL_SQUARE_ROOT, 1 / 90, timescale=1 / 90, cool_down=5 / 90),
+    drop_path=0.1,
+    average_decay=0.0,
+    parts=256,
+    checkpoint_minutes=30.0,
+)
+"""Image pre-training on still pictures. Source: arXiv 2408.00714, appendix D.2.1."""
+
+_FULL = replace(
+    _PRETRAIN,
+    stages=(Stage(image_size=0, images=_PAPER_IMAGES, videos=_PAPER_VIDEOS),),
+    steps=200_000,
+    learning_rate=3e-4,
+    encoder_rate=0.2,
+    schedule=Schedule(warm_up=0.075),
+)
+"""Full training: steps on pictures and on clips by turns, at random in proportion to the data.
+
+Source: arXiv 2408.00714, appendix D.2.2. Give it the model that ``pretrain`` wrote as ``start``.
+"""
+
+_FINETUNE = replace(
+    _FULL,
+    start=DEFAULT_RELEASED,
+    stages=(Stage(image_size=0, videos=replace(_PAPER_VIDEOS, clips=4)),),
+    steps=1000,
+    learning_rate=5e-6,
+    encoder_rate=0.6,
+    layer_decay=0.9,
+    schedule=Schedule(warm_up=0.0),
+    parts=4,
+    checkpoint_minutes=10.0,
+)
+"""A trained model goes on with a person's own clips, at a rate that forgets little."""
+
+_SHARPER = LossWeights(dice=4.0, iou=2.0, object_score=2.0)
+"""Small objects are lost in the focal loss, which counts pixels; more dice finds them sooner. A
+short run needs more of the two scores, as well."""
+
+_EMBEDDED_CLIPS = BatchOptions(
+    clips=2,
+    frames=8,
+    objects=3,
+    rollout=RolloutOptions(
+        corrected_frames=1, corrections=1, kinds=(0.4, 0.35, 0.25), weights=_SHARPER
+    ),
+)
+"""More clicks than the paper has: a short run sees too few of them otherwise."""
+
+_EMBEDDED = Experiment(
+    stages=(
+        Stage(share=0.6, image_size=384, videos=_EMBEDDED_CLIPS, scale=(0.15, 0.8)),
+        Stage(
+            share=0.4, videos=replace(_EMBEDDED_CLIPS, objects=2), image_size=0, scale=(0.12, 0.8)
+        ),
+    ),
+    minutes=105.0,
+    learning_rate=4e-4,
+    encoder_rate=0.0,
+    decoder_rate=0.15,
+    gradient_clip=1.0,
+    average_decay=0.99,
+    bfloat16=False,
+    checkpoint_minutes=10.0,
+)
+"""The model that ships with the project: MobileSAM learns to track, on synthetic clips.
+
+Give it what ``start`` wrote as ``start``.
+"""
+
+_OVERFIT = Experiment(
+    model=_MINIATURE,
+    stages=(Stage(image_size=64, videos=BatchOptions(4, frames=3, objects=2)),),
+    data=("discs",),
+    steps=300,
+    learning_rate=2e-3,
+    average_decay=0.0,
+    bfloat16=False,
+)
+"""One clip of coloured discs, learned by heart in a minute: whether training works at all."""
+
+EXPERIMENTS: dict[str, Experiment] = {
+    "pretrain": _PRETRAIN,
+    "full": _FULL,
+    "finetune": _FINETUNE,
+    "embedded": _EMBEDDED,
+    "overfit": _OVERFIT,
+}
+"""The experiments by name."""
+
+
+def find_experiment(name: str) -> Experiment:
+    """Returns the named experiment.
+
+    Raises:
+        SettingError: there is none of that name.
+    """
+    if name not in EXPERIMENTS:
+        raise SettingError(
+            f"there is no experiment {name!r}{nearest_hint(name, EXPERIMENTS)}; "
+            f"the experiments are {', '.join(EXPERIMENTS)}",
+            "UNKNOWN_EXPERIMENT",
+        )
+    return EXPERIMENTS[name]

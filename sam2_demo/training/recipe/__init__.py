@@ -1,0 +1,1 @@
+"""The paper's training: prompts, corrections, losses, augmentation."""

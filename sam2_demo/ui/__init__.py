@@ -1,1 +1,0 @@
-"""The page: Gradio blocks, the annotator component, its routes, error messages."""

@@ -1,0 +1,1 @@
+"""What people bring: videos, pictures, folders and zips of them."""

@@ -1,0 +1,64 @@
+"""The frames of a part; those before it are decoded, because later ones need them, and dropped."""
+
+from collections.abc import Iterable, Iterator
+from fractions import Fraction
+
+from sam2_demo.video.excerpt import Excerpt
+from sam2_demo.video.formats.decode import DecodedFrame
+from sam2_demo.video.times import DEFAULT_RATE
+
+
+class ExcerptFrames:
+    """Iterates once over the frames from the start of a part to its end, and one at least.
+
+    A part that begins behind the last frame raises VideoError.
+
+    Args:
+        excerpt: The part.
+        frames: All frames in the order of display.
+        time_base: Seconds of one tick of their times.
+        rate: Frames per second where a frame has no time.
+
+    Attributes:
+        skipped: How many frames came before the part.
+    """
+
+    def __init__(
+        self,
+        excerpt: Excerpt,
+        frames: Iterable[DecodedFrame],
+        time_base: Fraction | None,
+        rate: Fraction | None,
+    ) -> None:
+        self.skipped = 0
+        self._excerpt = excerpt
+        self._timed = _timed(frames, time_base, rate)
+
+    def __iter__(self) -> Iterator[DecodedFrame]:
+        excerpt, started = self._excerpt, False
+        for time_s, frame in self._timed:
+            if not started and (time_s < excerpt.begins_s or frame.picture is None):
+                self.skipped += 1
+                continue
+            if started and excerpt.ends_s is not None and time_s >= excerpt.ends_s:
+                return
+            started = True
+            yield frame
+        if self.skipped and not started:
+            excerpt.refuse_start()
+
+
+def _timed(
+    frames: Iterable[DecodedFrame], time_base: Fraction | None, rate: Fraction | None
+) -> Iterator[tuple[Fraction, DecodedFrame]]:
+    """Yields each frame with its seconds after the first, guessed where the file has no time."""
+    step_s = 1 / (rate or DEFAULT_RATE)
+    time_s = -step_s
+    origin_s: Fraction | None = None
+    for frame in frames:
+        time_s += step_s
+        if frame.ticks is not None and time_base:
+            if origin_s is None:
+                origin_s = frame.ticks * time_base - time_s
+            time_s = frame.ticks * time_base - origin_s
+        yield time_s, frame

@@ -1,0 +1,1 @@
+"""Uploads are opened in a limited process only."""

@@ -1,0 +1,97 @@
+"""Compares what an upload is, or claims to be, with the limits; one sentence for each refusal."""
+
+from typing import NoReturn
+
+from sam2_demo.core.errors import VideoError
+from sam2_demo.video.formats.mp4_index import IndexClaims
+from sam2_demo.video.ingest.limits import MIB, Limits
+
+INDEX_ALLOWANCE = 200_000
+"""Frames that an index may claim when only the first few are wanted."""
+
+
+def check_bytes(size: int, limits: Limits) -> None:
+    """Raises VideoError where a file is empty or too large."""
+    if size == 0:
+        raise VideoError(
+            "This file is empty (0 bytes): choose the file again, or export it again.",
+            "EMPTY_FILE",
+        )
+    if size > limits.max_bytes:
+        raise VideoError(
+            f"This file has {size / MIB:,.0f} MiB; at most {limits.max_bytes / MIB:,.0f} MiB can "
+            "be uploaded: shorten the video or reduce its quality.",
+            "TOO_LARGE",
+        )
+
+
+def check_size(size_hw: tuple[int, int], limits: Limits) -> None:
+    """Raises VideoError where a picture is too small, too large or too long in one direction."""
+    if min(size_hw) < limits.min_side_px:
+        raise VideoError(
+            f"{_shown(size_hw)}; each side needs {limits.min_side_px} at least: upload a larger "
+            "video.",
+            "TOO_SMALL",
+        )
+    check_not_too_large(size_hw, limits)
+
+
+def check_not_too_large(size_hw: tuple[int, int], limits: Limits) -> None:
+    """Raises VideoError where a picture is too large or too long in one direction."""
+    height, width = size_hw
+    shown = _shown(size_hw)
+    if height * width > limits.max_pixels:
+        raise VideoError(
+            f"{shown}; at most {limits.max_pixels / 1e6:.1f} million pixels can be opened: reduce "
+            "the size of the video.",
+            "TOO_MANY_PIXELS",
+        )
+    if max(size_hw) > limits.max_side_px:
+        code = "TOO_WIDE" if width >= height else "TOO_TALL"
+        raise VideoError(
+            f"{shown}; a side may have {limits.max_side_px:,} at most: reduce the size of the "
+            "video.",
+            code,
+        )
+
+
+def _shown(size_hw: tuple[int, int]) -> str:
+    return f"The pictures are {size_hw[1]:,} x {size_hw[0]:,} pixels"
+
+
+def check_claims(claims: IndexClaims, limits: Limits, first_frames: int | None) -> None:
+    """Raises VideoError where an MP4 or QuickTime file claims what cannot be opened."""
+    if not claims.has_index:
+        raise VideoError(
+            "The end of this file is missing, and with it the list of its frames: the upload or "
+            "the recording was cut off. Upload the whole file again.",
+            "TRUNCATED_NO_INDEX",
+        )
+    if claims.is_encrypted:
+        raise VideoError(
+            "This video is encrypted (copy protection): upload one without protection.",
+            "ENCRYPTED",
+        )
+    check_not_too_large(claims.size_hw, limits)
+    if claims.has_video and claims.frames == 0:
+        refuse_empty()
+    allowed = limits.max_frames if first_frames is None else INDEX_ALLOWANCE
+    if claims.frames > allowed:
+        refuse_frames(f"{claims.frames:,}", limits)
+
+
+def refuse_frames(count: str, limits: Limits) -> NoReturn:
+    """Raises VideoError for a video with too many frames."""
+    raise VideoError(
+        f"This video has {count} frames; at most {limits.max_frames:,} can be opened: cut it "
+        "shorter, or open only its first part.",
+        "TOO_MANY_FRAMES",
+    )
+
+
+def refuse_empty() -> NoReturn:
+    """Raises VideoError for a video without a frame."""
+    raise VideoError(
+        "This video has no picture that can be decoded: export it again, or upload another one.",
+        "NO_FRAMES",
+    )

@@ -1,0 +1,210 @@
+"""Takes an upload in: a limited process decodes it once; the result is a folder of frames.
+
+Nothing here looks into the upload. Every failure comes back as one plain sentence, and then
+nothing stays on disk.
+"""
+
+import contextlib
+import json
+import logging
+import os
+import selectors
+import shutil
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import IO, NoReturn
+
+from sam2_demo.core.errors import ResourceError, VideoError
+from sam2_demo.video.excerpt import WHOLE, Excerpt
+from sam2_demo.video.ingest.checks import check_bytes
+from sam2_demo.video.ingest.limits import Limits
+from sam2_demo.video.ingest.worker import Job
+from sam2_demo.video.video import Video
+
+_log = logging.getLogger(__name__)
+
+Progress = Callable[[int, int | None], None]
+Cancelled = Callable[[], bool]
+
+DEFAULT_LIMITS = Limits()
+POLL_S = 0.05
+_PACKAGE_PARENT = Path(__file__).resolve().parents[3]
+_KEPT_VARIABLES = ("PATH", "LD_LIBRARY_PATH", "DYLD_LIBRARY_PATH", "TMPDIR")
+
+
+def ingest(
+    upload: Path,
+    folder: Path,
+    limits: Limits = DEFAULT_LIMITS,
+    progress: Progress | None = None,
+    cancelled: Cancelled | None = None,
+    excerpt: Excerpt = WHOLE,
+    name: str | None = None,
+) -> Video:
+    """Returns the video after decoding an upload into a new folder.
+
+    Args:
+        upload: The uploaded file; it is read, never changed.
+        folder: A folder that does not exist yet, or is empty; removed again on any failure.
+        limits: Bounds on everything; what exceeds one is refused.
+        progress: Called with the frames done and how many there will be, None while not known.
+        cancelled: Asked some twenty times a second whether to stop.
+        excerpt: Which part to take; the whole is refused where it is too long.
+        name: What the person calls the video; the upload's file name unless given.
+
+    Raises:
+        VideoError: the upload cannot be used, took too long, or was cancelled; ``code`` says which.
+        ResourceError: the disk is full.
+    """
+    try:
+        size = upload.stat().st_size
+    except OSError as error:
+        raise VideoError("The uploaded file is gone: upload it again.", "NO_FILE") from error
+    check_bytes(size, limits)
+    folder.mkdir(parents=True, exist_ok=True)
+    if any(folder.iterdir()):
+        raise ValueError(f"{folder} is not empty")
+    # A name that is no Unicode text could not be shown or sent.
+    shown_name = (name or upload.name).encode("utf-8", "replace").decode()
+    job = Job(upload.resolve(), folder.resolve(), shown_name, limits, excerpt)
+    try:
+        _run(job, progress or _ignore, cancelled or _never)
+        return Video.open(folder)
+    except BaseException:
+        shutil.rmtree(folder, ignore_errors=True)
+        raise
+
+
+def _run(job: Job, progress: Progress, cancelled: Cancelled) -> None:
+    """Runs the worker to its end, one way or another."""
+    deadline = time.monotonic() + job.limits.timeout_s
+    with tempfile.TemporaryFile() as log, _worker(job, log) as worker:
+        assert worker.stdout is not None
+        ended = False
+        for line in _lines(worker.stdout):
+            if line is None:
+                _check_time(deadline, job.limits, cancelled)
+                continue
+            message = _Message.parse(line)
+            if message.error is not None:
+                kind = ResourceError if message.code == "DISK_FULL" else VideoError
+                raise kind(message.error, message.code)
+            if message.done:
+                ended = True
+            elif message.frames is not None:
+                progress(message.frames, message.expected)
+            _check_time(deadline, job.limits, cancelled)
+        if worker.wait() != 0 or not ended:
+            _refuse_after_crash(worker.returncode, log)
+
+
+@dataclass(frozen=True, slots=True)
+class _Message:
+    """One line from the worker."""
+
+    frames: int | None = None
+    expected: int | None = None
+    error: str | None = None
+    code: str = ""
+    done: bool = False
+
+    @classmethod
+    def parse(cls, line: bytes) -> "_Message":
+        return cls(**json.loads(line))
+
+
+@contextlib.contextmanager
+def _worker(job: Job, log: IO[bytes]) -> Iterator[subprocess.Popen[bytes]]:
+    """Returns a context with the running worker; at its end the worker is surely gone."""
+    process = subprocess.Popen(
+        [sys.executable, "-m", "sam2_demo.video.ingest.worker", job.to_json()],
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=log,
+        cwd=_PACKAGE_PARENT,
+        env=_environment(),
+        start_new_session=True,
+    )
+    try:
+        yield process
+    finally:
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(process.pid, signal.SIGKILL)
+        process.wait()
+        if process.stdout is not None:
+            process.stdout.close()
+
+
+def _environment() -> dict[str, str]:
+    kept = {key: os.environ[key] for key in _KEPT_VARIABLES if key in os.environ}
+    # Each thread and each arena costs address space, which is limited there.
+    return kept | {
+        "LANG": "C.UTF-8",
+        "PYTHONPATH": str(_PACKAGE_PARENT),
+        "OPENBLAS_NUM_THREADS": "1",
+        "OMP_NUM_THREADS": "1",
+        "OPENCV_FOR_THREADS_NUM": "1",
+        "MALLOC_ARENA_MAX": "4",
+    }
+
+
+def _lines(pipe: IO[bytes]) -> Iterator[bytes | None]:
+    """Yields the lines of a pipe as they come, and None whenever a moment passed without one."""
+    with selectors.DefaultSelector() as selector:
+        selector.register(pipe, selectors.EVENT_READ)
+        rest = b""
+        while True:
+            if not selector.select(POLL_S):
+                yield None
+                continue
+            data = os.read(pipe.fileno(), 65536)
+            if not data:
+                return
+            *lines, rest = (rest + data).split(b"\n")
+            yield from lines
+
+
+def _check_time(deadline: float, limits: Limits, cancelled: Cancelled) -> None:
+    if cancelled():
+        raise VideoError("The upload was cancelled.", "CANCELLED")
+    if time.monotonic() > deadline:
+        raise VideoError(
+            f"Reading this video took more than {limits.timeout_s:g} seconds and was stopped: "
+            "shorten the video or reduce its size.",
+            "TIMED_OUT",
+        )
+
+
+def _refuse_after_crash(returncode: int, log: IO[bytes]) -> NoReturn:
+    log.seek(0, os.SEEK_END)
+    log.seek(max(0, log.tell() - 4000))
+    _log.warning(
+        "reading an upload ended with status %d: %s",
+        returncode,
+        log.read().decode("utf-8", "replace"),
+    )
+    if returncode == -signal.SIGXCPU:
+        raise VideoError(
+            "Reading this video took too much time and was stopped: shorten the video or reduce "
+            "its size.",
+            "TIMED_OUT",
+        )
+    raise VideoError(
+        "This file made the video decoder fail: convert the video to H.264 (MP4) and upload it "
+        "again.",
+        "DECODER_FAILED",
+    )
+
+
+def _ignore(_done: int, _expected: int | None) -> None:
+    pass
+
+
+def _never() -> bool:
+    return False

@@ -1,0 +1,150 @@
+"""The process that opens an upload: decodes every frame once, within hard limits, and ends.
+
+Run by ``ingest.py`` only, with one JSON argument. It prints JSON lines: progress, then either
+``done`` or one error. Whatever a hostile file does to the decoder happens here and nowhere else.
+"""
+
+import contextlib
+import errno
+import hashlib
+import json
+import os
+import resource
+import sys
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+from sam2_demo.core.errors import Sam2DemoError
+from sam2_demo.video.excerpt import Excerpt
+from sam2_demo.video.ingest.limits import Limits
+
+PROGRESS_EVERY = 8
+OPEN_FILES = 256
+
+
+@dataclass(frozen=True, slots=True)
+class Job:
+    """What one run has to do.
+
+    Attributes:
+        upload: The file to open.
+        folder: The folder to fill; it exists and is empty.
+        name: The name of the upload as the person knows it.
+        limits: Bounds on everything.
+        excerpt: Which part to take.
+    """
+
+    upload: Path
+    folder: Path
+    name: str
+    limits: Limits
+    excerpt: Excerpt
+
+    def to_json(self) -> str:
+        """Returns the job as the worker's argument."""
+        facts = asdict(self) | {"upload": str(self.upload), "folder": str(self.folder)}
+        return json.dumps(facts)
+
+    @classmethod
+    def from_json(cls, text: str) -> "Job":
+        """Returns the job that ``to_json`` wrote."""
+        facts = json.loads(text)
+        return cls(
+            upload=Path(facts["upload"]),
+            folder=Path(facts["folder"]),
+            name=facts["name"],
+            limits=Limits(**facts["limits"]),
+            excerpt=Excerpt(**facts["excerpt"]),
+        )
+
+
+def limit_this_process(limits: Limits) -> None:
+    """Bounds memory, processor time, size of files and open files, where the system can."""
+    cpu_s = int(limits.timeout_s * (os.cpu_count() or 1)) + 1
+    wanted = (
+        (resource.RLIMIT_AS, limits.memory_bytes),
+        (resource.RLIMIT_CPU, cpu_s),
+        (resource.RLIMIT_FSIZE, limits.max_bytes),
+        (resource.RLIMIT_NOFILE, OPEN_FILES),
+        (resource.RLIMIT_CORE, 0),
+    )
+    for kind, amount in wanted:
+        with contextlib.suppress(ValueError, OSError):
+            resource.setrlimit(kind, (amount, amount))
+
+
+def _say(**message: object) -> None:
+    print(json.dumps(message), flush=True)
+
+
+def _report_progress(done: int, expected: int | None) -> None:
+    if done % PROGRESS_EVERY == 0 or done == expected:
+        _say(frames=done, expected=expected)
+
+
+def _digest(upload: Path) -> str:
+    with upload.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def run(job: Job) -> None:
+    """Fills the job's folder.
+
+    Raises:
+        VideoError: the upload cannot be used.
+    """
+    # The decoding libraries are loaded only now, inside of the limits.
+    from sam2_demo.video.ingest.frame_spooler import Order
+    from sam2_demo.video.ingest.reading import read_upload
+    from sam2_demo.video.video import Video
+
+    order = Order(
+        upload=job.upload,
+        name=job.name,
+        folder=job.folder,
+        limits=job.limits,
+        excerpt=job.excerpt,
+        report=_report_progress,
+    )
+    reading = read_upload(order)
+    Video(
+        folder=job.folder,
+        name=job.name,
+        size_hw=reading.size_hw,
+        times=reading.times,
+        digest=_digest(job.upload),
+        excerpt=job.excerpt,
+        first_frame=reading.first_frame,
+        notices=tuple(reading.notices),
+        bad_frames=reading.bad_frames,
+        has_audio=reading.has_audio,
+    ).save()
+
+
+def main(arguments: Sequence[str]) -> int:
+    """Returns 0 when the folder is filled, 1 when an error was reported on standard output."""
+    job = Job.from_json(arguments[0])
+    limit_this_process(job.limits)
+    try:
+        run(job)
+    except Sam2DemoError as error:
+        _say(error=str(error), code=error.code)
+        return 1
+    except OSError as error:
+        if error.errno != errno.ENOSPC:
+            raise
+        _say(error="The disk is full: try again later, or ask the operator.", code="DISK_FULL")
+        return 1
+    except MemoryError:
+        _say(
+            error="This video needs too much memory to decode: reduce its size and try again.",
+            code="TOO_MUCH_MEMORY",
+        )
+        return 1
+    _say(done=True)
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
