@@ -40,8 +40,17 @@ from browser import (  # noqa: E402
 )
 from playwright.sync_api import Browser, BrowserContext  # noqa: E402
 
+BROWSER_TESTS = Path(__file__).parent / "browser"
+
 # One thread: the tests' models are so small that waiting for a second one costs more than it does.
 torch.set_num_threads(1)
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Marks what needs a browser."""
+    for item in items:
+        if item.path.is_relative_to(BROWSER_TESTS):
+            item.add_marker(pytest.mark.browser)
 
 
 @pytest.fixture(scope="session")

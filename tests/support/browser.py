@@ -26,7 +26,7 @@ from sam2_demo.checkpoints.loading import EMBEDDED_FILE, save_checkpoint
 from sam2_demo.model.config import EMBEDDED
 from sam2_demo.model.sam2 import Sam2
 
-TOP = Path(__file__).parents[1]
+TOP = Path(__file__).parents[2]
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
 ARGUMENTS = ["--headless", "--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage"]
 FAKE_CAMERA = "--use-fake-device-for-media-stream"

@@ -1,6 +1,6 @@
 """Measures the page in Chromium with a long clip and many objects; run by hand, asserts nothing.
 
-    python tests/measure_page.py [--frames 1800] [--objects 50]
+    python tests/bench/measure_page.py [--frames 1800] [--objects 50]
 
 The frames are real: written, uploaded, decoded. The masks are made up and handed to the page in
 place of the server's, for drawing them is what is measured.
@@ -17,7 +17,8 @@ from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
-sys.path.insert(0, str(Path(__file__).parents[1]))
+TOP = Path(__file__).parents[2]
+sys.path[:0] = [str(TOP), str(TOP / "tests" / "support")]
 
 import av
 import numpy as np

@@ -1,6 +1,6 @@
 """Measures a click in Chromium until its mask is drawn, and the model's part; asserts nothing.
 
-    python tests/measure_click.py [--clicks 30]
+    python tests/bench/measure_click.py [--clicks 30]
 
 A click is measured from the release of the button to the end of the animation frame that draws
 the answer, on a frame that is encoded, over loopback. Turn by turn, the same prompt is answered by
@@ -16,7 +16,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-sys.path.insert(0, str(Path(__file__).parents[1]))
+TOP = Path(__file__).parents[2]
+sys.path[:0] = [str(TOP), str(TOP / "tests" / "support")]
 
 import av
 import torch
@@ -28,7 +29,7 @@ from sam2_demo.core.frames import ArrayFrames
 from sam2_demo.core.prompts import FramePrompt, Point
 from sam2_demo.session.session import VideoSession
 
-SAMPLE = Path(__file__).parents[1] / "assets" / "samples" / "city.mp4"
+SAMPLE = TOP / "assets" / "samples" / "city.mp4"
 WATCH = """
   window.watch = {};
   addEventListener('pointerup', () => { watch.released = performance.now(); }, true);

@@ -6,7 +6,7 @@ from pathlib import Path
 import av
 import pytest
 
-FOLDER = Path(__file__).parent.parent / "assets" / "samples"
+FOLDER = Path(__file__).parents[3] / "assets" / "samples"
 SAMPLES = json.loads((FOLDER / "samples.json").read_text(encoding="utf-8"))
 
 

@@ -7,7 +7,7 @@ import torch
 from sam2_demo.model.config import HieraConfig, MemoryConfig, Sam2Config
 from sam2_demo.model.sam2 import Sam2
 
-REFERENCE = Path(__file__).parent / "reference"
+REFERENCE = Path(__file__).parents[1] / "parity" / "reference"
 
 
 def miniature_config(is_2_1: bool = True) -> Sam2Config:

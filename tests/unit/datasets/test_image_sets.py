@@ -216,7 +216,7 @@ def test_synthetic_clips_are_a_data_set_too(tmp_path: Path) -> None:
 
 
 def test_the_readme_lists_every_kind() -> None:
-    readme = (Path(__file__).parent.parent / "README.md").read_text(encoding="utf-8")
+    readme = (Path(__file__).parents[3] / "README.md").read_text(encoding="utf-8")
     rows = re.findall(r"^\| `([a-z0-9-]+):([A-Z]+)` \|", readme, re.MULTILINE)
     assert rows == [(kind, entry.path) for kind, entry in DATA_SETS.items()]
 

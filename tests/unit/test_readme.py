@@ -11,7 +11,7 @@ from sam2_demo.datasets.sources.packages import SOURCE_PACKAGES
 from sam2_demo.model.config import EMBEDDED
 from sam2_demo.model.sam2 import Sam2
 
-TOP = Path(__file__).parent.parent
+TOP = Path(__file__).parents[2]
 README = (TOP / "README.md").read_text(encoding="utf-8")
 HEADER = README.split("---\n")[1]
 

@@ -10,7 +10,7 @@ import pytest
 
 import sam2_demo
 
-TOP = Path(__file__).parent.parent
+TOP = Path(__file__).parents[2]
 PACKAGE = TOP / "sam2_demo"
 LAYERS = re.findall(r"^    (\w+) {2,}\S", sam2_demo.__doc__ or "", re.MULTILINE)[::-1]
 """From the lowest to the highest, as the package's docstring lists them."""
