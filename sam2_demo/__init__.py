@@ -4,12 +4,12 @@ The folders are layers, listed here from the highest to the lowest; a layer
 imports only itself and the layers below it (``tests/test_layers.py`` holds that):
 
     web          the page's own files: HTML, style sheets, JavaScript
-    server       routes, streams, uploads, the store of sessions, loaded models, API, Gradio's blocks
+    server       routes, streams, uploads, store of sessions, loaded models, API, Gradio's blocks
     training     simulated prompts, rollout of a clip, losses, loop, named experiments, ablations
     evaluation   J, F, IoU; protocols; reports; the benchmark
     session      one person's work on one video: objects, prompts, history, review, what is saved
     tracking     how frames are computed: tracker, frame cache, memory bank, propagation
-    datasets     clips with masks: data sets of others, synthetic clips, the sources of their pictures
+    datasets     clips with masks: published data sets, synthetic clips and their sources
     export       what people take away: videos, masks, run lengths, tables; the effects
     video        what people bring: probing, limited decoding, times, display, sound, scene cuts
     checkpoints  files and the hub: loading, downloading, checking, names of other libraries

@@ -16,8 +16,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-TOP = Path(__file__).parents[2]
-sys.path[:0] = [str(TOP), str(TOP / "tests" / "support")]
+sys.path.insert(0, str(Path(__file__).parents[2]))
+sys.path.insert(0, str(Path(__file__).parents[1] / "support"))
 
 import av
 import torch
@@ -29,7 +29,7 @@ from sam2_demo.core.frames import ArrayFrames
 from sam2_demo.core.prompts import FramePrompt, Point
 from sam2_demo.session.session import VideoSession
 
-SAMPLE = TOP / "assets" / "samples" / "city.mp4"
+SAMPLE = Path(__file__).parents[2] / "assets" / "samples" / "city.mp4"
 WATCH = """
   window.watch = {};
   addEventListener('pointerup', () => { watch.released = performance.now(); }, true);

@@ -17,8 +17,8 @@ from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
-TOP = Path(__file__).parents[2]
-sys.path[:0] = [str(TOP), str(TOP / "tests" / "support")]
+sys.path.insert(0, str(Path(__file__).parents[2]))
+sys.path.insert(0, str(Path(__file__).parents[1] / "support"))
 
 import av
 import numpy as np

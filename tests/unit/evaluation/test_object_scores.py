@@ -11,8 +11,8 @@ from sam2_demo.core.errors import SettingError
 from sam2_demo.datasets.clip import Clip
 from sam2_demo.datasets.synthetic.clips import SyntheticClips
 from sam2_demo.evaluation.clips import Place, open_videos
+from sam2_demo.evaluation.protocols import object_scores
 from sam2_demo.evaluation.protocols.object_scores import ObjectPresence, OccludedClip
-from sam2_demo.evaluation.protocols.registry import object_scores as presence
 
 SIDE = 40
 
@@ -58,7 +58,7 @@ class ScriptedSession:
 def test_hidden_and_seen_frames_are_counted_slivers_and_the_first_frame_are_not(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(presence, "VideoSession", ScriptedSession)
+    monkeypatch.setattr(object_scores, "VideoSession", ScriptedSession)
     # Object 0: seen, hidden, a sliver. Object 1: hidden twice, seen.
     source = ScriptedClips(clip_of([[100, 100], [100, 0], [0, 0], [1, 100]]))
     clip = OccludedClip("synthetic-00", 0, source)

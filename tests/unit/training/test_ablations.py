@@ -9,9 +9,10 @@ from disc_folder import write_discs
 
 from sam2_demo.core.errors import SettingError
 from sam2_demo.training.command import MALLOC_SETTINGS
+from sam2_demo.training.experiments import ablations
 from sam2_demo.training.experiments.ablation_table import Result, write_table
 from sam2_demo.training.experiments.ablations import BASE, VARIANTS, take_image_part
-from sam2_demo.training.experiments.named import EXPERIMENTS, ablations
+from sam2_demo.training.experiments.named import EXPERIMENTS
 from sam2_demo.training.experiments.settings import with_settings
 from sam2_demo.training.first_model import first_model
 
