@@ -1,17 +1,23 @@
 """The README: what it promises about commands, files and versions is what is here."""
 
+import argparse
+import importlib
 import re
 from pathlib import Path
 
 import pytest
 import torch
 
+from sam2_demo.__main__ import COMMANDS
 from sam2_demo.checkpoints.loading import RELEASED_FILES
 from sam2_demo.datasets.sources.packages import SOURCE_PACKAGES
+from sam2_demo.evaluation.protocols.registry import PROTOCOLS
 from sam2_demo.model.config import EMBEDDED
 from sam2_demo.model.sam2 import Sam2
+from sam2_demo.training.experiments.named import EXPERIMENTS
 
 TOP = Path(__file__).parents[2]
+PAGES = [TOP / "README.md", *sorted((TOP / "assets" / "docs").glob("*.md"))]
 README = (TOP / "README.md").read_text(encoding="utf-8")
 HEADER = README.split("---\n")[1]
 
@@ -57,12 +63,44 @@ def test_every_source_of_pictures_is_credited() -> None:
         assert f"`{package.name}` | {package.licence} |" in README
 
 
-def test_tree_has_a_line_for_every_file() -> None:
-    tree = README.split("## What is where\n")[1].split("\n## ")[0]
-    named = set(re.findall(r"^ +(\S+\.(?:py|js|css|html)) ", tree, re.MULTILINE))
-    files = {
-        path.name
-        for pattern in ("*.py", "*.js", "*.css", "*.html")
-        for path in (TOP / "sam2_demo").rglob(pattern)
-    }
-    assert named == files - {"__init__.py"} | {"app.py"}
+def test_map_names_every_layer() -> None:
+    where = README.split("## Where things are\n")[1].split("\n## ")[0]
+    named = set(re.findall(r"^      (\w+)/ ", where, re.MULTILINE))
+    folders = {path.name for path in (TOP / "sam2_demo").iterdir() if path.is_dir()}
+    assert named == folders - {"__pycache__"}
+
+
+def test_readme_is_read_in_one_sitting() -> None:
+    assert len(README.splitlines()) <= 200
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_links_and_commands_exist(page: Path) -> None:
+    text = page.read_text(encoding="utf-8")
+    for target in re.findall(r"\]\((?!https?:)([^)#]+)\)|src=\"(\w[^\"]+)\"", text):
+        path = page.parent / next(filter(None, target))
+        assert path.exists(), path
+    commands = set(re.findall(r"python -m sam2_demo (\w[\w-]*)", text))
+    assert commands <= {command.name for command in COMMANDS}
+
+
+def test_documented_options_of_commands_exist() -> None:
+    for page in PAGES:
+        lines = page.read_text(encoding="utf-8").replace("\\\n", "").splitlines()
+        for line in lines:
+            called = re.search(r"^    .*-m sam2_demo (\w+) (.*)", line)
+            if called is None:
+                continue
+            command = next(each for each in COMMANDS if each.name == called[1])
+            parser = argparse.ArgumentParser()
+            importlib.import_module(command.module).add_arguments(parser)
+            for option in re.findall(r"--[\w-]+", called[2]):
+                assert option in parser.format_help(), line
+
+
+def test_documented_protocols_and_experiments_exist() -> None:
+    protocols = (TOP / "assets/docs/evaluation.md").read_text(encoding="utf-8")
+    named = set(re.findall(r"^\| (`.+?`) \|", protocols, re.MULTILINE))
+    assert set(re.findall(r"`([\w-]+)`", " ".join(named))) == set(PROTOCOLS)
+    training = (TOP / "assets/docs/training.md").read_text(encoding="utf-8")
+    assert set(re.findall(r"^\| `(\w+)` \|", training, re.MULTILINE)) == set(EXPERIMENTS)

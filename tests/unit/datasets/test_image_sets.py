@@ -215,9 +215,9 @@ def test_synthetic_clips_are_a_data_set_too(tmp_path: Path) -> None:
     assert 1 <= clip.masks.shape[1] <= 3
 
 
-def test_the_readme_lists_every_kind() -> None:
-    readme = (Path(__file__).parents[3] / "README.md").read_text(encoding="utf-8")
-    rows = re.findall(r"^\| `([a-z0-9-]+):([A-Z]+)` \|", readme, re.MULTILINE)
+def test_the_docs_list_every_kind() -> None:
+    page = (Path(__file__).parents[3] / "assets/docs/data.md").read_text(encoding="utf-8")
+    rows = re.findall(r"^\| `([a-z0-9-]+):([A-Z]+)` \|", page, re.MULTILINE)
     assert rows == [(kind, entry.path) for kind, entry in DATA_SETS.items()]
 
 

@@ -30,7 +30,9 @@ def client(app: str) -> Client:
 def test_the_example_in_the_documentation_runs(
     app: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    example = re.search(r"```python\n(.*?)```", (TOP / "assets" / "api.md").read_text(), re.DOTALL)
+    example = re.search(
+        r"```python\n(.*?)```", (TOP / "assets" / "docs" / "api.md").read_text(), re.DOTALL
+    )
     assert example is not None
     media_clips.write_clip(tmp_path / "clip.mp4", FRAMES)
     monkeypatch.chdir(tmp_path)
