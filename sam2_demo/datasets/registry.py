@@ -1,8 +1,13 @@
-"""Opens any data set by one word and a path, such as ``youtube-vos:DIR``."""
+"""The data sets by name: a kind and a path, such as ``youtube-vos:DIR``.
+
+Training takes clips of them (``open_clips``); evaluation asks what a kind holds.
+"""
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from enum import Enum
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 
@@ -17,17 +22,29 @@ from sam2_demo.datasets.sources.pack import SourcePack
 from sam2_demo.datasets.synthetic.clips import SyntheticClips, SyntheticOptions
 
 
+class Holds(Enum):
+    """What a kind of data set consists of."""
+
+    VIDEOS = "videos"
+    IMAGES = "images"
+    SOURCES = "sources of synthetic clips"
+
+
 @dataclass(frozen=True, slots=True)
-class DataSet:
+class Kind:
     """A kind of data set.
 
     Attributes:
-        path: What the path is to, in a word.
-        open: Returns its clips, after looking at what is where.
+        path: What the path leads to, in a word.
+        holds: What it consists of.
+        open: Returns its clips, after a look at what is there.
+        every_frame: Whether each frame of its videos has masks.
     """
 
     path: str
+    holds: Holds
     open: Callable[[Path, ClipOptions], ClipSource]
+    every_frame: bool = True
 
 
 class SyntheticSource:
@@ -104,16 +121,45 @@ def _open_pack(path: Path, options: ClipOptions) -> ClipSource:
     return SyntheticSource(SourcePack.load(path), options)
 
 
-DATA_SETS = {
-    "davis": DataSet("DIR", _open_folder),
-    "mose": DataSet("DIR", _open_folder),
-    "youtube-vos": DataSet("DIR", _open_sparse_folder),
-    "sa-v": DataSet("DIR", _open_sa_v),
-    "sa-1b": DataSet("DIR", _open_sa_1b),
-    "coco": DataSet("FILE", _open_coco),
-    "synthetic": DataSet("PACK", _open_pack),
+KINDS = {
+    "davis": Kind("DIR", Holds.VIDEOS, _open_folder),
+    "mose": Kind("DIR", Holds.VIDEOS, _open_folder),
+    "youtube-vos": Kind("DIR", Holds.VIDEOS, _open_sparse_folder, every_frame=False),
+    "sa-v": Kind("DIR", Holds.VIDEOS, _open_sa_v, every_frame=False),
+    "sa-1b": Kind("DIR", Holds.IMAGES, _open_sa_1b),
+    "coco": Kind("FILE", Holds.IMAGES, _open_coco),
+    "synthetic": Kind("PACK", Holds.SOURCES, _open_pack),
 }
-"""The kinds of data set by the word that a specification starts with."""
+"""The kinds of data sets by name."""
+
+
+class DataSet(NamedTuple):
+    """A data set that somebody named."""
+
+    kind: str
+    path: Path
+
+    @classmethod
+    def parse(cls, text: str, bare_kind: str | None = None) -> "DataSet":
+        """Returns the data set of a name such as ``davis:DIR``.
+
+        Args:
+            text: The kind and the path.
+            bare_kind: The kind of a path alone; None where there has to be one.
+
+        Raises:
+            SettingError: there is no such kind of data set, or no path.
+        """
+        if bare_kind is not None and (":" not in text or Path(text).exists()):
+            return cls(bare_kind, Path(text))
+        kind, _, path = text.partition(":")
+        if kind not in KINDS or not path:
+            known = ", ".join(f"{name}:{entry.path}" for name, entry in KINDS.items())
+            hint = "" if kind in KINDS else nearest_hint(kind, KINDS)
+            raise SettingError(
+                f"{text!r} names no data set{hint}; give one of {known}", "UNKNOWN_DATA"
+            )
+        return cls(kind, Path(path))
 
 
 def open_clips(specification: str, options: ClipOptions) -> ClipSource:
@@ -121,24 +167,17 @@ def open_clips(specification: str, options: ClipOptions) -> ClipSource:
 
     Args:
         specification: The kind and the path, such as ``davis:DIR`` or ``synthetic:PACK``.
-        options: What the clips are to be.
+        options: What the clips should be like.
 
     Raises:
         SettingError: there is no such kind of data set.
-        DataError: nothing usable lies at the path.
+        DataError: there is nothing usable at the path.
     """
-    kind, _, text = specification.partition(":")
-    if kind not in DATA_SETS or not text:
-        known = ", ".join(f"{name}:{entry.path}" for name, entry in DATA_SETS.items())
-        hint = "" if kind in DATA_SETS else nearest_hint(kind, DATA_SETS)
-        raise SettingError(
-            f"{specification!r} names no data set{hint}; give one of {known}", "UNKNOWN_DATA"
-        )
-    path = Path(text)
+    kind, path = DataSet.parse(specification)
     if not path.exists():
         beside = [entry.name for entry in path.parent.iterdir()] if path.parent.is_dir() else []
         raise DataError(
-            f"{path} is not there{nearest_hint(path.name, beside)}: give the path of the data set",
+            f"{path} does not exist{nearest_hint(path.name, beside)}: give the path of the data set",
             "MISSING_FILE",
         )
-    return DATA_SETS[kind].open(path, options)
+    return KINDS[kind].open(path, options)

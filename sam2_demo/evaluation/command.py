@@ -20,7 +20,7 @@ from tqdm import tqdm
 from sam2_demo.checkpoints.loading import load_model, weights_digest
 from sam2_demo.core.device import choose_device, prepare_cpu
 from sam2_demo.core.errors import DataError, InputError, SettingError
-from sam2_demo.evaluation.clips import Place
+from sam2_demo.datasets.registry import DataSet
 from sam2_demo.evaluation.finished_clips import FinishedClips
 from sam2_demo.evaluation.palette_folder import PaletteFolder
 from sam2_demo.evaluation.protocols.prompted import FirstPrompt
@@ -79,14 +79,14 @@ def run(arguments: argparse.Namespace) -> None:
     """
     protocol = find_protocol(arguments.protocol)
     _check_options(arguments, protocol)
-    place = Place.parse(arguments.data)
-    settings = {"protocol": arguments.protocol, "data": place.path.resolve().name}
+    data = DataSet.parse(arguments.data, "davis")
+    settings = {"protocol": arguments.protocol, "data": data.path.resolve().name}
     scorer = _build(arguments, protocol, settings)
-    clips = scorer.clips(place, arguments.clips)
-    everything = {**settings, "kind": place.kind, "folder": str(place.path.resolve())}
+    clips = scorer.clips(data, arguments.clips)
+    everything = {**settings, "kind": data.kind, "folder": str(data.path.resolve())}
     scores = _score(scorer, clips, FinishedClips(arguments.out, everything))
     if not scores:
-        raise DataError(f"there is no object in any picture of {place.path}", "NO_OBJECTS")
+        raise DataError(f"there is no object in any picture of {data.path}", "NO_OBJECTS")
     print(", ".join(f"{name}: {value}" for name, value in settings.items()))
     print(as_table(scores))
     if arguments.out is not None:

@@ -19,7 +19,8 @@ from torch import Tensor
 
 from sam2_demo.core.masks import EncodedMask
 from sam2_demo.core.prompts import FramePrompt
-from sam2_demo.evaluation.clips import PictureSet, Place, open_pictures
+from sam2_demo.datasets.registry import DataSet
+from sam2_demo.evaluation.clips import ImageSet, open_images
 from sam2_demo.evaluation.measures import region_similarity
 from sam2_demo.evaluation.protocols.simulated_user import next_click
 from sam2_demo.evaluation.scores import ObjectScore, Progress, Stopwatch
@@ -55,15 +56,15 @@ class SegmentAnything:
         self._model = model
         self._every = every
 
-    def clips(self, place: Place, names: Collection[str]) -> Sequence[PictureSet]:
+    def clips(self, data: DataSet, names: Collection[str]) -> Sequence[ImageSet]:
         """Returns the pictures of these names, all of them if there are none."""
-        return open_pictures(place, names, self._every)
+        return open_images(data, names, self._every)
 
-    def work(self, clip: PictureSet) -> int:
+    def work(self, clip: ImageSet) -> int:
         """Returns how many pictures there are to do."""
         return len(clip)
 
-    def score(self, clip: PictureSet, progress: Progress) -> list[ObjectScore]:
+    def score(self, clip: ImageSet, progress: Progress) -> list[ObjectScore]:
         """Returns the score of each object: the means over the pictures on which it is visible.
 
         Raises:

@@ -13,7 +13,8 @@ from typing import Protocol, runtime_checkable
 
 from sam2_demo.core.frames import FrameSource
 from sam2_demo.datasets.formats.davis import DavisClip
-from sam2_demo.evaluation.clips import Place, open_videos
+from sam2_demo.datasets.registry import DataSet
+from sam2_demo.evaluation.clips import open_videos
 from sam2_demo.evaluation.protocols.simulated_user import click_object
 from sam2_demo.evaluation.scores import (
     CountedFrames,
@@ -110,9 +111,9 @@ class Interactive:
         self._course = course
         self._counted = counted
 
-    def clips(self, place: Place, names: Collection[str]) -> Sequence[DavisClip]:
+    def clips(self, data: DataSet, names: Collection[str]) -> Sequence[DavisClip]:
         """Returns the clips of these names, all of them if there are none."""
-        return open_videos(place, names)
+        return open_videos(data, names)
 
     def work(self, clip: DavisClip) -> int:
         """Returns how many frames there are to do at most."""

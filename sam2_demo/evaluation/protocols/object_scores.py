@@ -18,9 +18,9 @@ from sam2_demo.core.frames import ArrayFrames
 from sam2_demo.core.masks import EncodedMask
 from sam2_demo.core.prompts import FramePrompt
 from sam2_demo.datasets.clip import Clip
+from sam2_demo.datasets.registry import KINDS, DataSet, Holds
 from sam2_demo.datasets.sources.pack import SourcePack
 from sam2_demo.datasets.synthetic.clips import SyntheticClips, SyntheticOptions
-from sam2_demo.evaluation.clips import SYNTHETIC, Place
 from sam2_demo.evaluation.scores import ObjectScore, Progress, Stopwatch
 from sam2_demo.model.sam2 import Sam2
 from sam2_demo.session.session import VideoSession
@@ -70,18 +70,18 @@ class ObjectPresence:
     def __init__(self, model: Sam2) -> None:
         self._model = model
 
-    def clips(self, place: Place, names: Collection[str]) -> Sequence[OccludedClip]:
+    def clips(self, data: DataSet, names: Collection[str]) -> Sequence[OccludedClip]:
         """Returns the clips of these names, all of them if there are none.
 
         Raises:
             SettingError: the data are no pack of pictures.
         """
-        if place.kind != SYNTHETIC:
+        if KINDS[data.kind].holds is not Holds.SOURCES:
             raise SettingError(
-                f"object scores are measured on synthetic clips: give --data {SYNTHETIC}:PACK",
+                "object scores are measured on synthetic clips: give --data synthetic:PACK",
                 "NO_PACK",
             )
-        source = SyntheticClips(SourcePack.load(place.path), OPTIONS)
+        source = SyntheticClips(SourcePack.load(data.path), OPTIONS)
         clips = [OccludedClip(f"synthetic-{seed:02}", seed, source) for seed in range(CLIPS)]
         return [clip for clip in clips if not names or clip.name in names]
 

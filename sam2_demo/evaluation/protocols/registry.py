@@ -8,7 +8,7 @@ from typing import Any, Protocol, TypeVar, runtime_checkable
 from sam2_demo.core.errors import SettingError
 from sam2_demo.core.frames import FrameSource
 from sam2_demo.core.names import nearest_hint
-from sam2_demo.evaluation.clips import Place
+from sam2_demo.datasets.registry import DataSet
 from sam2_demo.evaluation.palette_folder import PaletteFolder
 from sam2_demo.evaluation.protocols.baselines import RepeatFirstMask, WarpAlongFlow
 from sam2_demo.evaluation.protocols.images import SegmentAnything
@@ -36,7 +36,7 @@ Clip = TypeVar("Clip", bound=Scored)
 class Scorer(Protocol[Clip]):
     """A protocol, ready to score one clip after another."""
 
-    def clips(self, place: Place, names: Collection[str]) -> Sequence[Clip]:
+    def clips(self, data: DataSet, names: Collection[str]) -> Sequence[Clip]:
         """Returns the clips of these names, all of them if there are none."""
         ...
 

@@ -13,7 +13,8 @@ import numpy as np
 
 from sam2_demo.core.frames import FrameSource
 from sam2_demo.datasets.formats.davis import DavisClip
-from sam2_demo.evaluation.clips import Place, open_videos
+from sam2_demo.datasets.registry import DataSet
+from sam2_demo.evaluation.clips import open_videos
 from sam2_demo.evaluation.palette_folder import PaletteFolder
 from sam2_demo.evaluation.scores import (
     CountedFrames,
@@ -54,9 +55,9 @@ class SemiSupervised:
         self._counted = counted
         self._saved = saved
 
-    def clips(self, place: Place, names: Collection[str]) -> Sequence[DavisClip]:
+    def clips(self, data: DataSet, names: Collection[str]) -> Sequence[DavisClip]:
         """Returns the clips of these names, all of them if there are none."""
-        return open_videos(place, names)
+        return open_videos(data, names)
 
     def work(self, clip: DavisClip) -> int:
         """Returns how many frames there are to do."""

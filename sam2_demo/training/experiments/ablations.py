@@ -27,7 +27,8 @@ from sam2_demo.core.device import prepare_cpu
 from sam2_demo.core.errors import SettingError
 from sam2_demo.core.names import nearest_hint
 from sam2_demo.datasets.formats.davis import DavisClip
-from sam2_demo.evaluation.clips import Place, open_videos
+from sam2_demo.datasets.registry import DataSet
+from sam2_demo.evaluation.clips import open_videos
 from sam2_demo.evaluation.protocols.prompted import FirstPrompt, PromptedSession
 from sam2_demo.evaluation.protocols.semi_supervised import SemiSupervised
 from sam2_demo.evaluation.scores import CountedFrames, TrueMasks
@@ -148,7 +149,7 @@ def run(arguments: argparse.Namespace) -> None:
         (f"steps={arguments.pretraining_steps}", *arguments.settings),
     )
     # Mistakes are found before hours of training, not after.
-    clips = open_videos(Place.parse(arguments.test), arguments.clips)
+    clips = open_videos(DataSet.parse(arguments.test, "davis"), arguments.clips)
     for clip in clips:
         TrueMasks(clip, CountedFrames.INNER)
     experiments = [with_settings(base, variant.settings) for variant in variants]

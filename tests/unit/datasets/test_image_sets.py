@@ -13,7 +13,7 @@ from PIL import Image
 
 from sam2_demo.core.errors import DataError, SettingError
 from sam2_demo.datasets.clip import Clip, ClipOptions, ClipSource
-from sam2_demo.datasets.registry import DATA_SETS, open_clips
+from sam2_demo.datasets.registry import KINDS, open_clips
 from sam2_demo.datasets.sources.pack import SourcePack
 from sam2_demo.datasets.sources.pictures import Picture, PictureKind
 
@@ -218,7 +218,7 @@ def test_synthetic_clips_are_a_data_set_too(tmp_path: Path) -> None:
 def test_the_docs_list_every_kind() -> None:
     page = (Path(__file__).parents[3] / "assets/docs/data.md").read_text(encoding="utf-8")
     rows = re.findall(r"^\| `([a-z0-9-]+):([A-Z]+)` \|", page, re.MULTILINE)
-    assert rows == [(kind, entry.path) for kind, entry in DATA_SETS.items()]
+    assert rows == [(kind, entry.path) for kind, entry in KINDS.items()]
 
 
 @pytest.mark.parametrize(
@@ -237,8 +237,8 @@ def test_unknown_kinds_are_refused_with_the_nearest_name(specification: str, hin
     assert caught.value.code == "UNKNOWN_DATA"
 
 
-@pytest.mark.parametrize("kind", DATA_SETS)
+@pytest.mark.parametrize("kind", KINDS)
 def test_a_path_that_is_not_there_is_named_with_what_is(tmp_path: Path, kind: str) -> None:
     (tmp_path / "davis2017").mkdir()
-    with pytest.raises(DataError, match=rf"{tmp_path}/davis217 is not .* mean 'davis2017'"):
+    with pytest.raises(DataError, match=rf"{tmp_path}/davis217 does not exist.* mean 'davis2017'"):
         open_clips(f"{kind}:{tmp_path}/davis217", OPTIONS)

@@ -12,7 +12,8 @@ from scored_clips import write_two_clips
 
 from sam2_demo.core.errors import DataError, SettingError
 from sam2_demo.core.prompts import FramePrompt, Point
-from sam2_demo.evaluation.clips import Place, open_pictures, open_videos
+from sam2_demo.datasets.registry import DataSet
+from sam2_demo.evaluation.clips import open_images, open_videos
 from sam2_demo.evaluation.protocols.images import Clicked, SegmentAnything, boxed, clicked
 from sam2_demo.evaluation.scores import Stopwatch
 from sam2_demo.tracking.image_predictor import Candidates, ImagePredictor
@@ -94,7 +95,7 @@ def test_perfect_mask_gets_no_more_clicks() -> None:
 
 def test_every_so_many_frames_of_a_clip_are_pictures(tmp_path: Path) -> None:
     folder = write_two_clips(tmp_path)
-    one, _ = open_pictures(Place.parse(str(folder)), every=2)
+    one, _ = open_images(DataSet.parse(str(folder), "davis"), every=2)
     assert (one.name, list(one.frames)) == ("one", [0, 2, 4])
     (score,) = SegmentAnything(random_miniature(), every=2).score(one, lambda frames: None)
     assert list(score.percent) == ["IoU@1", "best@1", "IoU@5", "best@5", "IoU@box"]
@@ -115,15 +116,15 @@ def write_sa_1b(folder: Path) -> Path:
 
 
 def test_pictures_of_sa_1b_are_scored_mask_by_mask(tmp_path: Path) -> None:
-    place = Place.parse(f"sa-1b:{write_sa_1b(tmp_path)}")
+    place = DataSet.parse(f"sa-1b:{write_sa_1b(tmp_path)}")
     protocol = SegmentAnything(random_miniature())
     pictures = protocol.clips(place, [])
     assert [each.name for each in pictures] == ["part/sa_1.jpg", "part/sa_2.jpg"]
     assert [score.object_id for score in protocol.score(pictures[1], print)] == [1, 2]
-    (one,) = open_pictures(place, ["part/sa_2.jpg"])
+    (one,) = open_images(place, ["part/sa_2.jpg"])
     assert one.name == "part/sa_2.jpg"
-    with pytest.raises(DataError, match="no picture named 'sa_3'"):
-        open_pictures(place, ["sa_3"])
+    with pytest.raises(DataError, match="no image named 'sa_3'"):
+        open_images(place, ["sa_3"])
 
 
 def test_pictures_of_coco_are_named_below_their_annotations_folder(tmp_path: Path) -> None:
@@ -133,13 +134,13 @@ def test_pictures_of_coco_are_named_below_their_annotations_folder(tmp_path: Pat
         "annotations": [{"image_id": 7, "segmentation": run_lengths(square(1))}],
     }
     (tmp_path / "instances.json").write_text(json.dumps(content))
-    (picture,) = open_pictures(Place.parse(f"coco:{tmp_path / 'instances.json'}"))
+    (picture,) = open_images(DataSet.parse(f"coco:{tmp_path / 'instances.json'}"))
     assert picture.name == "val/cat.jpg"
     assert np.array_equal(picture.read().true_masks(0)[1], square(1))
 
 
 def test_unknown_kinds_of_data_are_refused(tmp_path: Path) -> None:
     with pytest.raises(SettingError, match="did you mean 'sa-1b'"):
-        Place.parse("sa1b:DIR")
-    with pytest.raises(SettingError, match="single pictures"):
-        open_videos(Place.parse(f"sa-1b:{tmp_path}"))
+        DataSet.parse("sa1b:DIR")
+    with pytest.raises(SettingError, match="single images"):
+        open_videos(DataSet.parse(f"sa-1b:{tmp_path}"))

@@ -9,8 +9,9 @@ from miniature import random_miniature
 
 from sam2_demo.core.errors import SettingError
 from sam2_demo.datasets.clip import Clip
+from sam2_demo.datasets.registry import DataSet
 from sam2_demo.datasets.synthetic.clips import SyntheticClips
-from sam2_demo.evaluation.clips import Place, open_videos
+from sam2_demo.evaluation.clips import open_videos
 from sam2_demo.evaluation.protocols import object_scores
 from sam2_demo.evaluation.protocols.object_scores import ObjectPresence, OccludedClip
 
@@ -82,6 +83,6 @@ def test_only_clips_in_which_something_hides_are_taken_with_objects_shown_at_fir
 
 def test_other_data_than_a_pack_are_refused_and_a_pack_elsewhere() -> None:
     with pytest.raises(SettingError, match="synthetic:PACK"):
-        ObjectPresence(random_miniature()).clips(Place.parse("davis:DIR"), [])
+        ObjectPresence(random_miniature()).clips(DataSet.parse("davis:DIR"), [])
     with pytest.raises(SettingError, match="object-scores"):
-        open_videos(Place.parse("synthetic:pack.npz"))
+        open_videos(DataSet.parse("synthetic:pack.npz"))

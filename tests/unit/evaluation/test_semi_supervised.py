@@ -12,7 +12,8 @@ from scored_clips import FRAMES, STEP_PX, write_clip, write_two_clips
 from sam2_demo.core.errors import ExportError, InputError
 from sam2_demo.core.frames import FrameSource
 from sam2_demo.datasets.formats.davis import DavisClip, read_davis
-from sam2_demo.evaluation.clips import Place, open_videos
+from sam2_demo.datasets.registry import DataSet
+from sam2_demo.evaluation.clips import open_videos
 from sam2_demo.evaluation.palette_folder import PaletteFolder
 from sam2_demo.evaluation.protocols.baselines import RepeatFirstMask, WarpAlongFlow
 from sam2_demo.evaluation.protocols.prompted import FirstPrompt, PromptedSession, apart
@@ -79,7 +80,7 @@ def test_only_frames_with_masks_are_judged(tmp_path: Path) -> None:
     """As in YouTube-VOS: every second of nine frames has masks, so frames 2, 4 and 6 count."""
     masks = [{1: square(t)} if t % 2 == 0 else None for t in range(9)]
     write_folder(tmp_path, "clip", masks)
-    (clip,) = open_videos(Place.parse(f"youtube-vos:{tmp_path}"))
+    (clip,) = open_videos(DataSet.parse(f"youtube-vos:{tmp_path}"))
     (repeated,) = score(clip, RepeatFirstMask())
     # 8 wide and 2 pixels a frame: 4 of 12 columns are shared on frame 2, none later.
     assert repeated.details["J of each frame"] == pytest.approx((4 / 12, 0, 0))
