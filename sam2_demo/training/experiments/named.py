@@ -101,13 +101,13 @@ _EMBEDDED_CLIPS = BatchOptions(
 
 _EMBEDDED = Experiment(
     stages=(
-        Stage(share=0.6, image_size=384, videos=_EMBEDDED_CLIPS, scale=(0.15, 0.8)),
+        Stage(share=0.75, image_size=384, videos=_EMBEDDED_CLIPS, scale=(0.15, 0.8)),
         Stage(
-            share=0.4, videos=replace(_EMBEDDED_CLIPS, objects=2), image_size=0, scale=(0.12, 0.8)
+            share=0.25, videos=replace(_EMBEDDED_CLIPS, objects=2), image_size=0, scale=(0.12, 0.8)
         ),
     ),
-    minutes=105.0,
-    learning_rate=4e-4,
+    minutes=95.0,
+    learning_rate=2.5e-4,
     encoder_rate=0.0,
     decoder_rate=0.15,
     gradient_clip=1.0,
