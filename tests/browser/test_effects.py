@@ -2,7 +2,6 @@
 
 import base64
 import io
-import json
 from collections.abc import Iterator
 from dataclasses import asdict
 from pathlib import Path
@@ -10,7 +9,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from browser import Visit
+from browser import Visit, page_with_modules
 from media_clips import decode_all, write_clip
 from PIL import Image
 from playwright.sync_api import Browser, Page
@@ -23,11 +22,9 @@ from sam2_demo.export.effects.choice import (
     effects_json,
 )
 from sam2_demo.export.effects.rendering import draw_effects
-from sam2_demo.server.annotator import FOLDER
 from sam2_demo.server.palette import OBJECT_COLORS
 
 SIZE_HW = (121, 163)
-SCRIPTS = ("rle", "mask_layer", "effect_layers", "effect_part", "effects")
 FRAME_HW = (180, 320)
 QUARTER = np.zeros(FRAME_HW, bool)
 QUARTER[90:, :160] = True
@@ -47,13 +44,10 @@ CASES = [
 
 @pytest.fixture(scope="module")
 def painter(browser: Browser) -> Iterator[Page]:
-    """Returns a page with the effects' own scripts and nothing else."""
-    page = browser.new_page()
-    page.add_script_tag(content=f"const EFFECTS = {json.dumps(effects_json())};")
-    for name in SCRIPTS:
-        page.add_script_tag(content=(FOLDER / "js" / f"{name}.js").read_text())
-    yield page
-    page.close()
+    """Returns a page with what draws the effects and nothing else."""
+    with page_with_modules(browser, "effects/painter.js") as page:
+        page.evaluate("(effects) => { window.effects = effects; }", effects_json())
+        yield page
 
 
 def scene() -> tuple[np.ndarray, list[tuple[tuple[int, int, int], EncodedMask]]]:
@@ -87,7 +81,7 @@ def drawn_by_the_page(page: Page, choice: EffectChoice, frame_index: int) -> np.
           const sheet = document.createElement('canvas');
           [sheet.width, sheet.height] = [width, height];
           sheet.getContext('2d').putImageData(new ImageData(bytes, width, height), 0, 0);
-          const painter = new EffectPainter({ width, height });
+          const painter = new EffectPainter({ width, height }, effects);
           const pen = painter.draw(sheet, objects, choice, frame).getContext('2d');
           const { data } = pen.getImageData(0, 0, width, height);
           return btoa(Array.from(data, (byte) => String.fromCharCode(byte)).join(''));

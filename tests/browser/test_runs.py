@@ -5,43 +5,9 @@ from pathlib import Path
 
 import pytest
 from browser import ANSWERED, Visit
-from playwright.sync_api import Browser
 from scene_clips import write_scenes
 
-from sam2_demo.server.annotator import FOLDER
-
 SCENE = 12
-
-
-def test_plans(browser: Browser) -> None:
-    page = browser.new_page()
-    page.add_script_tag(content=(FOLDER / "js" / "plan.js").read_text())
-    plan = {"start": 10, "direction": "forward", "first": 0, "last": 29, "prompts": [], "cuts": []}
-    both = plan | {"direction": "both"}
-    cases = [
-        (plan, (10, 10, 29, ["end"])),
-        (plan | {"direction": "backward"}, (10, 0, 10, ["end"])),
-        (both | {"first": 5, "last": 20}, (10, 5, 20, ["end", "end"])),
-        (plan | {"first": 15}, (15, 15, 29, ["end"])),
-        (both | {"prompts": [3, 7, 10, 12, 20]}, (10, 7, 12, ["prompt", "prompt"])),
-        (both | {"cuts": [4, 10, 16]}, (10, 10, 15, ["cut", "cut"])),
-        (plan | {"cuts": [11], "prompts": [11]}, (10, 10, 10, ["cut"])),
-        (both | {"cuts": [2, 25], "first": 5, "last": 20}, (10, 5, 20, ["end", "end"])),
-    ]
-    for fields, (start, first, last, reasons) in cases:
-        found = page.evaluate("(fields) => planRun(fields)", fields)
-        ends = [
-            end["reason"] for end in (found["ends"]["backward"], found["ends"]["forward"]) if end
-        ]
-        assert (found["start"], found["first"], found["last"], ends) == (
-            start,
-            first,
-            last,
-            reasons,
-        )
-    ways = page.evaluate("(fields) => waysOn(planRun(fields))", both | {"cuts": [4, 16]})
-    assert ways == [{"direction": "forward", "start": 16}, {"direction": "backward", "start": 3}]
-    page.close()
 
 
 @pytest.fixture
