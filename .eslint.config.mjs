@@ -82,6 +82,14 @@ export default [
     rules,
   },
   {
+    files: ['sam2_demo/web/loader.js'], // the body of a function
+    languageOptions: {
+      sourceType: 'script',
+      globals: names('ANNOTATOR URL console document element location'),
+    },
+    rules,
+  },
+  {
     files: ['tests/web/**/*.js', '.eslint.config.mjs'],
     languageOptions: { sourceType: 'module', globals: common },
     rules,

@@ -10,7 +10,7 @@ export class Pointer {
   /**
    * `act` has tool(), which begins a gesture with begin(press) and follows the pointer with
    * hover(press) and leave(); ready(), which says whether one may work; halt(), so that the
-   * frame stays while one works on it; and redraw().
+   * frame stays while one works on it; and moved(), which is told of each change.
    * A press is the place in pixels of the video (x, y) and of the canvas (left, top), with
    * `other` for the other sign, `touch`, `far` once it has left where it began, and `again` where
    * it is the second one of a double click.
@@ -111,7 +111,7 @@ export class Pointer {
     if (!work) return;
     this.gesture = { work, id: event.pointerId, startX: event.clientX, startY: event.clientY };
     if (press.touch && work.hold) this.waitForHold();
-    this.act.redraw();
+    this.act.moved();
   }
 
   waitForHold() {
@@ -140,7 +140,7 @@ export class Pointer {
     if (way > (event.pointerType === 'touch' ? TOUCH_DRAG_PX : DRAG_PX)) gesture.far = true;
     const passed = event.getCoalescedEvents ? event.getCoalescedEvents() : [];
     for (const one of passed.length ? passed : [event]) gesture.work.move(this.press(one), one);
-    this.act.redraw();
+    this.act.moved();
   }
 
   up(event) {
@@ -153,7 +153,7 @@ export class Pointer {
     this.gesture = null;
     this.released = event;
     gesture.work.end(press);
-    this.act.redraw();
+    this.act.moved();
   }
 
   /** Leaves a gesture as if it had not begun. */
@@ -164,7 +164,7 @@ export class Pointer {
       clearTimeout(gesture.timer);
       if (gesture.work.cancel) gesture.work.cancel();
     }
-    this.act.redraw();
+    this.act.moved();
   }
 
   panning(event) {
@@ -199,7 +199,7 @@ export class Pointer {
     const now = (this.pinch = this.fingers());
     this.view.pan(now.x - before.x, now.y - before.y);
     this.view.zoomBy(now.apart / before.apart, now.x, now.y);
-    this.act.redraw();
+    this.act.moved();
   }
 
   /** The page scrolls on where there is nothing to zoom out of. */
@@ -211,6 +211,6 @@ export class Pointer {
     const factor = Math.exp(-event.deltaY * lines * strength);
     const zoomed = this.view.zoomBy(factor, event.clientX - box.left, event.clientY - box.top);
     if (zoomed || this.view.zoom > 1 || event.ctrlKey) event.preventDefault();
-    if (zoomed) this.act.redraw();
+    if (zoomed) this.act.moved();
   }
 }

@@ -18,7 +18,7 @@ export class ZoomBar {
     const { view } = this.app.stage;
     if (factor) view.zoomBy(factor);
     else view.reset();
-    this.app.render();
+    this.app.store.touch('view');
   }
 
   render() {

@@ -20,3 +20,9 @@ export function showMeter(meter, done, total) {
   if (known) meter.setAttribute('aria-valuenow', Math.round(100 * share));
   else meter.removeAttribute('aria-valuenow');
 }
+
+/** Returns whether keys that are pressed on an element are meant for what is written there. */
+export function isTyping(target) {
+  const fields = 'input:not([type=checkbox]), textarea, select, [contenteditable]';
+  return Boolean(target.closest && target.closest(fields));
+}

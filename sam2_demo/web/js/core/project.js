@@ -4,7 +4,9 @@ import { isEmptyPrompt } from './prompts.js';
 import { areaOf } from './rle.js';
 
 export class Project {
-  constructor(video) {
+  /** `onChange(topic)` is called where objects, prompts, masks or steps changed. */
+  constructor(video, onChange = () => {}) {
+    this.onChange = onChange;
     const frames = video.frame_times_s.length;
     this.video = { ...video, frames, subject: frames === 1 ? 'image' : 'video' };
     this.objects = []; // {id, name, color, visible, locked, isDraft}, the first on top
@@ -35,6 +37,21 @@ export class Project {
     this.born.add(id);
     this.addDraft(id);
     this.active = id;
+    this.onChange('objects');
+  }
+
+  /** Makes an object the active one, which prompts are for; returns whether it was another. */
+  choose(id) {
+    if (this.active === id || !this.find(id)) return false;
+    this.active = id;
+    this.onChange('objects');
+    return true;
+  }
+
+  /** Changes some of an object's settings. */
+  change(id, changes) {
+    Object.assign(this.find(id), changes);
+    this.onChange('objects');
   }
 
   /** A new object comes after those with smaller ids, as on the server. */
@@ -55,6 +72,7 @@ export class Project {
     this.born.delete(id);
     this.objects = this.objects.filter((object) => object.id !== id);
     this.chooseBeside(place);
+    this.onChange('objects');
   }
 
   /** Leaves locked objects and a new one, which counts on from them. */
@@ -86,6 +104,7 @@ export class Project {
       isDraft: false,
     }));
     for (const { id } of kept) this.addDraft(id);
+    this.onChange('objects');
     this.nextId = Math.max(this.nextId, ...this.objects.map(({ id }) => id + 1));
     this.chooseBeside(place);
   }
@@ -100,6 +119,13 @@ export class Project {
   /** Where propagation begins: at the prompts, as none of them was propagated. */
   promptsAreNew() {
     for (const prompt of this.prompts.values()) this.sinceRun.add(prompt.frame);
+    this.onChange('prompts');
+  }
+
+  /** From now on only prompts that are newer than this run say where the next one begins. */
+  beginRun() {
+    this.sinceRun.clear();
+    this.onChange('prompts');
   }
 
   /** Returns the first prompted frame of each object. */
@@ -134,6 +160,7 @@ export class Project {
     if (isEmptyPrompt(prompt)) this.prompts.delete(key);
     else this.prompts.set(key, prompt);
     this.sinceRun.add(prompt.frame);
+    this.onChange('prompts');
   }
 
   /** Shows a drawn mask until its answer is there; returns what takes it back. */
@@ -157,6 +184,7 @@ export class Project {
     if (mask) masks.set(object, mask);
     else masks.delete(object);
     this.masks.set(frame, masks);
+    this.onChange('masks');
   }
 
   promptsOn(frame) {
@@ -184,6 +212,7 @@ export class Project {
    * With `keepPrompts` the page's own prompts stay, because newer ones are on their way.
    */
   read(answer, keepPrompts = false) {
+    if (answer.frames) this.onChange('masks');
     for (const [frame, objects] of answer.frames || []) {
       if ((this.frameSequence.get(frame) || 0) > answer.sequence) continue;
       this.frameSequence.set(frame, answer.sequence);
@@ -202,6 +231,7 @@ export class Project {
     if ('undo' in answer && answer.sequence >= this.stepSequence) {
       this.stepSequence = answer.sequence;
       this.steps = { undo: answer.undo, redo: answer.redo };
+      this.onChange('steps');
     }
   }
 
@@ -219,6 +249,7 @@ export class Project {
     for (const frame of this.sinceRun) {
       if (!this.promptsOn(frame).length) this.sinceRun.delete(frame);
     }
+    this.onChange('prompts');
   }
 
   /** Forgets prompts that the server did not accept. */

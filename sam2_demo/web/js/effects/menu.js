@@ -63,7 +63,7 @@ export class EffectMenu {
     this.choice = { ...this.choice, ...changes };
     keep(this.key, JSON.stringify(this.choice));
     this.show();
-    this.app.render();
+    this.app.store.touch('effects');
   }
 
   /** The server writes with a font of western European letters; others are left out here, too. */

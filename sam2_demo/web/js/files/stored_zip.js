@@ -16,6 +16,9 @@ const ZIP_VERSION = 20;
 const ZIP_UTF8 = 0x800;
 const ZIP_DATE = 0x21; // 1 January 1980, the first day that a zip can name
 
+const u16 = (...values) => values.map((value) => [value, 2]);
+const u32 = (...values) => values.map((value) => [value, 4]);
+
 /** Returns the numbers, each [value, bytes], lowest byte first. */
 function littleEndian(numbers) {
   const bytes = [];
@@ -38,46 +41,24 @@ export async function storedZip(entries, onProgress, signal) {
     const title = new TextEncoder().encode(name);
     const sum = crc32(new Uint8Array(await file.arrayBuffer()));
     const facts = [
-      [ZIP_VERSION, 2],
-      [ZIP_UTF8, 2],
-      [0, 2],
-      [0, 2],
-      [ZIP_DATE, 2],
-      [sum, 4],
-      [file.size, 4],
-      [file.size, 4],
-      [title.length, 2],
-      [0, 2],
+      ...u16(ZIP_VERSION, ZIP_UTF8, 0, 0, ZIP_DATE),
+      ...u32(sum, file.size, file.size),
+      ...u16(title.length, 0),
     ];
-    const head = littleEndian([[0x04034b50, 4], ...facts]);
+    const head = littleEndian([...u32(0x04034b50), ...facts]);
     parts.push(head, title, file);
-    directory.push(
-      littleEndian([
-        [0x02014b50, 4],
-        [ZIP_VERSION, 2],
-        ...facts,
-        [0, 2],
-        [0, 2],
-        [0, 2],
-        [0, 4],
-        [offset, 4],
-      ]),
-      title,
-    );
+    const listed = [...u32(0x02014b50), ...u16(ZIP_VERSION), ...facts];
+    directory.push(littleEndian([...listed, ...u16(0, 0, 0), ...u32(0, offset)]), title);
     offset += head.length + title.length + file.size;
     onProgress(place + 1, entries.length);
   }
   const size = directory.reduce((sum, part) => sum + part.length, 0);
   const count = entries.length;
   const last = littleEndian([
-    [0x06054b50, 4],
-    [0, 2],
-    [0, 2],
-    [count, 2],
-    [count, 2],
-    [size, 4],
-    [offset, 4],
-    [0, 2],
+    ...u32(0x06054b50),
+    ...u16(0, 0, count, count),
+    ...u32(size, offset),
+    ...u16(0),
   ]);
   return new Blob([...parts, ...directory, last], { type: 'application/zip' });
 }

@@ -1,15 +1,14 @@
 // What can be done to an object as a whole; each change shows at once where it can.
 
 export class ObjectActions {
-  /** `app` gives project, editing, status and render. */
+  /** `app` gives project, editing and status. */
   constructor(app) {
     this.app = app;
   }
 
   /** Changes some of an object's settings: name, color, visible, locked. */
   settings(object, changes) {
-    Object.assign(this.app.project.find(object), changes);
-    this.app.render();
+    this.app.project.change(object, changes);
     return this.app.editing.send('settings', () => ({ object, ...changes }));
   }
 
@@ -97,7 +96,6 @@ export class ObjectActions {
       if (!(await this.app.editing.send('remove_object', () => ({ object })))) return;
     }
     project.dropObject(object);
-    this.app.render();
     this.app.announce(`${name} is removed`);
   }
 
@@ -115,7 +113,6 @@ export class ObjectActions {
       status.propose(text, 'Undo', () => history.go('undo'));
     }
     project.startOver();
-    this.app.render();
   }
 
   /** Returns whether the server knows nothing of an object, and says so where it is so. */

@@ -12,7 +12,7 @@ const FLICKER_MS = 450;
 const PROPAGATION_STEP = 'propagate';
 
 export class Comparison {
-  /** `app` gives project, frame, editing, seek, colorOf and render. */
+  /** `app` gives project, frame, editing, seek, colorOf and store. */
   constructor(app, find) {
     this.app = app;
     this.find = find;
@@ -31,7 +31,7 @@ export class Comparison {
     this.changes = [];
     this.showsOld = false;
     this.find('compare').hidden = true;
-    this.app.render();
+    this.app.store.touch('comparison');
   }
 
   get isOpen() {
@@ -117,7 +117,7 @@ export class Comparison {
     clearInterval(this.timer);
     this.timer = null;
     this.showsOld = old;
-    this.app.render();
+    this.app.store.touch('comparison');
   }
 
   toggle() {
@@ -131,9 +131,9 @@ export class Comparison {
     }
     this.timer = setInterval(() => {
       this.showsOld = !this.showsOld;
-      this.app.render();
+      this.app.store.touch('comparison');
     }, FLICKER_MS);
-    this.app.render();
+    this.app.store.touch('comparison');
   }
 
   async keepOld() {

@@ -16,7 +16,7 @@ const REASONS = {
 const ROWS_AT_MOST = 60;
 
 export class Review {
-  /** `app` gives project, goTo, tracking, status and render. */
+  /** `app` gives project, goTo, tracking and status. */
   constructor(app, find) {
     this.app = app;
     this.find = find;

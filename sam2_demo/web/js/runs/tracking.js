@@ -9,7 +9,7 @@ import { endText, planRun, waysOn } from './plan.js';
 const DIRECTIONS = ['backward', 'both', 'forward'];
 
 export class Tracking {
-  /** `app` gives project, frame, timeline, editing, player, comparison, status, show and render. */
+  /** `app` gives project, frame, timeline, editing, player, comparison, status, show and store. */
   constructor(app, find) {
     this.app = app;
     this.find = find;
@@ -22,14 +22,14 @@ export class Tracking {
     }
     find('objects-all').onclick = () => this.choose({ onlyActive: false });
     find('objects-active').onclick = () => this.choose({ onlyActive: true });
-    find('to-prompt').onchange = find('to-cut').onchange = () => app.render();
+    find('to-prompt').onchange = find('to-cut').onchange = () => app.store.touch('run');
     find('propagate').onclick = () => this.start();
     find('stop').onclick = () => this.stop();
   }
 
   choose(options) {
     Object.assign(this, options);
-    this.app.render();
+    this.app.store.touch('run');
   }
 
   clear() {
@@ -88,7 +88,7 @@ export class Tracking {
   }
 
   async start(direction = this.direction, from = null) {
-    const { project, status, editing, timeline } = this.app;
+    const { project, status } = this.app;
     if (this.running) return;
     if (project.video.subject === 'image') {
       status.say('This is a picture: there are no other frames to propagate to.');
@@ -98,36 +98,11 @@ export class Tracking {
       status.say('Point at an object first: click on it, or drag a box around it.');
       return;
     }
-    this.app.player.stop();
-    status.clear();
-    this.app.actions.tellLocked();
-    const running = (this.running = new AbortController());
-    this.follow = true;
-    this.done = 0;
+    const running = this.begin();
     const start = from === null ? this.startOf(direction) : from;
-    project.sinceRun.clear();
-    this.find('go-on').hidden = true;
-    this.say('Starting', 0, 0);
-    this.app.comparison.clear(); // what was compared before is decided
-    this.app.render();
+    project.beginRun();
     try {
-      await editing.chain; // prompts on their way come first
-      await timeline.scenes.ready;
-      if (running.signal.aborted) return;
-      this.planned = this.plan(direction, start);
-      await postStream(
-        `videos/${project.video.token}/propagate`,
-        {
-          frame: this.planned.start,
-          first: this.planned.first,
-          last: this.planned.last,
-          direction,
-          objects: this.onlyActive ? [project.active] : null,
-          settle: this.find('settle').checked,
-        },
-        (report) => this.read(project, report),
-        running.signal,
-      );
+      await this.run(direction, start, running.signal);
     } catch (error) {
       if (project === this.app.project) {
         this.find('progress').hidden = true;
@@ -140,8 +115,42 @@ export class Tracking {
         this.app.comparison.finish();
         this.app.review.refresh();
       }
-      this.app.render();
+      this.app.store.touch('run');
     }
+  }
+
+  /** Makes ready for a run, and returns what aborts it. */
+  begin() {
+    const { player, status, actions, comparison, store } = this.app;
+    player.stop();
+    status.clear();
+    actions.tellLocked();
+    comparison.clear(); // what was compared before is decided
+    this.running = new AbortController();
+    this.follow = true;
+    this.done = 0;
+    this.find('go-on').hidden = true;
+    this.say('Starting', 0, 0);
+    store.touch('run');
+    return this.running;
+  }
+
+  async run(direction, start, signal) {
+    const { project, editing, timeline } = this.app;
+    await editing.chain; // prompts on their way come first
+    await timeline.scenes.ready;
+    if (signal.aborted) return;
+    this.planned = this.plan(direction, start);
+    const fields = {
+      frame: this.planned.start,
+      first: this.planned.first,
+      last: this.planned.last,
+      direction,
+      objects: this.onlyActive ? [project.active] : null,
+      settle: this.find('settle').checked,
+    };
+    const path = `videos/${project.video.token}/propagate`;
+    await postStream(path, fields, (report) => this.read(project, report), signal);
   }
 
   read(project, report) {
@@ -163,7 +172,7 @@ export class Tracking {
         report.total,
       );
       if (this.follow) this.app.show(report.frames[report.frames.length - 1][0]);
-      else this.app.render();
+      else this.app.store.touch('run');
     }
   }
 

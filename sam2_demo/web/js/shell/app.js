@@ -1,104 +1,56 @@
-// The annotator: builds the parts and passes what happens in one to the others.
+// The annotator: the open video, the frame on show, and what buttons and keys do to both.
 
-import { FrameCache } from '../canvas/frame_cache.js';
-import { Stage } from '../canvas/stage.js';
-import { ZoomBar } from '../canvas/zoom_bar.js';
-import { formatTime } from '../core/format.js';
 import { getJson } from '../core/net.js';
 import { Project } from '../core/project.js';
-import { EffectMenu } from '../effects/menu.js';
-import { Downloads } from '../files/downloads.js';
-import { Opening } from '../files/opening.js';
-import { SessionFile } from '../files/session_file.js';
-import { ObjectActions } from '../objects/actions.js';
-import { ObjectList } from '../objects/list.js';
-import { Comparison } from '../runs/comparison.js';
-import { History } from '../runs/history.js';
-import { Review } from '../runs/review.js';
-import { Tracking } from '../runs/tracking.js';
-import { Connection } from './connection.js';
-import { Effort } from './effort.js';
+import { Store } from '../core/store.js';
+import { listenToControls } from './controls.js';
 import { fillHelp } from './help.js';
 import { listenToKeys } from './keys.js';
-import { ModelChoice } from './model_choice.js';
-import { Status } from './status.js';
-import { Tips } from './tips.js';
-import { FrameJump } from '../timeline/frame_jump.js';
+import { subscribePanels } from './panels.js';
+import { buildParts } from './parts.js';
 import { promptBeside } from '../timeline/marks.js';
-import { Player } from '../timeline/player.js';
-import { Timeline } from '../timeline/timeline.js';
-import { Candidates } from '../tools/candidates.js';
-import { Editing } from '../tools/editing.js';
-import { Hover } from '../tools/hover.js';
-import { KeyPointer } from '../tools/key_pointer.js';
-import { MaskPicture } from '../tools/mask_picture.js';
-import { Tools } from '../tools/tools.js';
 
 const PREFETCH_FRAMES = 12;
 const MASKS_AT_ONCE = 150; // frames
-const PLAY_SHAPE = 'M6 4v12l10-6z';
-const PAUSE_SHAPE = 'M5 4h3.5v12H5zM11.5 4H15v12h-3.5z';
+
+/** The topics of the page's state, with their first values; null where the value is elsewhere. */
+const STATE = {
+  project: null,
+  frame: 0,
+  sign: true, // whether clicks add to the object
+  masksShown: true,
+  playing: false,
+  objects: null, // these four are the project's
+  prompts: null,
+  masks: null,
+  steps: null,
+  picture: null, // the picture of the frame on show has come
+  view: null, // zoom and place
+  gesture: null, // what is being pointed at, drawn or previewed
+  tool: null,
+  candidates: null,
+  effects: null,
+  range: null,
+  cuts: null,
+  run: null,
+  comparison: null,
+  look: null, // the page's size or its colours
+};
 
 export class App {
+  /** `settings` is what the server decides: `colors`, each with its name, `exports`, `effects`. */
   constructor(element, settings) {
     this.element = element;
     this.settings = settings;
-    this.project = null;
-    this.frame = 0;
-    this.sign = true;
-    this.masksShown = true;
+    this.store = new Store(STATE);
     this.heading = 1;
-    const find = (this.find = (id) => element.querySelector(`[data-id="${id}"]`));
-    const colorOf = (id) => this.colorOf(id);
-    this.status = new Status(find);
-    this.cache = new FrameCache((index, error) => this.onPicture(index, error));
-    this.player = new Player(
-      (frame) => this.show(frame, true),
-      (frame) => Boolean(this.cache.get(frame)),
-      (playing) => this.showPlaying(playing),
-    );
-    this.editing = new Editing(this);
-    this.actions = new ObjectActions(this);
-    this.history = new History(this, find);
-    this.objects = new ObjectList(this, find('objects'), find('object-menu'));
-    this.tracking = new Tracking(this, find);
-    this.effects = new EffectMenu(this, find);
-    this.downloads = new Downloads(this, find);
-    this.effort = new Effort(this, find);
-    this.sessionFile = new SessionFile(this, find);
-    this.tips = new Tips(find);
-    this.timeline = new Timeline(find, colorOf, (object) => this.project.nameOf(object), {
-      seek: (frame) => this.seek(frame),
-      goTo: (frame, object) => this.goTo(frame, object),
-      redraw: () => this.render(),
-    });
-    this.comparison = new Comparison(this, find);
-    this.review = new Review(this, find);
-    this.stage = new Stage(find('stage'), find('canvas'), colorOf, {
-      tool: () => this.tools.current,
-      ready: () => this.project !== null && Boolean(this.cache.get(this.frame)),
-      halt: () => this.halt(),
-      redraw: () => this.render(),
-    });
-    this.zoom = new ZoomBar(this, find);
-    this.tools = new Tools(this, find);
-    this.hover = new Hover(this, find('preview'));
-    this.candidates = new Candidates(this, find('candidates'));
-    this.maskPicture = new MaskPicture(this, find('mask-picture'), find('mask-file'));
-    this.opening = new Opening(
-      find,
-      this.status,
-      (video, hint) => this.open(video, hint),
-      (file) => this.sessionFile.begin(file),
-    );
-    this.model = new ModelChoice(this, find);
-    this.connection = new Connection(this);
-    this.frameJump = new FrameJump(this, find);
-    this.keyPointer = new KeyPointer(this, find('cross'));
-    this.listen();
+    this.find = (id) => element.querySelector(`[data-id="${id}"]`);
+    buildParts(this);
+    subscribePanels(this);
+    listenToControls(this);
     listenToKeys(this);
-    fillHelp(find('help-groups'));
-    new ResizeObserver(() => this.render()).observe(find('stage'));
+    fillHelp(this.find('help-groups'));
+    new ResizeObserver(() => this.store.touch('look')).observe(this.find('stage'));
     this.opening
       .start((name) => {
         this.model.name = name;
@@ -106,31 +58,20 @@ export class App {
       .catch((error) => this.status.fail(error));
   }
 
-  listen() {
-    const { find } = this;
-    find('previous').onclick = () => this.step(-1);
-    find('next').onclick = () => this.step(1);
-    find('play').onclick = () => this.togglePlay();
-    find('clear-frame').onclick = () => this.editing.clearFrame();
-    find('set-in').onclick = () => this.setEdge('first');
-    find('set-out').onclick = () => this.setEdge('last');
-    find('box-delete').onclick = () => this.editing.deleteBox();
-    find('candidates-close').onclick = () => this.candidates.hide();
-    find('show-masks').onclick = () => this.toggleMasks();
-    find('sign-plus').onclick = () => this.setSign(true);
-    find('sign-minus').onclick = () => this.setSign(false);
-    find('add-object').onclick = () => this.newObject();
-    find('start-over').onclick = () => this.actions.startOver();
-    find('help').onclick = () => this.openHelp();
-    find('reopen').onclick = () => this.leave();
-    find('help-dialog').onclick = (event) => {
-      if (event.target === find('help-dialog')) find('help-dialog').close();
-    };
-    this.element.addEventListener('click', (event) => {
-      const button = event.target.closest('button');
-      if (button && event.detail > 0) button.blur(); // else space would press it again
-    });
-    matchMedia('(prefers-color-scheme: dark)').addEventListener('change', () => this.render());
+  get project() {
+    return this.store.get('project');
+  }
+
+  get frame() {
+    return this.store.get('frame');
+  }
+
+  get sign() {
+    return this.store.get('sign');
+  }
+
+  get masksShown() {
+    return this.store.get('masksShown');
   }
 
   colorOf(id) {
@@ -142,24 +83,29 @@ export class App {
   async open(video, hint = null) {
     this.leave();
     this.hint = hint;
-    this.project = new Project(video);
-    this.cache.open(this.project.video);
-    this.stage.open(this.project.video);
-    this.tools.open(this.project.video);
-    this.hover.open(this.project.video);
-    this.timeline.open(this.project.video);
-    this.effects.open(this.project.video);
-    this.frame = 0;
+    const project = new Project(video, (topic) => this.store.touch(topic));
+    this.store.set('project', project);
+    this.store.set('frame', 0);
+    for (const part of [
+      this.cache,
+      this.stage,
+      this.tools,
+      this.hover,
+      this.timeline,
+      this.effects,
+    ]) {
+      part.open(project.video);
+    }
     this.heading = 1;
     this.setView('work');
     window.scrollTo(0, 0);
-    this.showSubject(this.project.video.subject);
+    this.showSubject(project.video.subject);
     this.find('file-name').textContent = this.find('file-name').title = video.name;
     this.model.show(video.model, video.source);
     if (video.warnings.length) this.status.say(video.warnings.join(' '));
     this.show(0);
     if (!video.prompts.length) return;
-    await this.readMasks(this.project);
+    await this.readMasks(project);
     if (this.project && this.project.masks.size > 1) this.review.refresh(); // they were propagated
   }
 
@@ -171,7 +117,6 @@ export class App {
       const answer = await getJson(`videos/${token}/masks?first=${first}&last=${last}`);
       if (project !== this.project) return;
       project.read(answer);
-      this.render();
     }
   }
 
@@ -183,7 +128,7 @@ export class App {
     this.review.clear();
     this.downloads.clear();
     this.objects.clear();
-    this.project = null;
+    this.store.set('project', null);
     this.cache.clear();
     delete this.find('canvas').dataset.frame;
     this.setView('start');
@@ -207,10 +152,9 @@ export class App {
   /** Puts a frame on show and fetches those that will be needed next. */
   show(frame, playing = false) {
     this.heading = frame < this.frame ? -1 : 1;
-    this.frame = frame;
+    this.store.set('frame', frame);
     this.cache.want(frame, this.heading * (playing ? PREFETCH_FRAMES : PREFETCH_FRAMES / 3));
     this.showBusy();
-    this.render();
   }
 
   seek(frame) {
@@ -252,12 +196,11 @@ export class App {
     if (index !== this.frame) return;
     if (error) this.status.fail(error);
     this.showBusy();
-    this.render();
+    this.store.touch('picture');
   }
 
   setSign(positive) {
-    this.sign = positive;
-    this.render();
+    this.store.set('sign', positive);
   }
 
   toggleSign() {
@@ -265,8 +208,7 @@ export class App {
   }
 
   toggleMasks() {
-    this.masksShown = !this.masksShown;
-    this.render();
+    this.store.set('masksShown', !this.masksShown);
   }
 
   /** Whoever points at a frame wants it to stay. */
@@ -277,13 +219,11 @@ export class App {
 
   /** Whoever draws on a mask wants to see it. */
   showMasks() {
-    this.masksShown = true;
+    this.store.set('masksShown', true);
   }
 
   choose(id) {
-    if (this.project.active === id || !this.project.find(id)) return;
-    this.project.active = id;
-    this.render();
+    this.project.choose(id);
   }
 
   /** Chooses the object above (-1) or below (1) in the list. */
@@ -300,7 +240,6 @@ export class App {
 
   newObject() {
     this.project.newObject();
-    this.render();
   }
 
   openHelp() {
@@ -310,18 +249,6 @@ export class App {
   /** Tells people who listen to the page instead of looking at it. */
   announce(text) {
     this.find('announcer').textContent = text;
-  }
-
-  isTyping(target) {
-    return (
-      target.closest &&
-      Boolean(target.closest('input:not([type=checkbox]), textarea, select, [contenteditable]'))
-    );
-  }
-
-  showPlaying(playing) {
-    this.find('play').setAttribute('aria-label', playing ? 'Pause' : 'Play');
-    this.find('play-shape').setAttribute('d', playing ? PAUSE_SHAPE : PLAY_SHAPE);
   }
 
   /** Says so when an answer, or the picture of the frame, takes longer than a moment. */
@@ -336,74 +263,5 @@ export class App {
         busy.hidden = false;
       }, 250);
     }
-  }
-
-  render() {
-    if (this.drawing) return;
-    this.drawing = requestAnimationFrame(() => {
-      this.drawing = null;
-      if (this.project) this.draw();
-    });
-  }
-
-  draw() {
-    const { project, frame, find } = this;
-    const { frames, frame_times_s: times } = project.video;
-    const picture = this.cache.get(frame);
-    if (picture) {
-      // until it is there, the frame before stays on show
-      this.stage.draw(
-        this.effects.applied(
-          {
-            picture,
-            masks: this.masksShown
-              ? this.hover.over(
-                  project.shown(this.comparison.oldMasksOn(frame) || project.masksOn(frame)),
-                  frame,
-                )
-              : new Map(),
-            frame,
-            prompts: this.player.playing ? [] : project.shownPromptsOn(frame),
-            active: project.active,
-            holds: this.tools.isPointing && !this.player.playing,
-            preview: this.hover,
-          },
-          frame,
-          this.masksShown,
-        ),
-      );
-      find('canvas').dataset.frame = frame;
-    }
-    const label = `Frame ${frame + 1} of ${frames}`;
-    this.timeline.draw(project, frame, label);
-    this.objects.render();
-    this.history.render();
-    this.tracking.render();
-    this.comparison.render();
-    this.downloads.render(project, this.timeline.range);
-    this.effort.render(project);
-    find('clock').textContent = `${formatTime(times[frame])} / ${formatTime(times[frames - 1])}`;
-    find('frame-note').textContent = label;
-    find('sign-plus').setAttribute('aria-checked', this.sign);
-    find('sign-minus').setAttribute('aria-checked', !this.sign);
-    find('show-masks').setAttribute('aria-pressed', this.masksShown);
-    this.tools.render();
-    this.candidates.render();
-    this.zoom.render();
-    this.drawTarget();
-    this.tips.show(project, Boolean(this.tracking.running));
-    find('canvas').classList.toggle('s2-locked', project.find(project.active).locked);
-  }
-
-  /** Rings the place of a good first click on a sample, until there is a prompt. */
-  drawTarget() {
-    const target = this.find('target');
-    const { prompts } = this.project;
-    target.hidden = !this.hint || this.hint[0] !== this.frame || prompts.size > 0;
-    if (target.hidden) return;
-    const canvas = this.find('canvas');
-    const place = this.stage.view.toCanvas(this.hint[1], this.hint[2]);
-    target.style.left = `${canvas.offsetLeft + place.x}px`;
-    target.style.top = `${canvas.offsetTop + place.y}px`;
   }
 }

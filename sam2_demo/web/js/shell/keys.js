@@ -6,6 +6,7 @@
 // sheet. A line with `how` tells of the pointer only. A key stands in one line alone.
 
 import { ZOOM_STEP } from '../canvas/view.js';
+import { isTyping } from '../core/elements.js';
 
 const DIGITS = ['1', '2', '3', '4', '5', '6', '7', '8', '9'];
 
@@ -203,7 +204,7 @@ export function listenToKeys(app) {
   }
 
   document.addEventListener('keydown', (event) => {
-    if (event.defaultPrevented || !app.element.isConnected || app.isTyping(event.target)) return;
+    if (event.defaultPrevented || !app.element.isConnected || isTyping(event.target)) return;
     if (document.querySelector('dialog[open], :popover-open')) return;
     const command = commands.get(pressedKeys(event));
     const onControl =

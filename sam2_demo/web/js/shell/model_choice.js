@@ -52,7 +52,6 @@ export class ModelChoice {
       status.fail(error);
     } finally {
       this.find('model').disabled = false;
-      app.render();
     }
   }
 

@@ -8,7 +8,7 @@ import { FrameRange } from './range.js';
 import { Scenes } from './scenes.js';
 
 export class Timeline {
-  /** `act` has seek(frame), goTo(frame, object) and redraw(). */
+  /** `act` has seek(frame), goTo(frame, object) and changed(topic). */
   constructor(find, colorOf, nameOf, act) {
     this.box = find('timeline');
     this.playhead = find('playhead');
@@ -17,8 +17,8 @@ export class Timeline {
     this.film = new Filmstrip(find('ruler'), find('film'));
     this.lanes = new Lanes(find('lanes'), find('lanes-canvas'), colorOf, nameOf);
     this.marks = new PromptMarks(this.layer, colorOf, act.goTo);
-    this.range = new FrameRange(find, act.redraw);
-    this.scenes = new Scenes(find('cuts'), act.redraw, act.seek);
+    this.range = new FrameRange(find, () => act.changed('range'));
+    this.scenes = new Scenes(find('cuts'), () => act.changed('cuts'), act.seek);
     this.listen(find('lanes'));
   }
 

@@ -42,7 +42,7 @@ export class Candidates {
         extreme(...boxes.map((box) => box[side])),
       );
       this.fill();
-      this.app.render();
+      this.app.store.touch('candidates');
     } catch (error) {
       status.fail(error);
     }

@@ -6,7 +6,7 @@ import { candidateOf, isEmptyPrompt } from '../core/prompts.js';
 const MAX_COUNTS = 1000 * 1024; // a request may have so many bytes, and a little more
 
 export class Editing {
-  /** `app` gives project, status, frame and render. */
+  /** `app` gives project, status, frame and actions. */
   constructor(app) {
     this.app = app;
     this.chain = Promise.resolve();
@@ -34,7 +34,6 @@ export class Editing {
       } finally {
         this.waiting--;
         this.app.showBusy();
-        this.app.render();
       }
     });
     return this.chain;
@@ -88,7 +87,6 @@ export class Editing {
     status.endHint();
     project.setPrompt(given);
     const settle = counts === null ? () => {} : project.showDrawn(object, frame, counts);
-    this.app.render();
     const path = isEmptyPrompt(given) ? 'clear_prompt' : 'prompt';
     return this.send(
       path,

@@ -200,7 +200,7 @@ export class Hover {
   show(shown) {
     if (!shown && !this.shown) return;
     this.shown = shown && { ...shown, mask: { counts: shown.counts, area: areaOf(shown.counts) } };
-    this.app.render();
+    this.app.store.touch('gesture');
   }
 
   /** Of a frame's masks, the one whose prompt is being moved gives way to what it would be. */

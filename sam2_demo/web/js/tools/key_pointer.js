@@ -4,7 +4,7 @@ const CROSS_STEP_PX = 12;
 const ARROWS = { ArrowLeft: [-1, 0], ArrowRight: [1, 0], ArrowUp: [0, -1], ArrowDown: [0, 1] };
 
 export class KeyPointer {
-  /** `app` gives project, tools, stage, sign, status, halt and render; `cross` is drawn over it. */
+  /** `app` gives project, tools, stage, sign, status, store and halt; `cross` is drawn over it. */
   constructor(app, cross) {
     this.app = app;
     this.cross = cross;
@@ -54,7 +54,7 @@ export class KeyPointer {
       return false;
     } else if (this.work) this.cancel();
     else this.end();
-    this.app.render();
+    this.app.store.touch('view', 'gesture');
     return true;
   }
 

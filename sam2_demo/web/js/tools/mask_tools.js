@@ -133,7 +133,7 @@ export class LassoTool extends MaskTool {
     const had = this.path.length > 0;
     this.path = [];
     this.app.stage.path = this.tip = null;
-    this.app.render();
+    this.app.store.touch('gesture');
     return had;
   }
 
@@ -141,7 +141,7 @@ export class LassoTool extends MaskTool {
     this.app.stage.canvas.style.cursor = 'crosshair';
     if (!this.path.length) return;
     this.tip = press;
-    this.app.render();
+    this.app.store.touch('gesture');
   }
 
   /** Draws the path so far; it belongs to one object on one frame. */

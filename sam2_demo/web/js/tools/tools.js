@@ -49,7 +49,7 @@ export class Tools {
     }
     this.name = name;
     this.app.stage.canvas.style.cursor = '';
-    this.app.render();
+    this.app.store.touch('tool');
   }
 
   /** `size` is the brush's width in pixels of the video. */
