@@ -150,9 +150,9 @@ def test_a_mask_from_a_picture_file(visit: Visit, tmp_path: Path) -> None:
     (tmp_path / "bomb.png").write_bytes((tmp_path / "white.png").read_bytes()[:60])
     wrong = {
         save("square.png", white.crop((0, 0, 404, 404))): "404 × 404 pixels, the video 720 × 404",
-        save("black.png", Image.new("L", (720, 404))): "black all over",
-        tmp_path / "text.png": "could not be read as a picture",
-        tmp_path / "bomb.png": "could not be read as a picture",
+        save("black.png", Image.new("L", (720, 404))): "completely black",
+        tmp_path / "text.png": "could not be read as an image",
+        tmp_path / "bomb.png": "could not be read as an image",
     }
     for path, text in wrong.items():
         visit.find("mask-file").set_input_files(path)

@@ -32,7 +32,7 @@ def test_pointing_without_a_mouse(visit: Visit, tmp_path: Path) -> None:
     step = 12 * width / visit.find("canvas").bounding_box()["width"]
 
     keyboard.press("q")
-    visit.wait_for_status("Arrows move the cross")
+    visit.wait_for_status("Arrow keys move the cross")
     for key in ("ArrowLeft", "ArrowLeft", "ArrowUp"):
         keyboard.press(key)
     sent, _ = visit.answer_to("prompt", lambda: keyboard.press("Enter"))

@@ -40,7 +40,7 @@ def test_a_run_both_ways_stops_at_a_scene_cut_and_goes_on(two_scenes: Visit) -> 
     wait_for_end(visit, "Done: 12 frames, up to the scene cut at frame 13")
     assert "no mask" not in note_on(visit, 1)
     assert "no mask" in note_on(visit, 13)
-    page.get_by_role("button", name="Go on from frame 13").click()
+    page.get_by_role("button", name="Continue from frame 13").click()
     wait_for_end(visit, "Done: 12 frames")
     assert "no mask" not in note_on(visit, 24)
 
@@ -114,7 +114,7 @@ def test_before_and_after_a_correction(visit: Visit, tmp_path: Path) -> None:
     assert not visit.find("compare").is_visible()
     visit.go_to(1)
     page.keyboard.press("p")  # the same once more
-    visit.find("progress-text").get_by_text("further on the masks agree with the old").wait_for()
+    visit.find("progress-text").get_by_text("from there on the masks match the old").wait_for()
     visit.go_to(9)
     before = visit.pixels()
 
@@ -169,7 +169,7 @@ def test_review(two_scenes: Visit) -> None:
     visit.wait_for_note(0, re.compile("IoU|hidden"))
     count = int(re.search(r"\d+", visit.find("review-count").inner_text()).group())
     page.keyboard.press("Shift+j")
-    left = f"{count - 1} left" if count > 1 else "nothing in doubt"
+    left = f"{count - 1} left" if count > 1 else "nothing flagged"
     visit.find("review-count").get_by_text(left, exact=True).wait_for()
     page.reload()
     visit.wait_for_picture()

@@ -76,7 +76,7 @@ def test_pictures_lanes_and_prompts(visit: Visit) -> None:
     lanes = visit.find("lanes").bounding_box()
     page.mouse.click(lanes["x"] + lanes["width"] * 0.7, lanes["y"] + lanes["height"] - 3)
     visit.find("frame-note").get_by_text(re.compile("Frame ([89]|10) of")).wait_for()
-    page.get_by_role("button", name="Prompt of Object 1 on frame 1").click()
+    page.get_by_role("button", name="Prompt for Object 1 on frame 1").click()
     visit.wait_for_frame(1)
     assert page.locator(".s2-objects .s2-active input").input_value() == "Object 1"
     page.keyboard.press(".")

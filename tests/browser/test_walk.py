@@ -143,7 +143,7 @@ def test_bad_input_is_answered_by_one_sentence(visit: Visit, tmp_path: Path) -> 
 
     visit.open_file(good)
     page.keyboard.press("p")
-    visit.wait_for_status("Point at an object first")
+    visit.wait_for_status("Click an object first")
     visit.choose_download("coco").click()
     visit.wait_for_status("no masks to download yet")
     page.keyboard.press("z")

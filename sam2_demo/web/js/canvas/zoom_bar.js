@@ -25,7 +25,7 @@ export class ZoomBar {
     const { zoom } = this.app.stage.view;
     const text = `${Math.round(100 * zoom)} %`;
     this.level.textContent = text;
-    this.level.setAttribute('aria-label', `Zoom ${text}: show the whole picture`);
+    this.level.setAttribute('aria-label', `Zoom ${text}: show the whole frame`);
     this.bar.dataset.zoom = zoom;
     this.out.disabled = zoom === 1;
   }

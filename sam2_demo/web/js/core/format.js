@@ -18,7 +18,7 @@ export function formatBytes(bytes) {
 
 /** Says in words what a report of long work means. */
 export function stageText({ stage, done, total, before }) {
-  if (stage === 'packing') return `Packing picture ${done} of ${total}`;
+  if (stage === 'packing') return `Packing image ${done} of ${total}`;
   if (stage === 'uploading') return `Uploading: ${formatBytes(done)} of ${formatBytes(total)}`;
   if (stage === 'waiting') {
     return `Waiting for ${before} ${before === 1 ? 'other' : 'others'} to finish`;
@@ -27,7 +27,7 @@ export function stageText({ stage, done, total, before }) {
   if (stage === 'reading') {
     return total ? `Reading frame ${done} of ${total}` : `Reading frame ${done}`;
   }
-  if (stage === 'replaying') return 'The new model answers your prompts';
+  if (stage === 'replaying') return 'The new model is answering your prompts';
   if (stage === 'model') {
     if (total > 1) return `Fetching the model: ${formatBytes(done)} of ${formatBytes(total)}`;
     return 'Loading the model';

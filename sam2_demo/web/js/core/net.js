@@ -3,7 +3,7 @@
 
 /** Where the server's routes are; this file is served below them, as web/VERSION/core/net.js. */
 const ROOT = new URL('../../../', import.meta.url).href;
-const UNREACHABLE = 'The server cannot be reached: check the connection, then try again.';
+const UNREACHABLE = 'The server cannot be reached: check your connection, then try again.';
 
 /** Returns the address of one of the server's routes. */
 export function address(path) {
@@ -87,7 +87,8 @@ export function uploadFile(file, onProgress, signal) {
     request.open('POST', address('uploads'));
     request.responseType = 'json';
     request.upload.onprogress = (event) => onProgress(event.loaded, event.total);
-    request.onerror = () => refuse('The upload broke off: check the connection, then try again.');
+    request.onerror = () =>
+      refuse('The upload was interrupted: check your connection, then try again.');
     request.onabort = () => reject(new DOMException('stopped', 'AbortError'));
     request.onload = () => {
       const answer = request.response || {};

@@ -72,7 +72,7 @@ export class EffectMenu {
     if (text !== typed) {
       this.find('effect-text').value = text;
       this.app.status.say(
-        'The text takes letters, digits and signs of western European languages.',
+        'The text can hold letters, digits and symbols of Western European languages.',
       );
     }
     if (text.trim()) this.choose({ text });

@@ -5,10 +5,9 @@ import { showMeter } from '../core/elements.js';
 const MAX_CLIP_S = 30;
 
 const CAMERA_FAULTS = {
-  NotAllowedError:
-    'The browser did not allow the camera: allow it beside the address, then try again.',
+  NotAllowedError: 'The browser blocked the camera: allow it in the address bar, then try again.',
   NotFoundError: 'No camera was found: connect one, then try again.',
-  NotReadableError: 'The camera is used by another program: close that, then try again.',
+  NotReadableError: 'Another program is using the camera: close it, then try again.',
 };
 
 export class Camera {
@@ -29,7 +28,7 @@ export class Camera {
     if (this.asking) return; // the browser still asks whether the page may
     if (!navigator.mediaDevices || !window.MediaRecorder) {
       this.status.show(
-        'This browser gives pages a camera only under https or on this machine: ' +
+        'This browser allows the camera only over HTTPS or on this computer: ' +
           'record a clip with another program and choose its file.',
         'error',
       );

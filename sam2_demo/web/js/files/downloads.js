@@ -94,7 +94,7 @@ export class Downloads {
     const { project, status, tracking } = this.app;
     if (this.running) return;
     if (tracking.running) {
-      status.say('Propagation is running: stop it or wait for its end, then download.');
+      status.say('Propagation is running: stop it or wait for it to finish, then download.');
       return;
     }
     const running = (this.running = new AbortController());

@@ -21,7 +21,7 @@ export const PATH_CHOICE = ' ';
 /** What differs between opening a video and opening an image, which is a video of one frame. */
 const SUBJECTS = {
   video: { title: 'Drop a video here', accept: 'video/*,image/*,.mkv,.ts,.zip,.json' },
-  image: { title: 'Drop a picture here', accept: 'image/*,.json' },
+  image: { title: 'Drop an image here', accept: 'image/*,.json' },
 };
 
 /** Refusals after which the upload stays, so that a part of it can be chosen. */
@@ -59,7 +59,7 @@ export class Opening {
     find('drop').addEventListener('click', (event) => {
       if (event.target.closest('button, input')) return;
       status.say(
-        `There is no ${this.subject === 'image' ? 'picture' : 'video'} yet: choose a file, ` +
+        `There is no ${this.subject} yet: choose a file, ` +
           'drop one here, or try a sample below.',
       );
     });
@@ -130,7 +130,7 @@ export class Opening {
     const about = await getJson('about');
     const select = this.find('model');
     select.replaceChildren(...about.models.map((name) => new Option(name, name)));
-    if (about.paths_allowed) select.append(new Option('a file on the server …', PATH_CHOICE));
+    if (about.paths_allowed) select.append(new Option('A file on the server …', PATH_CHOICE));
     select.value = about.default;
     onModel(about.default);
     this.find('accepted').textContent = about.accepted;
@@ -192,11 +192,11 @@ export class Opening {
       this.series.ask(pictures, rest.length ? folder : `${folder} and ${pictures.length - 1} more`);
     } else if (isFolder) {
       this.status.show(
-        'There is no picture among these files: choose PNG, JPEG, WebP, BMP or TIFF ' +
+        'There is no image among these files: choose PNG, JPEG, WebP, BMP or TIFF ' +
           'files, or one video.',
         'error',
       );
-    } else this.status.show('Open one video at a time; several pictures become one.', 'error');
+    } else this.status.show('Open one video at a time. Several images open as one video.', 'error');
   }
 
   openFile(file) {
@@ -256,7 +256,7 @@ export class Opening {
       }
     } catch (error) {
       if (!CHOOSE_ANOTHER_PART.includes(error.code)) this.status.fail(error);
-      else this.status.offer(error, 'Choose a part', () => this.openPart(fields, file));
+      else this.status.offer(error, 'Trim it', () => this.openPart(fields, file));
     } finally {
       this.running = null;
       this.find('opening').hidden = true;

@@ -24,8 +24,7 @@ export class PictureSeries {
     const bytes = pictures.reduce((sum, { file }) => sum + file.size, 0);
     if (bytes > MAX_ZIP_BYTES || pictures.length > MAX_ZIP_FILES) {
       this.status.show(
-        `These ${pictures.length} pictures have ${formatBytes(bytes)} together: ` +
-          'choose fewer of them.',
+        `These ${pictures.length} images add up to ${formatBytes(bytes)}: ` + 'choose fewer.',
         'error',
       );
       return;
@@ -33,7 +32,7 @@ export class PictureSeries {
     this.pictures = pictures;
     this.title = title;
     this.find('series-text').textContent =
-      `${pictures.length} pictures (${formatBytes(bytes)}) become a video, in the order of their names.`;
+      `${pictures.length} images (${formatBytes(bytes)}) open as one video, ordered by name.`;
     this.dialog.showModal();
     this.find('series-fps').select();
   }

@@ -49,7 +49,7 @@ export class Recent {
       ...this.videos.map(({ token, name, frames }) =>
         makeCard({
           title: name,
-          note: frames === 1 ? 'a picture' : `${frames} frames`,
+          note: frames === 1 ? 'image' : `${frames} frames`,
           poster: thumbnailAddress({ token }, 0),
           onclick: () => this.onChoose(token),
         }),

@@ -28,8 +28,8 @@ export class SessionFile {
       if (isSessionName(file.name)) this.begin(file);
       else {
         this.app.status.propose(
-          `Open ${file.name}? This video stays open meanwhile.`,
-          'Open it',
+          `Open ${file.name}? You can come back to this video from the start page.`,
+          'Open',
           () => {
             this.app.leave();
             this.app.opening.openFiles([{ name: file.name, file }], false);
@@ -75,7 +75,9 @@ export class SessionFile {
     const { app } = this;
     const { project, frame, status } = app;
     if (app.tracking.running) {
-      status.say('Propagation is running: stop it or wait for its end, then open the session.');
+      status.say(
+        'Propagation is running: stop it or wait for it to finish, then open the session.',
+      );
       return;
     }
     status.say(`Opening ${file.name} …`);
@@ -98,18 +100,18 @@ export class SessionFile {
       model: { name: here },
     } = this.app;
     const whose = sameModel
-      ? `by ${model}, which answers here, too`
-      : `by ${model}; from now on ${here} answers`;
+      ? `by ${model}, the model in use here`
+      : `by ${model}; from here on ${here} answers`;
     const where =
       last - first + 1 < project.video.frames
-        ? ` They are those of frames ${first + 1} to ${last + 1}.`
+        ? ` They cover frames ${first + 1} to ${last + 1}.`
         : '';
     const opened = `Opened ${name}. Its masks were made ${whose}.${where}`;
-    if (sameVideo) status.say(`${opened} Undo brings back what was here.`);
+    if (sameVideo) status.say(`${opened} Undo restores what was here.`);
     else {
       status.show(
-        `${opened} They were made of another file, with as many frames of the same size: ` +
-          'see whether they fit.',
+        `${opened} They were made on another file with the same number and size of frames: ` +
+          'check that they fit.',
         'error',
       );
       status.showAction('Undo', () => history.go('undo'));

@@ -43,7 +43,7 @@ export class Trim {
     for (const handle of this.handles) handle.max = duration;
     this.start.max = Math.max(0, duration - TRIM_STEP_S).toFixed(2);
     this.find('trim-preview').hidden = false;
-    this.find('trim-text').textContent = `The clip has ${duration.toFixed(1)} s.`;
+    this.find('trim-text').textContent = `The clip is ${duration.toFixed(1)} s long.`;
     this.showHandles();
   }
 
@@ -51,7 +51,7 @@ export class Trim {
     this.find('trim-preview').hidden = true;
     this.start.max = '';
     this.find('trim-text').textContent =
-      'Which part of the clip shall be opened? Leave the length empty to go on to its end.';
+      'Which part of the clip should open? Leave the length empty for everything up to the end.';
   }
 
   numbers() {

@@ -30,8 +30,7 @@ export class ObjectActions {
     const { visible, locked } = project.find(object);
     if (locked) {
       status.propose(
-        `${this.name(object)} is locked, so nothing changes it: unlock it first, or ` +
-          'choose another object.',
+        `${this.name(object)} is locked: unlock it first, or ` + 'choose another object.',
         'Unlock',
         () => {
           status.clear();
@@ -45,7 +44,7 @@ export class ObjectActions {
   /** Says which objects a propagation leaves as they are. */
   tellLocked() {
     const names = this.lockedNames();
-    if (names) this.app.status.say(`Locked, so it stays as it is: ${names}.`);
+    if (names) this.app.status.say(`Locked and therefore unchanged: ${names}.`);
   }
 
   /** Names the locked objects, the first few of them; empty where there are none. */
@@ -109,7 +108,7 @@ export class ObjectActions {
     } else {
       if (!(await editing.send('start_over', () => ({}))) || project !== this.app.project) return;
       review.clear();
-      const text = `All objects are removed${locked && `, except locked ones: ${locked}`}.`;
+      const text = `All objects were removed${locked && `, except locked ones: ${locked}`}.`;
       status.propose(text, 'Undo', () => history.go('undo'));
     }
     project.startOver();
@@ -119,7 +118,7 @@ export class ObjectActions {
   async isEmpty(object) {
     await this.app.editing.chain; // its first prompt may be on its way
     if (!this.app.project.find(object).isDraft) return false;
-    this.app.status.say(`${this.name(object)} has no masks yet: click on it first.`);
+    this.app.status.say(`${this.name(object)} has no masks yet: click it first.`);
     return true;
   }
 

@@ -138,7 +138,7 @@ export class ObjectList {
     choose.append(thumb, number);
     const name = this.makeName(id);
     const note = document.createElement('small');
-    note.title = 'IoU: how well the mask fits what was meant, as the model predicts it';
+    note.title = 'IoU: how well the mask fits the object, as the model predicts it';
     const text = document.createElement('div');
     text.append(name, note);
     const eye = makeIconButton(() => app.actions.toggleVisible(id));

@@ -65,8 +65,8 @@ export class ObjectMenu {
     });
     const other = document.createElement('input');
     other.type = 'color';
-    other.title = 'Another colour';
-    other.setAttribute('aria-label', 'Another colour');
+    other.title = 'Custom colour';
+    other.setAttribute('aria-label', 'Custom colour');
     other.value = hexOf(this.app.colorOf(object.id));
     other.onchange = () => choose(rgbOf(other.value));
     group.append(other);

@@ -5,11 +5,11 @@ import { MaskLayer } from '../canvas/mask_layer.js';
 import { makeButton } from '../core/elements.js';
 import { thumbnailAddress } from '../core/net.js';
 import { iouOf } from '../core/rle.js';
+import { isPropagation } from './steps.js';
 
 const SAME_IOU = 0.98;
 const MOST_SHOWN = 6;
 const FLICKER_MS = 450;
-const PROPAGATION_STEP = 'propagate';
 
 export class Comparison {
   /** `app` gives project, frame, editing, seek, colorOf and store. */
@@ -57,14 +57,14 @@ export class Comparison {
       const iou = Math.min(...likeness);
       if (iou < SAME_IOU) this.changes.push({ frame, iou });
     }
-    if (!this.isOpen || project.steps.undo !== PROPAGATION_STEP) {
+    if (!this.isOpen || !isPropagation(project.steps.undo)) {
       this.clear();
       return;
     }
     const count = this.changes.length;
     this.find('compare').hidden = false;
     this.find('compare-text').textContent =
-      `${count} frame${count === 1 ? '' : 's'} would change; those that change most:`;
+      `${count} frame${count === 1 ? '' : 's'} would change; the largest changes:`;
     const most = [...this.changes]
       .sort((one, other) => one.iou - other.iou)
       .slice(0, MOST_SHOWN)
@@ -77,7 +77,7 @@ export class Comparison {
   card(frame) {
     const { project } = this.app;
     const { video } = project;
-    const button = makeButton('s2-change', '', `Frame ${frame + 1}, which changes`, () =>
+    const button = makeButton('s2-change', '', `Changed: frame ${frame + 1}`, () =>
       this.app.seek(frame),
     );
     const canvas = document.createElement('canvas');
@@ -149,7 +149,7 @@ export class Comparison {
       find,
       app: { project },
     } = this;
-    if (this.isOpen && project.steps.undo !== PROPAGATION_STEP) this.clear();
+    if (this.isOpen && !isPropagation(project.steps.undo)) this.clear();
     find('compare-before').setAttribute('aria-checked', this.showsOld && !this.timer);
     find('compare-after').setAttribute('aria-checked', !this.showsOld && !this.timer);
     find('compare-flicker').setAttribute('aria-pressed', this.timer !== null);

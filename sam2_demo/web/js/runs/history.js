@@ -1,5 +1,7 @@
 // Undo and redo: the buttons say what they would do, and the page goes to where it happened.
 
+import { isPropagation, stepText } from './steps.js';
+
 export class History {
   constructor(app, find) {
     this.app = app;
@@ -14,7 +16,7 @@ export class History {
     for (const [way, button] of Object.entries(this.buttons)) {
       const step = project.steps[way];
       const name = way === 'undo' ? 'Undo' : 'Redo';
-      const says = step ? `${name}: ${step}` : `There is nothing to ${way}`;
+      const says = step ? `${name}: ${stepText(step)}` : `There is nothing to ${way}`;
       button.disabled = !step;
       button.title = `${says} (${keys[way]})`;
       button.setAttribute('aria-label', says);
@@ -32,19 +34,19 @@ export class History {
       status.say(`There is nothing to ${way}.`);
       return;
     }
-    if (moment.step === 'propagate') {
+    if (isPropagation(moment.step)) {
       project.promptsAreNew();
       this.app.tracking.clear(); // what it said of that run is so no more
     }
     if (frames.length && !frames.some(([frame]) => frame === this.app.frame)) {
       this.app.seek(frames[0][0]);
     }
-    this.app.announce(`${way === 'undo' ? 'Undone' : 'Done again'}: ${moment.step}`);
+    this.app.announce(`${way === 'undo' ? 'Undone' : 'Redone'}: ${stepText(moment.step)}`);
     if (moment.whole) status.clear();
     else {
       status.say(
-        'Prompts and names are back. The masks that were propagated then are not kept ' +
-          'for so long: propagate again.',
+        'Prompts and names are back, but the masks propagated then are no longer kept: ' +
+          'propagate again.',
       );
     }
   }

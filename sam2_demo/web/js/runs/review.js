@@ -5,12 +5,12 @@ import { stageText } from '../core/format.js';
 import { getJson, postJson, postStream } from '../core/net.js';
 
 const REASONS = {
-  low_score: 'the model is not sure',
-  area_jump: 'its size jumps',
-  center_jump: 'it jumps to another place',
-  merged: 'it lies in another object',
-  scene_cut: 'it is followed across a scene cut',
-  disagreement: 'the other direction finds another place',
+  low_score: 'low confidence',
+  area_jump: 'sudden change in size',
+  center_jump: 'sudden change in position',
+  merged: 'lies inside another object',
+  scene_cut: 'tracked across a scene cut',
+  disagreement: 'the two directions disagree',
 };
 
 const ROWS_AT_MOST = 60;
@@ -46,7 +46,7 @@ export class Review {
       last,
       key,
     }));
-    this.find('review-count').textContent = count ? `${count} left` : 'nothing in doubt';
+    this.find('review-count').textContent = count ? `${count} left` : 'nothing flagged';
     this.renderList();
   }
 
@@ -75,8 +75,8 @@ export class Review {
     if (!this.doubts.length) {
       this.app.status.say(
         this.app.project.masks.size
-          ? 'No mask is in doubt. A check of both directions may find more.'
-          : 'There are no masks to review yet: point at an object, then propagate.',
+          ? 'No frame is flagged. Comparing both directions may find more.'
+          : 'There are no masks to review yet: click an object, then propagate.',
       );
       return;
     }

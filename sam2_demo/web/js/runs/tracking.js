@@ -91,11 +91,11 @@ export class Tracking {
     const { project, status } = this.app;
     if (this.running) return;
     if (project.video.subject === 'image') {
-      status.say('This is a picture: there are no other frames to propagate to.');
+      status.say('This is a single image: there are no other frames to propagate to.');
       return;
     }
     if (!project.prompts.size) {
-      status.say('Point at an object first: click on it, or drag a box around it.');
+      status.say('Click an object first, or drag a box around it.');
       return;
     }
     const running = this.begin();
@@ -182,7 +182,7 @@ export class Tracking {
       this.say(`Stopped after ${frames}; they are kept`, done, this.total);
       return;
     }
-    const why = settled ? 'further on the masks agree with the old ones' : endText(this.planned);
+    const why = settled ? 'from there on the masks match the old ones' : endText(this.planned);
     this.say(`Done: ${frames}${why && `, ${why}`}`, 1, 1);
     if (!settled) this.offer(waysOn(this.planned));
   }
@@ -192,7 +192,8 @@ export class Tracking {
     const button = this.find('go-on');
     button.hidden = !way;
     if (!way) return;
-    const text = way.direction === 'forward' ? 'Go on from frame' : 'Go on backward from frame';
+    const text =
+      way.direction === 'forward' ? 'Continue from frame' : 'Continue backward from frame';
     button.textContent = `${text} ${way.start + 1}`;
     button.onclick = async () => {
       await this.start(way.direction, way.start);

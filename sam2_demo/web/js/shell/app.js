@@ -138,7 +138,7 @@ export class App {
   /** An image is a video of one frame: what moves through frames is hidden. */
   showSubject(subject) {
     this.element.querySelector('.s2').dataset.subject = subject;
-    this.find('reopen').textContent = `Open another ${subject === 'image' ? 'picture' : 'video'}`;
+    this.find('reopen').textContent = `Open another ${subject}`;
     this.downloads.open(subject);
   }
 
@@ -259,7 +259,7 @@ export class App {
     if (!isMissing && !this.editing.waiting) busy.hidden = true;
     else {
       this.busyTimer = setTimeout(() => {
-        busy.textContent = isMissing ? `Fetching frame ${this.frame + 1}` : 'Thinking';
+        busy.textContent = isMissing ? `Fetching frame ${this.frame + 1}` : 'Working';
         busy.hidden = false;
       }, 250);
     }

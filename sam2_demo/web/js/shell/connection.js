@@ -57,8 +57,8 @@ export class Connection {
     try {
       await this.show(await getJson(`videos/${project.video.token}`));
       status.say(
-        'The server was started anew. Your work is here, but for what you did just now: do ' +
-          'it again. Where masks are missing, propagate again.',
+        'The server was restarted. Your work is here, except for your last action: repeat ' +
+          'it. Where masks are missing, propagate again.',
       );
     } catch (error) {
       status.show(error.message, 'error');

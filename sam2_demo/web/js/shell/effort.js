@@ -8,7 +8,7 @@ const STORE_MS = 1000;
 
 // Source: arXiv 2408.00714, table 1.
 const PHASES = [
-  ['1: SAM on each frame', '37.8', '100', '4.80'],
+  ['1: SAM per frame', '37.8', '100', '4.80'],
   ['2: SAM + SAM 2 Mask', '7.4', '23.25', '3.61'],
   ['3: SAM 2', '4.5', '19.04', '2.68'],
 ];
@@ -23,7 +23,7 @@ export class Effort {
     for (const kind of ['pointerdown', 'pointermove', 'keydown', 'wheel']) {
       window.addEventListener(kind, () => this.note(), { capture: true, passive: true });
     }
-    this.cells = makeEffortRow(find('effort-rows'), 'You, here', ['', '', '']);
+    this.cells = makeEffortRow(find('effort-rows'), 'You', ['', '', '']);
     for (const [name, ...figures] of PHASES) makeEffortRow(find('effort-rows'), name, figures);
   }
 

@@ -64,8 +64,8 @@ export class ModelChoice {
     }
     status.say(
       project && project.prompts.size
-        ? `${report.model} answered your prompts again; propagate to follow the objects with it.`
-        : `${report.model} (${report.source}) answers from now on.`,
+        ? `${report.model} has answered your prompts; propagate to track the objects with it.`
+        : `Now using ${report.model} (${report.source}).`,
     );
   }
 }

@@ -30,7 +30,7 @@ export class Status {
     this.show(
       error instanceof Refused
         ? error.message
-        : 'Something went wrong on this page: reload it; your work is kept on the server.',
+        : 'Something went wrong on this page. Reload it: your work is saved on the server.',
       'error',
     );
   }

@@ -16,16 +16,16 @@ const TIPS = [
   },
   {
     fits: ({ clicks, spread, still }) => clicks > 1 && !spread && !still,
-    text: 'Propagate: the masks go through the video while you watch.',
+    text: 'Propagate to track the masks through the video.',
   },
   {
     fits: ({ spread, promptedFrames }) => spread && promptedFrames === 1,
-    text: 'Go to a frame where a mask is wrong, click there to correct it, and propagate again.',
+    text: 'Go to a frame where a mask is wrong, click to correct it, then propagate again.',
   },
   {
     fits: ({ spread, promptedFrames, clicks, still }) =>
       (spread && promptedFrames > 1) || (still && clicks > 1),
-    text: 'Done? Download what you need; later corrections can be downloaded again.',
+    text: 'Done? Download what you need. You can correct more and download again.',
   },
 ];
 

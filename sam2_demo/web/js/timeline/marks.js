@@ -31,7 +31,7 @@ export class PromptMarks {
     this.layer.replaceChildren(
       ...prompts.map(({ object, frame }) => {
         const name = project.nameOf(project.objects[lanes.get(object)]);
-        const mark = makeButton('s2-mark', '', `Prompt of ${name} on frame ${frame + 1}`, () =>
+        const mark = makeButton('s2-mark', '', `Prompt for ${name} on frame ${frame + 1}`, () =>
           this.onChoose(frame, object),
         );
         mark.tabIndex = -1; // there may be hundreds; keys lead from one to the next

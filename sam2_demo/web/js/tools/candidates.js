@@ -92,7 +92,7 @@ export class Candidates {
         button.setAttribute(
           'aria-label',
           `Mask ${place + 1} of ${this.offered.length}: ` +
-            `IoU ${iou.toFixed(2)}, ${share.toFixed(1)} % of the picture`,
+            `IoU ${iou.toFixed(2)}, ${share.toFixed(1)} % of the image`,
         );
         const note = document.createElement('span');
         note.textContent = `IoU ${iou.toFixed(2)}`;

@@ -80,7 +80,7 @@ export class Editing {
     const given = { ...prompt, candidate: candidateOf(prompt, before) };
     const isDrawn = counts !== null && prompt.mask;
     if (isDrawn && counts.length > MAX_COUNTS) {
-      status.say('This mask is too finely grained to be sent: use one with fewer small parts.');
+      status.say('This mask has too many small parts to be sent: use a simpler one.');
       return null;
     }
     status.clear();
@@ -99,7 +99,7 @@ export class Editing {
     const { project, frame } = this.app;
     const prompt = project.prompt(project.active, frame);
     if (isEmptyPrompt(prompt)) {
-      this.app.status.say('This object has no clicks on this frame.');
+      this.app.status.say('This object has no prompts on this frame.');
       return null;
     }
     return this.change({ ...prompt, points: [], box: null, mask: false });

@@ -194,7 +194,9 @@ export class Hover {
     this.on = false;
     this.end();
     this.render();
-    this.app.status.say(`Preview is off: it took ${Math.round(middle)} ms here. V switches it on.`);
+    this.app.status.say(
+      `Preview was turned off: it took ${Math.round(middle)} ms here. V turns it back on.`,
+    );
   }
 
   show(shown) {

@@ -26,8 +26,8 @@ export class KeyPointer {
     stage.canvas.focus();
     this.place();
     return status.say(
-      'Arrows move the cross (with Shift by a pixel), Enter clicks (with Shift: the ' +
-        'other sign), Esc ends. A box or a stroke begins with Enter and ends with Enter.',
+      'Arrow keys move the cross, with Shift by one pixel. Enter clicks, Shift + Enter makes a ' +
+        'negative click. A box or a stroke starts and ends with Enter. Esc leaves.',
     );
   }
 

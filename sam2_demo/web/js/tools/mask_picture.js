@@ -36,7 +36,7 @@ async function maskInPicture(file, { width, height }) {
   };
   if (file.size > LARGEST_PICTURE_BYTES) {
     refuse(
-      `This picture has ${formatBytes(file.size)}: use one of at most ` +
+      `This image is ${formatBytes(file.size)}: use one of at most ` +
         `${formatBytes(LARGEST_PICTURE_BYTES)}.`,
     );
   }
@@ -44,18 +44,18 @@ async function maskInPicture(file, { width, height }) {
   try {
     picture = await createImageBitmap(file, { imageOrientation: 'from-image' });
   } catch {
-    refuse('This file could not be read as a picture: use a PNG or JPEG file.');
+    refuse('This file could not be read as an image: use a PNG or JPEG file.');
   }
   try {
     const shape = picture.width / picture.height / (width / height);
     if (Math.abs(shape - 1) > SHAPE_TOLERANCE) {
       refuse(
-        `The picture is ${picture.width} × ${picture.height} pixels, the video ` +
-          `${width} × ${height}: use a mask of the video's size or shape.`,
+        `The image is ${picture.width} × ${picture.height} pixels, the video ` +
+          `${width} × ${height}: use a mask with the video's size or aspect ratio.`,
       );
     }
     const set = pixelsOnObject(pixelsOf(picture, width, height));
-    if (!set.includes(1)) refuse('This picture shows no object: it is black all over.');
+    if (!set.includes(1)) refuse('This image shows no object: it is completely black.');
     return countsOf(set, width);
   } finally {
     picture.close();

@@ -131,7 +131,7 @@ export class PointTool {
         this.drop(isBox(press) ? editing.box(prompt, boxTo(press)) : null);
         if (isBox(press) || from.again) return;
         if (!this.onlyBoxes) editing.click(from, from.other ? !app.sign : app.sign);
-        else app.status.say('Drag from one corner of the object to the opposite one.');
+        else app.status.say('Drag from one corner of the object to the opposite corner.');
       },
       hold: this.onlyBoxes ? null : () => editing.click(from, !app.sign),
       cancel: () => this.drop(),
