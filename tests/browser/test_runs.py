@@ -46,6 +46,7 @@ def test_a_run_both_ways_stops_at_a_scene_cut_and_goes_on(two_scenes: Visit) -> 
 
     page.get_by_role("button", name="Scene cut at frame 13").click()
     visit.wait_for_frame(13)
+    visit.find("run-options").locator("summary").click()
     visit.find("to-cut").uncheck()
     visit.find("from").get_by_text("from frame 13: 1–24").wait_for()
 
@@ -95,6 +96,7 @@ def test_back_to_the_prompt_before_with_one_object_alone(two_scenes: Visit) -> N
     visit.go_to(6)
     visit.point(0.37, 0.5)
     visit.wait_for_note(0, ANSWERED)
+    visit.find("run-options").locator("summary").click()
     visit.find("to-prompt").check()
     visit.find("direction-backward").click()
     visit.find("objects-active").click()

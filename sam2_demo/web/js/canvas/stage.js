@@ -12,11 +12,12 @@ const MINUS_COLOR = '#c81e3a';
 const HANDLE_PX = 9;
 
 export class Stage {
-  /** `act` is what the pointer needs. */
+  /** `act` is what the pointer needs, and resized(), which is told of another size. */
   constructor(element, canvas, colorOf, act) {
     this.element = element;
     this.canvas = canvas;
     this.colorOf = colorOf;
+    this.act = act;
     this.view = new View();
     this.pointer = new Pointer(element, canvas, this.view, act);
     this.boxDelete = element.querySelector('[data-id="box-delete"]');
@@ -49,7 +50,7 @@ export class Stage {
       this.canvas.width = width;
       this.canvas.height = height;
     }
-    this.view.resize(box.width, box.height);
+    if (this.view.resize(box.width, box.height)) this.act.resized();
     const { left, top, scale } = this.view;
     const pen = this.canvas.getContext('2d');
     pen.setTransform(ratio * scale, 0, 0, ratio * scale, ratio * left, ratio * top);

@@ -20,15 +20,16 @@ export class View {
     this.left = this.top = 0;
   }
 
-  /** Takes in the canvas's size on the screen; what lay in its middle stays there. */
+  /** Returns whether the canvas has another size now; what lay in its middle stays there. */
   resize(width, height) {
-    if (width === this.width && height === this.height) return;
+    if (width === this.width && height === this.height) return false;
     this.left *= width / this.width;
     this.top *= height / this.height;
     this.width = width;
     this.height = height;
     this.zoom = Math.min(this.zoom, this.closest());
     this.hold();
+    return true;
   }
 
   /** Pixels of the screen to one pixel of the video. */

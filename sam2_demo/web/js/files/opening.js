@@ -125,14 +125,10 @@ export class Opening {
     });
   }
 
-  /** Shows the samples and models that the server offers; tells which model answers. */
-  async start(onModel) {
+  /** Shows the samples that the server offers; `onModels` receives what it says of models. */
+  async start(onModels) {
     const about = await getJson('about');
-    const select = this.find('model');
-    select.replaceChildren(...about.models.map((name) => new Option(name, name)));
-    if (about.paths_allowed) select.append(new Option('A file on the server …', PATH_CHOICE));
-    select.value = about.default;
-    onModel(about.default);
+    onModels(about);
     this.find('accepted').textContent = about.accepted;
     if (about.notice) this.status.say(about.notice);
     this.samples = about.samples;

@@ -75,7 +75,7 @@ export class Review {
     if (!this.doubts.length) {
       this.app.status.say(
         this.app.project.masks.size
-          ? 'No frame is flagged. Comparing both directions may find more.'
+          ? 'No frame is flagged. A cross-check may find more.'
           : 'There are no masks to review yet: click an object, then propagate.',
       );
       return;

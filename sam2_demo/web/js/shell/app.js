@@ -52,9 +52,7 @@ export class App {
     fillHelp(this.find('help-groups'));
     new ResizeObserver(() => this.store.touch('look')).observe(this.find('stage'));
     this.opening
-      .start((name) => {
-        this.model.name = name;
-      })
+      .start((about) => this.model.offer(about))
       .catch((error) => this.status.fail(error));
   }
 

@@ -4,6 +4,9 @@ import { stageText } from '../core/format.js';
 import { postStream } from '../core/net.js';
 import { PATH_CHOICE } from '../files/opening.js';
 
+/** The server's own choice; what that is, it only knows once the model is loaded. */
+const AUTO = 'auto';
+
 export class ModelChoice {
   constructor(app, find) {
     this.app = app;
@@ -14,6 +17,31 @@ export class ModelChoice {
     find('model-path').onkeydown = (event) => {
       if (event.key === 'Enter') this.change(event.target.value.trim());
     };
+  }
+
+  /** Lists the models that the server offers. */
+  offer({ models, default: chosen, paths_allowed: pathsAllowed }) {
+    const select = this.find('model');
+    select.replaceChildren(...models.map((name) => new Option(name, name)));
+    if (pathsAllowed) select.append(new Option('A file on the server …', PATH_CHOICE));
+    select.value = chosen;
+    this.name = chosen;
+    this.nameAuto('best available');
+    if (chosen === AUTO) this.askForAuto();
+  }
+
+  async askForAuto() {
+    try {
+      await postStream('model', { model: AUTO }, ({ model }) => this.nameAuto(model));
+    } catch {
+      /* whoever opens a video is told what is wrong with the model */
+    }
+  }
+
+  /** Says in the list which model the server chooses by itself. */
+  nameAuto(model) {
+    const option = [...this.find('model').options].find(({ value }) => value === AUTO);
+    if (option && model) option.textContent = `Automatic: ${model}`;
   }
 
   show(name, source) {
@@ -46,6 +74,7 @@ export class ModelChoice {
       await postStream(path, { model: name }, (report) => {
         if (report.stage) status.say(`${stageText(report)} …`);
         else if (project === app.project) this.read(report);
+        if (name === AUTO) this.nameAuto(report.model);
       });
     } catch (error) {
       this.show(this.name, this.source);

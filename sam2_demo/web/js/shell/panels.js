@@ -26,7 +26,7 @@ const PANELS = [
   { shows: 'sign masksShown playing', draw: drawToggles },
   { shows: 'tool', draw: (app) => app.tools.render() },
   {
-    shows: 'frame objects prompts playing view tool candidates look',
+    shows: 'frame objects prompts playing tool candidates',
     draw: (app) => app.candidates.render(),
   },
   { shows: 'view look', draw: (app) => app.zoom.render() },

@@ -49,6 +49,7 @@ function buildPicture(app) {
     ready: () => app.project !== null && Boolean(app.cache.get(app.frame)),
     halt: () => app.halt(),
     moved: () => app.store.touch('view', 'gesture'),
+    resized: () => app.store.touch('view'),
   });
   app.zoom = new ZoomBar(app, find);
   app.tools = new Tools(app, find);

@@ -1,11 +1,11 @@
-// A single click may mean several things: the masks that it may mean, beside it, to choose from.
+// A single click may mean several objects: their masks, below the picture, to choose from.
 
 import { MaskLayer } from '../canvas/mask_layer.js';
 import { postJson } from '../core/net.js';
 import { samePoints } from '../core/prompts.js';
 import { areaOf, boxOf } from '../core/rle.js';
 
-const THUMBNAIL = { width: 76, height: 58 };
+const THUMBNAIL = { width: 66, height: 42 };
 const AROUND = 1.25; // a thumbnail shows this much more than the largest candidate
 
 export class Candidates {
@@ -148,44 +148,5 @@ export class Candidates {
     this.panel.querySelectorAll('[role="radio"]').forEach((button, place) => {
       button.setAttribute('aria-checked', place === chosen);
     });
-    this.place();
-  }
-
-  /** Beside the candidates where there is room, covering little of them, near to the click. */
-  place() {
-    const { stage } = this.app;
-    const { panel } = this;
-    const { view } = stage;
-    const gap = 14;
-    const edge = 6;
-    const room = { width: stage.element.clientWidth, height: stage.element.clientHeight };
-    const { offsetLeft: x, offsetTop: y } = stage.canvas;
-    const onStage = (place) => ({ x: x + place.x, y: y + place.y });
-    const click = onStage(view.toCanvas(...this.of.points[0]));
-    const from = onStage(view.toCanvas(this.box[0], this.box[1]));
-    const to = onStage(view.toCanvas(this.box[2], this.box[3]));
-    const wide = panel.offsetWidth;
-    const high = panel.offsetHeight;
-    const places = [
-      [to.x + gap, click.y - high / 2],
-      [from.x - gap - wide, click.y - high / 2],
-      [click.x - wide / 2, to.y + gap],
-      [click.x - wide / 2, from.y - gap - high],
-      [click.x + gap, click.y + gap],
-    ].map(([left, top]) => [
-      Math.max(edge, Math.min(room.width - wide - edge, left)),
-      Math.max(edge, Math.min(room.height - high - edge, top)),
-    ]);
-    const shared = (low, length, from_, to_) =>
-      Math.max(0, Math.min(low + length, to_) - Math.max(low, from_));
-    const cost = ([left, top]) =>
-      shared(left, wide, from.x, to.x) * shared(top, high, from.y, to.y) +
-      (shared(left, wide, click.x - gap, click.x + gap) &&
-      shared(top, high, click.y - gap, click.y + gap)
-        ? Infinity
-        : Math.hypot(left + wide / 2 - click.x, top + high / 2 - click.y));
-    const [left, top] = places.reduce((best, one) => (cost(one) < cost(best) ? one : best));
-    panel.style.left = `${left}px`;
-    panel.style.top = `${top}px`;
   }
 }

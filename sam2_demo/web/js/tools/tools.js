@@ -6,6 +6,15 @@ import { PointTool } from './point_tool.js';
 const SMALLEST_BRUSH = 1;
 const BRUSH_STEP = 1.2;
 
+/** What to do with each tool, in one line. */
+const NOTES = {
+  click: 'Click to add to the object, right-click to remove from it, drag for a box.',
+  box: 'Drag from one corner of the object to the opposite corner.',
+  brush: 'Paint on the mask; right-click and drag to erase.',
+  eraser: 'Erase parts of the mask; right-click and drag to paint.',
+  lasso: 'Drag around an area, or click its corners and close with Enter; right-click to cut out.',
+};
+
 export class Tools {
   /** `app` as the tools need it; `find` gives the buttons, the slider and the ring. */
   constructor(app, find) {
@@ -80,6 +89,7 @@ export class Tools {
     for (const name of Object.keys(this.all)) {
       this.find(`tool-${name}`).setAttribute('aria-checked', name === this.name);
     }
+    this.find('tool-note').textContent = NOTES[this.name];
     this.find('signs').hidden = !['click', 'lasso'].includes(this.name);
     this.find('brush-options').hidden = !['brush', 'eraser'].includes(this.name);
   }
