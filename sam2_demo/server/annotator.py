@@ -1,10 +1,11 @@
 """The annotator: one component of our own, a canvas with everything that belongs to a video.
 
 Its HTML, CSS and JavaScript are the files in the folder ``web``. Gradio puts the
-component on the page and gives it the theme; what it shows afterwards comes from the
-routes in ``routes.py``. Those answer a click in less than half the time that an event of
-the queue takes, stream masks while they are computed, and stop when the page goes away;
-streaming needs no more of a proxy than Gradio's own events do.
+component on the page and gives it the theme; the JavaScript is loaded as modules, and
+what the annotator shows comes from the folder ``routes``. Those routes answer a click in
+less than half the time that an event of the queue takes, stream masks while they are
+computed, and stop when the page goes away; streaming needs no more of a proxy than
+Gradio's own events do.
 """
 
 import json
@@ -13,71 +14,15 @@ from pathlib import Path
 import gradio as gr
 
 from sam2_demo.export.effects.choice import effects_json
+from sam2_demo.server.page_modules import ENTRY, page_modules
 from sam2_demo.server.palette import PALETTE
+from sam2_demo.server.routes.pages import PREFIX
 from sam2_demo.server.sessions.export_kinds import exports_json
 
 FOLDER = Path(__file__).parents[1] / "web"
 
 STYLES = ("page", "start", "picture", "timeline", "side", "dialogs", "narrow")
 """In the order in which later ones overrule earlier ones."""
-
-SCRIPTS = (
-    "rle",
-    "net",
-    "frames",
-    "project",
-    "mask_layer",
-    "view",
-    "zoom_bar",
-    "pointer",
-    "stage",
-    "filmstrip",
-    "lanes",
-    "marks",
-    "range",
-    "scenes",
-    "timeline",
-    "player",
-    "frame_jump",
-    "key_pointer",
-    "status",
-    "stored_zip",
-    "picture_series",
-    "trim",
-    "camera",
-    "recent",
-    "opening",
-    "model_choice",
-    "editing",
-    "point_tool",
-    "mask_edit",
-    "mask_tools",
-    "tools",
-    "hover",
-    "candidates",
-    "mask_picture",
-    "object_actions",
-    "object_menu",
-    "thumbnails",
-    "objects",
-    "history",
-    "plan",
-    "comparison",
-    "review",
-    "tracking",
-    "effect_layers",
-    "effect_part",
-    "effects",
-    "effect_menu",
-    "downloads",
-    "effort",
-    "session_file",
-    "tips",
-    "connection",
-    "keys",
-    "main",
-)
-"""In the order in which they build on each other; they share one function's scope."""
 
 KEYFRAMES = """
 @keyframes s2-pulse { 50% { opacity: 0.55; } }
@@ -100,16 +45,19 @@ class VideoAnnotator(gr.HTML):
 
 
 def annotator_script() -> str:
-    """Returns the annotator's JavaScript as one text."""
-    constants = {
-        "COLORS": list(PALETTE.values()),
-        "COLOR_NAMES": list(PALETTE),
-        "EXPORTS": exports_json(),
-        "EFFECTS": effects_json(),
+    """Returns what starts the annotator: it loads the modules, and hands on what they need."""
+    modules = page_modules()
+    annotator = {
+        "base": f"{PREFIX[1:]}/{modules.base}",
+        "entry": ENTRY,
+        "modules": list(modules.texts),
+        "settings": {
+            "colors": list(PALETTE.items()),
+            "exports": exports_json(),
+            "effects": effects_json(),
+        },
     }
-    definitions = [f"const {name} = {json.dumps(value)};" for name, value in constants.items()]
-    parts = [_read("js", f"{name}.js") for name in SCRIPTS]
-    return "\n".join([*definitions, *parts])
+    return f"const ANNOTATOR = {json.dumps(annotator)};\n{_read('loader.js')}"
 
 
 def _read(*names: str) -> str:

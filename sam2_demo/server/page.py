@@ -6,8 +6,9 @@ import gradio as gr
 
 from sam2_demo.server.annotator import FOLDER, KEYFRAMES, VideoAnnotator
 from sam2_demo.server.app_state import AppState
+from sam2_demo.server.page_modules import page_modules
 from sam2_demo.server.routes.api import AnnotationApi
-from sam2_demo.server.routes.pages import build_routes
+from sam2_demo.server.routes.pages import PREFIX, build_routes
 
 TITLE = "SAM 2 Demo"
 
@@ -46,8 +47,9 @@ def page_theme() -> gr.themes.Base:
 
 def launch_options(state: AppState) -> dict[str, Any]:
     """Returns what ``launch`` has to be given: the annotator's routes, looks, safe settings."""
+    modules = page_modules().route(PREFIX, state.settings)
     return {
-        "app_kwargs": {"routes": [build_routes(state)]},
+        "app_kwargs": {"routes": [modules, build_routes(state)]},
         "theme": page_theme(),
         "css": PAGE_CSS + KEYFRAMES,
         "favicon_path": FOLDER / "icon.png",

@@ -36,7 +36,7 @@ def test_pictures_are_cut_out(visit: Visit, tmp_path: Path) -> None:
     page.get_by_role("tab", name="Video").focus()
     page.keyboard.press("ArrowRight")
     assert page.get_by_role("tab", name="Image").get_attribute("aria-selected") == "true"
-    visit.find("drop-title").get_by_text("picture").wait_for()
+    visit.find("drop-title").get_by_text("image").wait_for()
     visit.open_sample("bunny.mp4")
     for name in ("play", "timeline", "propagate"):
         assert visit.find(name).is_hidden()
@@ -70,7 +70,7 @@ def test_pictures_are_cut_out(visit: Visit, tmp_path: Path) -> None:
     for annotation in coco["annotations"]:
         assert annotation["area"] >= (labels == annotation["track_id"]).sum()
 
-    visit.find("reopen").get_by_text("Open another picture").click()
+    visit.find("reopen").get_by_text("Open another image").click()
     visit.open_file(write_picture(tmp_path / "photo.png"))  # one's own
     visit.point(0.25, 0.75)
     visit.wait_for_note(0, ANSWERED)
@@ -89,7 +89,7 @@ def test_pictures_become_a_video(visit: Visit, tmp_path: Path) -> None:
         write_picture(folder / f"f{number}.png", number)
     (folder / "notes.txt").write_text("no picture")
     visit.find("folder").set_input_files(folder)
-    visit.find("series-text").get_by_text("12 pictures").wait_for()
+    visit.find("series-text").get_by_text("12 images").wait_for()
     visit.find("series-fps").fill("10")
     visit.page.keyboard.press("Enter")
     visit.wait_for_picture()
@@ -121,7 +121,7 @@ def test_pictures_become_a_video(visit: Visit, tmp_path: Path) -> None:
 
     visit.find("reopen").click()
     drop_folder(visit, folder, copies=10)
-    visit.find("series-text").get_by_text("120 pictures").wait_for()
+    visit.find("series-text").get_by_text("120 images").wait_for()
     open_series()
     assert len(times_of(visit)) == 120
     assert [number_on(visit, index) for index in (11, 12, 119)] == [11, 0, 11]
@@ -168,7 +168,7 @@ def test_what_cannot_be_one_video_is_answered(visit: Visit, tmp_path: Path) -> N
     (tmp_path / "empty").mkdir()
     (tmp_path / "empty" / "notes.txt").write_text("no picture")
     visit.find("folder").set_input_files(tmp_path / "empty")
-    visit.wait_for_status("no picture among")
+    visit.wait_for_status("no image among")
     visit.find("start").drop({"files": one})
     visit.wait_for_picture()
 
@@ -178,7 +178,7 @@ def test_a_part_of_a_clip(visit: Visit, tmp_path: Path) -> None:
     page = visit.page
     visit.find("trim-first").check()
     visit.find("file").set_input_files(clip)
-    visit.find("trim-text").get_by_text("The clip has 2.0 s").wait_for()
+    visit.find("trim-text").get_by_text("The clip is 2.0 s").wait_for()
     visit.find("trim-from").fill("0.4")
     assert float(visit.find("trim-start").input_value()) == pytest.approx(0.4)
     assert float(visit.find("trim-length").input_value()) == pytest.approx(1.6, abs=0.05)
@@ -209,7 +209,7 @@ def test_a_clip_from_the_camera(visit: Visit) -> None:
     page = visit.page
     page.context.grant_permissions([])
     page.get_by_role("button", name="Record a clip").click()
-    visit.wait_for_status("did not allow the camera")
+    visit.wait_for_status("blocked the camera")
     page.context.grant_permissions(["camera"])
     page.get_by_role("button", name="Record a clip").click()
     page.get_by_role("button", name="Record", exact=True).click()

@@ -5,13 +5,12 @@ from typing import Any
 
 import numpy as np
 import pytest
-from browser import ANSWERED, Visit
+from browser import ANSWERED, Visit, page_with_modules
 from media_clips import write_clip
 from PIL import Image
 from playwright.sync_api import Browser
 
 from sam2_demo.core.masks import EncodedMask
-from sam2_demo.server.annotator import FOLDER
 
 SIZE_HW = (404, 720)
 
@@ -151,9 +150,9 @@ def test_a_mask_from_a_picture_file(visit: Visit, tmp_path: Path) -> None:
     (tmp_path / "bomb.png").write_bytes((tmp_path / "white.png").read_bytes()[:60])
     wrong = {
         save("square.png", white.crop((0, 0, 404, 404))): "404 × 404 pixels, the video 720 × 404",
-        save("black.png", Image.new("L", (720, 404))): "black all over",
-        tmp_path / "text.png": "could not be read as a picture",
-        tmp_path / "bomb.png": "could not be read as a picture",
+        save("black.png", Image.new("L", (720, 404))): "completely black",
+        tmp_path / "text.png": "could not be read as an image",
+        tmp_path / "bomb.png": "could not be read as an image",
     }
     for path, text in wrong.items():
         visit.find("mask-file").set_input_files(path)
@@ -165,30 +164,27 @@ def test_masks_are_written_as_coco_writes_them(browser: Browser) -> None:
     rng = np.random.default_rng(3)
     masks = [rng.random((9, 7)) < share for share in (0, 0.03, 0.5, 0.97, 1)]
     masks.append(np.arange(300 * 200).reshape(300, 200) % 1000 < 300)
-    page = browser.new_page()
-    for name in ("rle", "mask_edit"):
-        page.add_script_tag(content=(FOLDER / "js" / f"{name}.js").read_text())
     rows = [[EncodedMask.encode(mask).counts, *mask.shape] for mask in masks]
-    found = page.evaluate(
-        """(rows) => rows.map(([counts, height, width]) =>
-          new MaskEdit({ width, height }, counts, [1, 2, 3]).counts)""",
-        rows,
-    )
-    assert found == [counts for counts, _, _ in rows]
+    with page_with_modules(browser, "tools/mask_edit.js") as page:
+        found = page.evaluate(
+            """(rows) => rows.map(([counts, height, width]) =>
+              new MaskEdit({ width, height }, counts, [1, 2, 3]).counts)""",
+            rows,
+        )
+        assert found == [counts for counts, _, _ in rows]
 
-    # A pixel belongs to a shape when its middle does.
-    found = page.evaluate(
-        """() => {
-          const disc = new MaskEdit({ width: 12, height: 10 }, null, [1, 2, 3]);
-          disc.stroke({ x: 5, y: 4 }, { x: 5, y: 4 }, 2, true);
-          const path = [[1, 1], [11, 1], [11, 9], [1, 9]].map(([x, y]) => ({ x, y }));
-          const frame = new MaskEdit({ width: 12, height: 10 }, null, [1, 2, 3]);
-          frame.polygon(path, true);
-          frame.polygon([{ x: 3, y: 3 }, { x: 9, y: 3 }, { x: 6, y: 6 }], false);
-          return [disc.counts, frame.counts];
-        }"""
-    )
-    page.close()
+        # A pixel belongs to a shape when its middle does.
+        found = page.evaluate(
+            """() => {
+              const disc = new MaskEdit({ width: 12, height: 10 }, null, [1, 2, 3]);
+              disc.stroke({ x: 5, y: 4 }, { x: 5, y: 4 }, 2, true);
+              const path = [[1, 1], [11, 1], [11, 9], [1, 9]].map(([x, y]) => ({ x, y }));
+              const frame = new MaskEdit({ width: 12, height: 10 }, null, [1, 2, 3]);
+              frame.polygon(path, true);
+              frame.polygon([{ x: 3, y: 3 }, { x: 9, y: 3 }, { x: 6, y: 6 }], false);
+              return [disc.counts, frame.counts];
+            }"""
+        )
     y, x = np.mgrid[:10, :12] + 0.5
     disc = (x - 5) ** 2 + (y - 4) ** 2 <= 4
     frame = (x > 1) & (x < 11) & (y > 1) & (y < 9)

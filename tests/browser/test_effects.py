@@ -2,7 +2,6 @@
 
 import base64
 import io
-import json
 from collections.abc import Iterator
 from dataclasses import asdict
 from pathlib import Path
@@ -10,7 +9,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from browser import Visit
+from browser import Visit, page_with_modules
 from media_clips import decode_all, write_clip
 from PIL import Image
 from playwright.sync_api import Browser, Page
@@ -23,11 +22,9 @@ from sam2_demo.export.effects.choice import (
     effects_json,
 )
 from sam2_demo.export.effects.rendering import draw_effects
-from sam2_demo.server.annotator import FOLDER
 from sam2_demo.server.palette import OBJECT_COLORS
 
 SIZE_HW = (121, 163)
-SCRIPTS = ("rle", "mask_layer", "effect_layers", "effect_part", "effects")
 FRAME_HW = (180, 320)
 QUARTER = np.zeros(FRAME_HW, bool)
 QUARTER[90:, :160] = True
@@ -47,13 +44,10 @@ CASES = [
 
 @pytest.fixture(scope="module")
 def painter(browser: Browser) -> Iterator[Page]:
-    """Returns a page with the effects' own scripts and nothing else."""
-    page = browser.new_page()
-    page.add_script_tag(content=f"const EFFECTS = {json.dumps(effects_json())};")
-    for name in SCRIPTS:
-        page.add_script_tag(content=(FOLDER / "js" / f"{name}.js").read_text())
-    yield page
-    page.close()
+    """Returns a page with what draws the effects and nothing else."""
+    with page_with_modules(browser, "effects/painter.js") as page:
+        page.evaluate("(effects) => { window.effects = effects; }", effects_json())
+        yield page
 
 
 def scene() -> tuple[np.ndarray, list[tuple[tuple[int, int, int], EncodedMask]]]:
@@ -87,7 +81,7 @@ def drawn_by_the_page(page: Page, choice: EffectChoice, frame_index: int) -> np.
           const sheet = document.createElement('canvas');
           [sheet.width, sheet.height] = [width, height];
           sheet.getContext('2d').putImageData(new ImageData(bytes, width, height), 0, 0);
-          const painter = new EffectPainter({ width, height });
+          const painter = new EffectPainter({ width, height }, effects);
           const pen = painter.draw(sheet, objects, choice, frame).getContext('2d');
           const { data } = pen.getImageData(0, 0, width, height);
           return btoa(Array.from(data, (byte) => String.fromCharCode(byte)).join(''));
@@ -156,7 +150,7 @@ def test_a_choice_is_shown_kept_and_exported(marked: Visit, tmp_path: Path) -> N
     visit, page = marked, marked.page
     plain = visit.picture()
     page.get_by_role("button", name="Preset: Green screen").click()
-    visit.find("effect-now").get_by_text("As it is · Erase").wait_for()
+    visit.find("effect-now").get_by_text("None · Erase").wait_for()
     screen = visit.picture(FRAME_HW)
     np.testing.assert_allclose(screen[10, 300], (0, 177, 64), atol=3)
     _, pictures = decode_all(visit.download("overlay", tmp_path))
@@ -166,14 +160,14 @@ def test_a_choice_is_shown_kept_and_exported(marked: Visit, tmp_path: Path) -> N
 
     visit.find("effect-background").select_option("text")
     visit.find("effect-text").fill("Ça va? 漢")
-    visit.wait_for_status("western European")
+    visit.wait_for_status("Western European")
     assert visit.find("effect-text").input_value() == "Ça va? "
     visit.find("effect-strength").fill("3")
     text = visit.picture()
     page.reload()
     visit.wait_for_picture()
     visit.wait_for_note(0, "1 prompt here")
-    visit.find("effect-now").get_by_text("As it is · Text").wait_for()
+    visit.find("effect-now").get_by_text("None · Text").wait_for()
     np.testing.assert_array_equal(visit.picture(), text)
 
     page.keyboard.press("m")  # without masks the picture is as it is

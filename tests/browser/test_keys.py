@@ -1,51 +1,10 @@
 """The keyboard and its help sheet, in a real browser."""
 
-import json
-from collections import Counter
 from pathlib import Path
 
 import pytest
 from browser import Visit
-from playwright.sync_api import Browser
 from scene_clips import SIZE_HW, write_scenes
-
-from sam2_demo.server.annotator import FOLDER
-
-TABLE = """() => KEYS.flatMap(({ lines }) => lines).map(({ how, keys, does, run }) =>
-  ({ how, keys, does, runs: typeof run === 'function' }))"""
-
-
-def test_every_key_has_one_meaning_that_is_told(browser: Browser) -> None:
-    page = browser.new_page()
-    page.add_script_tag(content=(FOLDER / "js" / "keys.js").read_text())
-    lines = page.evaluate(TABLE)
-    page.close()
-    keys = Counter(key for line in lines for key in line["keys"] or [])
-    assert [key for key, count in keys.items() if count > 1] == []
-    for line in lines:
-        assert line["does"]
-        assert line["runs"] == bool(line["keys"]) != bool(line["how"])
-
-
-@pytest.mark.parametrize(
-    ("pressed", "combination"),
-    [
-        ({"key": "z", "ctrlKey": True}, "Ctrl+z"),
-        ({"key": "Z", "metaKey": True, "shiftKey": True}, "Ctrl+Shift+z"),
-        ({"key": "X"}, "x"),  # with the Caps Lock
-        ({"key": "?", "shiftKey": True}, "?"),
-        ({"key": "ArrowLeft", "shiftKey": True}, "Shift+ArrowLeft"),
-        ({"key": "\u044f", "code": "KeyZ", "ctrlKey": True}, "Ctrl+z"),
-    ],
-)
-def test_pressed_keys_are_written_as_in_the_table(
-    browser: Browser, pressed: dict[str, object], combination: str
-) -> None:
-    page = browser.new_page()
-    page.add_script_tag(content=(FOLDER / "js" / "keys.js").read_text())
-    event = f"new KeyboardEvent('keydown', {json.dumps(pressed)})"
-    assert page.evaluate(f"pressedKeys({event})") == combination
-    page.close()
 
 
 def test_help_sheet_lists_the_keys(visit: Visit) -> None:
@@ -73,7 +32,7 @@ def test_pointing_without_a_mouse(visit: Visit, tmp_path: Path) -> None:
     step = 12 * width / visit.find("canvas").bounding_box()["width"]
 
     keyboard.press("q")
-    visit.wait_for_status("Arrows move the cross")
+    visit.wait_for_status("Arrow keys move the cross")
     for key in ("ArrowLeft", "ArrowLeft", "ArrowUp"):
         keyboard.press(key)
     sent, _ = visit.answer_to("prompt", lambda: keyboard.press("Enter"))

@@ -74,7 +74,7 @@ def test_server_started_anew_and_another_tab(browser: Browser, app: str, clip: P
 
     page.route("**/prompt", forget, times=1)
     page.mouse.click(*visit.place(0.7, 0.5))
-    visit.wait_for_status("The server was started anew")
+    visit.wait_for_status("The server was restarted")
     visit.wait_for_note(0, "1 prompt here")
     visit.find("frame-note").get_by_text("Frame 2 of").wait_for()
 
@@ -86,7 +86,7 @@ def test_server_started_anew_and_another_tab(browser: Browser, app: str, clip: P
     other.wait_for_picture()
     other.answer_to("prompt", lambda: other.page.mouse.click(*other.place(0.7, 0.5)))
     page.evaluate("document.dispatchEvent(new Event('visibilitychange'))")
-    page.get_by_role("button", name="Prompt of Object 1 on frame 1").wait_for()
+    page.get_by_role("button", name="Prompt for Object 1 on frame 1").wait_for()
     assert visit.complaints == []
     page.context.close()
 
@@ -99,7 +99,7 @@ def test_go_on_with_a_video_after_another(
     visit.answer_to("prompt", lambda: page.mouse.click(*visit.place(0.3, 0.5)))
     second = write_scenes(tmp_path / "<b>second.mp4", scenes=1, frames_each=4)
     visit.find("work").drop({"files": second})
-    visit.find("status-action").get_by_text("Open it").click()
+    visit.find("status-action").get_by_text("Open").click()
     visit.find("file-name").get_by_text("<b>second.mp4").wait_for()
     visit.wait_for_note(0, "no mask")
     visit.find("reopen").click()

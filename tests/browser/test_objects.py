@@ -207,7 +207,7 @@ def start_over(visit: Visit, bare: str) -> None:
     visit.find("status-action").get_by_text("Undo").click()
     visit.wait_for_pixels(masked)
     visit.find("start-over").click()
-    visit.wait_for_status("All objects are removed.")
+    visit.wait_for_status("All objects were removed.")
     page.keyboard.press("Shift+Delete")
     visit.wait_for_status("There is nothing to remove.")
     wait_for_step(visit, "undo", "start over")

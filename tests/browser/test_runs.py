@@ -5,43 +5,9 @@ from pathlib import Path
 
 import pytest
 from browser import ANSWERED, Visit
-from playwright.sync_api import Browser
 from scene_clips import write_scenes
 
-from sam2_demo.server.annotator import FOLDER
-
 SCENE = 12
-
-
-def test_plans(browser: Browser) -> None:
-    page = browser.new_page()
-    page.add_script_tag(content=(FOLDER / "js" / "plan.js").read_text())
-    plan = {"start": 10, "direction": "forward", "first": 0, "last": 29, "prompts": [], "cuts": []}
-    both = plan | {"direction": "both"}
-    cases = [
-        (plan, (10, 10, 29, ["end"])),
-        (plan | {"direction": "backward"}, (10, 0, 10, ["end"])),
-        (both | {"first": 5, "last": 20}, (10, 5, 20, ["end", "end"])),
-        (plan | {"first": 15}, (15, 15, 29, ["end"])),
-        (both | {"prompts": [3, 7, 10, 12, 20]}, (10, 7, 12, ["prompt", "prompt"])),
-        (both | {"cuts": [4, 10, 16]}, (10, 10, 15, ["cut", "cut"])),
-        (plan | {"cuts": [11], "prompts": [11]}, (10, 10, 10, ["cut"])),
-        (both | {"cuts": [2, 25], "first": 5, "last": 20}, (10, 5, 20, ["end", "end"])),
-    ]
-    for fields, (start, first, last, reasons) in cases:
-        found = page.evaluate("(fields) => planRun(fields)", fields)
-        ends = [
-            end["reason"] for end in (found["ends"]["backward"], found["ends"]["forward"]) if end
-        ]
-        assert (found["start"], found["first"], found["last"], ends) == (
-            start,
-            first,
-            last,
-            reasons,
-        )
-    ways = page.evaluate("(fields) => waysOn(planRun(fields))", both | {"cuts": [4, 16]})
-    assert ways == [{"direction": "forward", "start": 16}, {"direction": "backward", "start": 3}]
-    page.close()
 
 
 @pytest.fixture
@@ -74,12 +40,13 @@ def test_a_run_both_ways_stops_at_a_scene_cut_and_goes_on(two_scenes: Visit) -> 
     wait_for_end(visit, "Done: 12 frames, up to the scene cut at frame 13")
     assert "no mask" not in note_on(visit, 1)
     assert "no mask" in note_on(visit, 13)
-    page.get_by_role("button", name="Go on from frame 13").click()
+    page.get_by_role("button", name="Continue from frame 13").click()
     wait_for_end(visit, "Done: 12 frames")
     assert "no mask" not in note_on(visit, 24)
 
     page.get_by_role("button", name="Scene cut at frame 13").click()
     visit.wait_for_frame(13)
+    visit.find("run-options").locator("summary").click()
     visit.find("to-cut").uncheck()
     visit.find("from").get_by_text("from frame 13: 1–24").wait_for()
 
@@ -129,6 +96,7 @@ def test_back_to_the_prompt_before_with_one_object_alone(two_scenes: Visit) -> N
     visit.go_to(6)
     visit.point(0.37, 0.5)
     visit.wait_for_note(0, ANSWERED)
+    visit.find("run-options").locator("summary").click()
     visit.find("to-prompt").check()
     visit.find("direction-backward").click()
     visit.find("objects-active").click()
@@ -148,7 +116,7 @@ def test_before_and_after_a_correction(visit: Visit, tmp_path: Path) -> None:
     assert not visit.find("compare").is_visible()
     visit.go_to(1)
     page.keyboard.press("p")  # the same once more
-    visit.find("progress-text").get_by_text("further on the masks agree with the old").wait_for()
+    visit.find("progress-text").get_by_text("from there on the masks match the old").wait_for()
     visit.go_to(9)
     before = visit.pixels()
 
@@ -203,7 +171,7 @@ def test_review(two_scenes: Visit) -> None:
     visit.wait_for_note(0, re.compile("IoU|hidden"))
     count = int(re.search(r"\d+", visit.find("review-count").inner_text()).group())
     page.keyboard.press("Shift+j")
-    left = f"{count - 1} left" if count > 1 else "nothing in doubt"
+    left = f"{count - 1} left" if count > 1 else "nothing flagged"
     visit.find("review-count").get_by_text(left, exact=True).wait_for()
     page.reload()
     visit.wait_for_picture()

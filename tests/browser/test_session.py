@@ -55,7 +55,9 @@ def test_session_goes_to_another_tab(
     there.find("file").set_input_files(path)  # the session first: it waits for its video
     there.find("drop-title").get_by_text("Now drop the video of clip.sam2.json here").wait_for()
     there.open_file(clip)
-    there.wait_for_status("Opened clip.sam2.json. Its masks were made by embedded, which answers")
+    there.wait_for_status(
+        "Opened clip.sam2.json. Its masks were made by embedded, the model in use"
+    )
     there.wait_for_note(0, "2 prompts here")
     assert there.page.get_by_label("Name of object 1").input_value() == "<i>thing</i>"
     assert masks_of(there) == masks_of(here)
@@ -96,7 +98,7 @@ def test_a_part_opens_on_the_whole_video_and_on_a_copy(
 ) -> None:
     visit.find("trim-first").check()
     visit.find("file").set_input_files(clip)
-    visit.find("trim-text").get_by_text("The clip has").wait_for()
+    visit.find("trim-text").get_by_text("The clip is").wait_for()
     visit.find("trim-start").fill("0.12")
     visit.find("trim-length").fill("0.2")
     visit.page.get_by_role("button", name="Open this part").click()
@@ -111,7 +113,7 @@ def test_a_part_opens_on_the_whole_video_and_on_a_copy(
     visit.find("reopen").click()
     visit.find("trim-first").uncheck()
     visit.find("file").set_input_files([clip, path])
-    visit.wait_for_status("They are those of frames 4 to 8.")
+    visit.wait_for_status("They cover frames 4 to 8.")
     visit.wait_for_frame(4)
     visit.wait_for_note(0, "1 prompt here")
     assert masks_of(visit) == [[3, of_part]]
@@ -119,7 +121,9 @@ def test_a_part_opens_on_the_whole_video_and_on_a_copy(
 
     visit.find("reopen").click()
     visit.find("file").set_input_files([write_clip(tmp_path / "copy.mkv", frames=FRAMES), path])
-    status = visit.find("status-text").get_by_text("They were made of another file, with as many")
+    status = visit.find("status-text").get_by_text(
+        "They were made on another file with the same number"
+    )
     status.wait_for()
     assert masks_of(visit) == [[3, of_part]]
     visit.find("status-action").click()

@@ -8,13 +8,12 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from browser import ANSWERED, ON_DESKTOP, ON_PHONE, TOP, Visit
+from browser import ANSWERED, ON_DESKTOP, ON_PHONE, TOP, Visit, page_with_modules
 from media_clips import decode_all, write_clip, write_part, write_tone
 from PIL import Image
 from playwright.sync_api import Browser
 
 from sam2_demo.core.masks import EncodedMask
-from sam2_demo.server.annotator import FOLDER
 
 SAMPLE = TOP / "assets" / "samples" / "city.mp4"
 FRAMES = 30
@@ -37,17 +36,15 @@ PIXELS_OF = """(counts, height, width, step) => {
 @pytest.mark.parametrize("step", [1, 2])
 def test_run_lengths_are_read_as_coco_writes_them(browser: Browser, step: int) -> None:
     rng = np.random.default_rng(1)
-    page = browser.new_page()
-    page.add_script_tag(content=(FOLDER / "js" / "rle.js").read_text())
-    for height, width, share in [(7, 5, 0.5), (64, 48, 0.01), (90, 70, 0.999), (9, 9, 0.0)]:
-        mask = rng.random((height, width)) < share
-        mask[height // 2 :, width // 3 : width // 2] = True
-        counts = EncodedMask.encode(mask).counts
-        assert page.evaluate("(counts) => areaOf(counts)", counts) == mask.sum()
-        kept = mask[::step, ::step]
-        pixels = page.evaluate(f"(all) => ({PIXELS_OF})(...all)", [counts, height, width, step])
-        np.testing.assert_array_equal(np.reshape(pixels, kept.shape), kept)
-    page.close()
+    with page_with_modules(browser, "core/rle.js") as page:
+        for height, width, share in [(7, 5, 0.5), (64, 48, 0.01), (90, 70, 0.999), (9, 9, 0.0)]:
+            mask = rng.random((height, width)) < share
+            mask[height // 2 :, width // 3 : width // 2] = True
+            counts = EncodedMask.encode(mask).counts
+            assert page.evaluate("(counts) => areaOf(counts)", counts) == mask.sum()
+            kept = mask[::step, ::step]
+            pixels = page.evaluate(f"(all) => ({PIXELS_OF})(...all)", [counts, height, width, step])
+            np.testing.assert_array_equal(np.reshape(pixels, kept.shape), kept)
 
 
 def test_main_job(visit: Visit, tmp_path: Path) -> None:
@@ -146,7 +143,7 @@ def test_bad_input_is_answered_by_one_sentence(visit: Visit, tmp_path: Path) -> 
 
     visit.open_file(good)
     page.keyboard.press("p")
-    visit.wait_for_status("Point at an object first")
+    visit.wait_for_status("Click an object first")
     visit.choose_download("coco").click()
     visit.wait_for_status("no masks to download yet")
     page.keyboard.press("z")

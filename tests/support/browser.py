@@ -20,11 +20,12 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from playwright.sync_api import Browser, BrowserContext, Page, sync_playwright
+from playwright.sync_api import Browser, BrowserContext, Page, Route, sync_playwright
 
 from sam2_demo.checkpoints.loading import EMBEDDED_FILE, save_checkpoint
 from sam2_demo.model.config import EMBEDDED
 from sam2_demo.model.sam2 import Sam2
+from sam2_demo.server.page_modules import page_modules
 
 TOP = Path(__file__).parents[2]
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
@@ -114,6 +115,26 @@ def running_browser() -> Iterator[Browser]:
             yield browser
         finally:
             browser.close()
+
+
+@contextmanager
+def page_with_modules(browser: Browser, *names: str) -> Iterator[Page]:
+    """Returns a context with an empty page that has what these of the page's modules export."""
+    page, address = browser.new_page(), "http://modules.test/"
+
+    def answer(route: Route) -> None:
+        text = page_modules().texts.get(route.request.url.removeprefix(address))
+        if text is None:
+            route.fulfill(body="", content_type="text/html")
+        else:
+            route.fulfill(body=text, content_type="text/javascript")
+
+    page.route(f"{address}**", answer)
+    page.goto(address)
+    for name in names:
+        page.evaluate("async (name) => void Object.assign(window, await import(name))", f"/{name}")
+    yield page
+    page.close()
 
 
 @dataclass

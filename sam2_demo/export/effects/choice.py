@@ -11,7 +11,7 @@ from sam2_demo.export.masklets import Color
 
 OBJECT_EFFECTS = {
     "overlay": "Overlay",
-    "original": "As it is",
+    "original": "None",
     "cutout": "Cut-out",
     "erase": "Erase",
     "gradient": "Gradient",
@@ -23,7 +23,7 @@ OBJECT_EFFECTS = {
     "outline": "Outline",
 }
 BACKGROUND_EFFECTS = {
-    "original": "As it is",
+    "original": "None",
     "erase": "Erase",
     "blur": "Blur",
     "pixelate": "Pixelate",

@@ -1,0 +1,70 @@
+"""The page's JavaScript, served as it is: ES modules that import each other by relative address.
+
+The address holds a hash of all of them, so that a browser may keep them for good and yet sees
+every change. They are read once, as the server starts.
+"""
+
+import hashlib
+from collections.abc import Mapping
+from functools import cache
+from pathlib import Path
+from types import MappingProxyType
+
+from starlette.middleware import Middleware
+from starlette.requests import Request
+from starlette.responses import PlainTextResponse, Response
+from starlette.routing import Mount, Route
+
+from sam2_demo.server.origin import SameOrigin
+from sam2_demo.server.settings import AppSettings
+
+FOLDER = Path(__file__).parents[1] / "web" / "js"
+ENTRY = "main.js"
+MEDIA_TYPE = "text/javascript"
+FOR_GOOD = "public, max-age=31536000, immutable"
+
+
+class Modules:
+    """The modules of a folder, by their paths within it, and the version that they are.
+
+    Args:
+        folder: Where the modules are, in folders of their own.
+    """
+
+    def __init__(self, folder: Path = FOLDER) -> None:
+        texts = {
+            path.relative_to(folder).as_posix(): path.read_bytes()
+            for path in sorted(folder.rglob("*.js"))
+        }
+        self.texts: Mapping[str, bytes] = MappingProxyType(texts)
+        digest = hashlib.sha256()
+        for name, text in texts.items():
+            digest.update(f"{name}\0{len(text)}\0".encode())
+            digest.update(text)
+        self.version = digest.hexdigest()[:16]
+
+    @property
+    def base(self) -> str:
+        """The modules' address, relative to that of the annotator's routes."""
+        return f"web/{self.version}/"
+
+    def route(self, prefix: str, settings: AppSettings) -> Mount:
+        """Returns the route that serves the modules below ``prefix``."""
+        guard = Middleware(SameOrigin, allowed_hosts=settings.allowed_hosts)
+        path = f"{prefix}/{self.base.rstrip('/')}"
+        return Mount(path, routes=[Route("/{name:path}", self._answer)], middleware=[guard])
+
+    def _answer(self, request: Request) -> Response:
+        text = self.texts.get(request.path_params["name"])
+        if text is None:
+            return PlainTextResponse("There is no such module.", 404)
+        headers = {"ETag": f'"{self.version}"', "Cache-Control": FOR_GOOD}
+        if headers["ETag"] in request.headers.get("if-none-match", ""):
+            return Response(status_code=304, headers=headers)
+        return Response(text, media_type=MEDIA_TYPE, headers=headers)
+
+
+@cache
+def page_modules() -> Modules:
+    """Returns the page's own modules."""
+    return Modules()

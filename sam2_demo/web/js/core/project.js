@@ -1,0 +1,270 @@
+// What is known about the open video: objects, prompts, masks. No drawing, no network.
+
+import { isEmptyPrompt } from './prompts.js';
+import { areaOf } from './rle.js';
+
+export class Project {
+  /** `onChange(topic)` is called where objects, prompts, masks or steps changed. */
+  constructor(video, onChange = () => {}) {
+    this.onChange = onChange;
+    const frames = video.frame_times_s.length;
+    this.video = { ...video, frames, subject: frames === 1 ? 'image' : 'video' };
+    this.objects = []; // {id, name, color, visible, locked, isDraft}, the first on top
+    this.born = new Set(); // objects that began on this page
+    this.prompts = new Map(); // "object:frame" -> {object, frame, points, box, mask, candidate}
+    this.masks = new Map(); // frame -> Map(object -> {counts, iou, score})
+    this.drawn = new Map(); // "object:frame" -> a drawn mask whose answer is on its way
+    this.frameSequence = new Map();
+    this.promptSequence = 0;
+    this.objectSequence = 0;
+    this.stepSequence = 0;
+    this.steps = { undo: video.undo, redo: video.redo };
+    this.sinceRun = new Set(); // frames prompted since the last propagation
+    this.nextId = 1;
+    this.active = 0;
+    this.readObjects(video.objects, 0);
+    this.readPrompts(video.prompts, 0);
+    this.promptsAreNew();
+  }
+
+  find(id) {
+    return this.objects.find((object) => object.id === id);
+  }
+
+  /** Adds an object that the server does not know before there is something to say of it. */
+  newObject() {
+    const id = this.nextId++;
+    this.born.add(id);
+    this.addDraft(id);
+    this.active = id;
+    this.onChange('objects');
+  }
+
+  /** Makes an object the active one, which prompts are for; returns whether it was another. */
+  choose(id) {
+    if (this.active === id || !this.find(id)) return false;
+    this.active = id;
+    this.onChange('objects');
+    return true;
+  }
+
+  /** Changes some of an object's settings. */
+  change(id, changes) {
+    Object.assign(this.find(id), changes);
+    this.onChange('objects');
+  }
+
+  /** A new object comes after those with smaller ids, as on the server. */
+  addDraft(id) {
+    const place = this.objects.reduce((last, other, at) => (other.id < id ? at + 1 : last), 0);
+    this.objects.splice(place, 0, {
+      id,
+      name: '',
+      color: null,
+      visible: true,
+      locked: false,
+      isDraft: true,
+    });
+  }
+
+  dropObject(id) {
+    const place = this.objects.findIndex((object) => object.id === id);
+    this.born.delete(id);
+    this.objects = this.objects.filter((object) => object.id !== id);
+    this.chooseBeside(place);
+    this.onChange('objects');
+  }
+
+  /** Leaves locked objects and a new one, which counts on from them. */
+  startOver() {
+    this.objects = this.objects.filter(({ locked }) => locked);
+    this.born.clear();
+    this.nextId = 1 + Math.max(0, ...this.objects.map(({ id }) => id));
+    this.newObject();
+  }
+
+  /**
+   * Takes in the objects as the server has them. One that it does not know stays where it has not
+   * been there yet, or where it was undone while a person was at it.
+   */
+  readObjects(rows, sequence) {
+    if (sequence < this.objectSequence) return;
+    this.objectSequence = sequence;
+    const known = new Set(rows.map(([id]) => id));
+    const place = this.objects.findIndex(({ id }) => id === this.active);
+    const kept = this.objects.filter(
+      ({ id, isDraft }) => !known.has(id) && this.born.has(id) && (isDraft || id === this.active),
+    );
+    this.objects = rows.map(([id, name, color, visible, locked]) => ({
+      id,
+      name,
+      color,
+      visible,
+      locked,
+      isDraft: false,
+    }));
+    for (const { id } of kept) this.addDraft(id);
+    this.onChange('objects');
+    this.nextId = Math.max(this.nextId, ...this.objects.map(({ id }) => id + 1));
+    this.chooseBeside(place);
+  }
+
+  /** Chooses the object at a place where the chosen one is gone; there is always one. */
+  chooseBeside(place) {
+    if (this.find(this.active)) return;
+    if (!this.objects.length) this.newObject();
+    else this.active = this.objects[Math.max(0, Math.min(place, this.objects.length - 1))].id;
+  }
+
+  /** Where propagation begins: at the prompts, as none of them was propagated. */
+  promptsAreNew() {
+    for (const prompt of this.prompts.values()) this.sinceRun.add(prompt.frame);
+    this.onChange('prompts');
+  }
+
+  /** From now on only prompts that are newer than this run say where the next one begins. */
+  beginRun() {
+    this.sinceRun.clear();
+    this.onChange('prompts');
+  }
+
+  /** Returns the first prompted frame of each object. */
+  firstPromptedFrames() {
+    const firsts = new Map();
+    for (const { object, frame } of this.prompts.values()) {
+      if (!(firsts.get(object) <= frame)) firsts.set(object, frame);
+    }
+    return firsts;
+  }
+
+  nameOf(object) {
+    return object.name || `Object ${object.id}`;
+  }
+
+  prompt(object, frame) {
+    return (
+      this.prompts.get(`${object}:${frame}`) || {
+        object,
+        frame,
+        points: [],
+        box: null,
+        mask: false,
+        candidate: null,
+      }
+    );
+  }
+
+  /** Takes in what a person gave; an empty prompt is none. */
+  setPrompt(prompt) {
+    const key = `${prompt.object}:${prompt.frame}`;
+    if (isEmptyPrompt(prompt)) this.prompts.delete(key);
+    else this.prompts.set(key, prompt);
+    this.sinceRun.add(prompt.frame);
+    this.onChange('prompts');
+  }
+
+  /** Shows a drawn mask until its answer is there; returns what takes it back. */
+  showDrawn(object, frame, counts) {
+    const key = `${object}:${frame}`;
+    const before = this.masksOn(frame).get(object);
+    const mask = { counts, iou: 1, score: 10, area: areaOf(counts) };
+    this.drawn.set(key, mask);
+    this.setMask(frame, object, mask);
+    return (isRefused) => {
+      if (this.drawn.get(key) !== mask) return;
+      this.drawn.delete(key);
+      if (isRefused && this.masksOn(frame).get(object) === mask) {
+        this.setMask(frame, object, before);
+      }
+    };
+  }
+
+  setMask(frame, object, mask) {
+    const masks = new Map(this.masksOn(frame));
+    if (mask) masks.set(object, mask);
+    else masks.delete(object);
+    this.masks.set(frame, masks);
+    this.onChange('masks');
+  }
+
+  promptsOn(frame) {
+    return [...this.prompts.values()].filter((prompt) => prompt.frame === frame);
+  }
+
+  masksOn(frame) {
+    return this.masks.get(frame) || new Map();
+  }
+
+  /** Of a frame's masks those to be shown, the one on top first. */
+  shown(masks) {
+    const shown = this.objects.filter(({ visible }) => visible);
+    return new Map(shown.filter(({ id }) => masks.has(id)).map(({ id }) => [id, masks.get(id)]));
+  }
+
+  /** Prompts to be shown on a frame. */
+  shownPromptsOn(frame) {
+    const hidden = new Set(this.objects.filter(({ visible }) => !visible).map(({ id }) => id));
+    return this.promptsOn(frame).filter(({ object }) => !hidden.has(object));
+  }
+
+  /**
+   * Takes in an answer; what a newer answer has said already is left alone.
+   * With `keepPrompts` the page's own prompts stay, because newer ones are on their way.
+   */
+  read(answer, keepPrompts = false) {
+    if (answer.frames) this.onChange('masks');
+    for (const [frame, objects] of answer.frames || []) {
+      if ((this.frameSequence.get(frame) || 0) > answer.sequence) continue;
+      this.frameSequence.set(frame, answer.sequence);
+      this.masks.set(
+        frame,
+        new Map(
+          objects.map(([id, counts, iou, score]) => [
+            id,
+            this.drawn.get(`${id}:${frame}`) || { counts, iou, score, area: areaOf(counts) },
+          ]),
+        ),
+      );
+    }
+    if (answer.objects && !keepPrompts) this.readObjects(answer.objects, answer.sequence);
+    if (answer.prompts) this.readPrompts(answer.prompts, answer.sequence, keepPrompts);
+    if ('undo' in answer && answer.sequence >= this.stepSequence) {
+      this.stepSequence = answer.sequence;
+      this.steps = { undo: answer.undo, redo: answer.redo };
+      this.onChange('steps');
+    }
+  }
+
+  readPrompts(rows, sequence, keepPrompts = false) {
+    if (sequence < this.promptSequence) return;
+    this.promptSequence = sequence;
+    this.confirmed = rows;
+    if (keepPrompts) return;
+    this.prompts = new Map(
+      rows.map(([object, frame, points, box, mask, candidate]) => [
+        `${object}:${frame}`,
+        { object, frame, points, box, mask: Boolean(mask), candidate },
+      ]),
+    );
+    for (const frame of this.sinceRun) {
+      if (!this.promptsOn(frame).length) this.sinceRun.delete(frame);
+    }
+    this.onChange('prompts');
+  }
+
+  /** Forgets prompts that the server did not accept. */
+  restorePrompts() {
+    this.readPrompts(this.confirmed, this.promptSequence);
+  }
+
+  /**
+   * The frame from which to propagate: where the prompts are new, else where one looks; but from
+   * the way's `end`, where nothing is left to do, the whole way from where anything was prompted.
+   */
+  startFrame(direction, current, end) {
+    const prompted = [...this.prompts.values()].map(({ frame }) => frame);
+    const frames = this.sinceRun.size ? [...this.sinceRun] : current === end ? prompted : [];
+    if (!frames.length) return current;
+    return direction === 'backward' ? Math.max(...frames) : Math.min(...frames);
+  }
+}

@@ -1,0 +1,41 @@
+// A mask within its part of the picture, as effects take it.
+
+import { columnsOf } from '../core/rle.js';
+
+export class EffectPart {
+  constructor({ counts, color }, video, step, size, margin) {
+    const { ends, first } = columnsOf(counts, video.height, step, size.width);
+    let [left, top, right, bottom] = [size.width, size.height, 0, 0];
+    for (let x = 0; x < size.width; x++) {
+      for (let at = first[x]; at < first[x + 1]; at += 2) {
+        left = Math.min(left, x);
+        right = x + 1;
+        top = Math.min(top, ends[at]);
+        bottom = Math.max(bottom, ends[at + 1]);
+      }
+    }
+    this.isEmpty = right <= left;
+    this.color = color;
+    this.box = [left, top, right, bottom];
+    this.x = Math.max(0, left - margin);
+    this.y = Math.max(0, top - margin);
+    this.width = this.isEmpty ? 0 : Math.min(size.width, right + margin) - this.x;
+    this.height = this.isEmpty ? 0 : Math.min(size.height, bottom + margin) - this.y;
+    this.mask = new Uint8Array(this.width * this.height);
+    for (let x = left; x < right; x++) {
+      for (let at = first[x]; at < first[x + 1]; at += 2) {
+        for (let y = ends[at]; y < ends[at + 1]; y++) {
+          this.mask[(y - this.y) * this.width + x - this.x] = 1;
+        }
+      }
+    }
+  }
+
+  addTo(union, width) {
+    for (let y = 0; y < this.height; y++) {
+      for (let x = 0; x < this.width; x++) {
+        union[(this.y + y) * width + this.x + x] |= this.mask[y * this.width + x];
+      }
+    }
+  }
+}

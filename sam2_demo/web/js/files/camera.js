@@ -1,0 +1,97 @@
+// A clip from the camera: preview, record, stop; then it is a file like any other.
+
+import { showMeter } from '../core/elements.js';
+
+const MAX_CLIP_S = 30;
+
+const CAMERA_FAULTS = {
+  NotAllowedError: 'The browser blocked the camera: allow it in the address bar, then try again.',
+  NotFoundError: 'No camera was found: connect one, then try again.',
+  NotReadableError: 'Another program is using the camera: close it, then try again.',
+};
+
+export class Camera {
+  /** `onClip(file)` receives what was recorded. */
+  constructor(find, status, onClip) {
+    this.find = find;
+    this.status = status;
+    this.onClip = onClip;
+    this.dialog = find('camera-dialog');
+    this.recorder = null;
+    find('camera').onclick = () => this.open();
+    find('camera-record').onclick = () => (this.recorder ? this.recorder.stop() : this.record());
+    find('camera-cancel').onclick = () => this.dialog.close();
+    this.dialog.onclose = () => this.close();
+  }
+
+  async open() {
+    if (this.asking) return; // the browser still asks whether the page may
+    if (!navigator.mediaDevices || !window.MediaRecorder) {
+      this.status.show(
+        'This browser allows the camera only over HTTPS or on this computer: ' +
+          'record a clip with another program and choose its file.',
+        'error',
+      );
+      return;
+    }
+    this.asking = true;
+    try {
+      const size = { width: { ideal: 1280 }, height: { ideal: 720 } };
+      this.stream = await navigator.mediaDevices.getUserMedia({ video: size });
+    } catch (error) {
+      this.status.show(
+        CAMERA_FAULTS[error.name] ||
+          'The camera could not be started: try again, or choose a file.',
+        'error',
+      );
+      return;
+    } finally {
+      this.asking = false;
+    }
+    this.find('camera-video').srcObject = this.stream;
+    this.showRecording(false);
+    this.dialog.showModal();
+  }
+
+  record() {
+    const parts = [];
+    const recorder = (this.recorder = new MediaRecorder(this.stream));
+    recorder.ondataavailable = (event) => parts.push(event.data);
+    recorder.onstop = () => {
+      if (recorder !== this.recorder) return; // the dialog was closed
+      this.dialog.close();
+      const type = recorder.mimeType.split(';')[0];
+      const ending = type === 'video/mp4' ? 'mp4' : 'webm';
+      this.onClip(new File(parts, `recording.${ending}`, { type }));
+    };
+    recorder.start();
+    this.showRecording(true);
+    const begun = performance.now();
+    this.timer = setInterval(() => {
+      const seconds = (performance.now() - begun) / 1000;
+      showMeter(this.find('camera-meter'), seconds, MAX_CLIP_S);
+      this.find('camera-text').textContent = `${seconds.toFixed(0)} of ${MAX_CLIP_S} s`;
+      if (seconds >= MAX_CLIP_S) recorder.stop();
+    }, 200);
+  }
+
+  showRecording(recording) {
+    const button = this.find('camera-record');
+    button.textContent = recording ? 'Stop and open' : 'Record';
+    button.classList.toggle('s2-danger', recording);
+    button.classList.toggle('s2-primary', !recording);
+    this.find('camera-meter').hidden = !recording;
+    this.find('camera-text').textContent = recording
+      ? ''
+      : `Up to ${MAX_CLIP_S} seconds, without sound.`;
+  }
+
+  close() {
+    const { recorder } = this;
+    this.recorder = null;
+    clearInterval(this.timer);
+    if (recorder && recorder.state !== 'inactive') recorder.stop();
+    for (const track of this.stream.getTracks()) track.stop();
+    this.find('camera-video').srcObject = null;
+  }
+}

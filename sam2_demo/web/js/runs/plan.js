@@ -1,0 +1,55 @@
+// Which frames a propagation visits: a function of numbers alone.
+
+/**
+ * Returns where a run starts, the first and last frame that it visits, and what ends each way.
+ * `first` and `last` are the in and out points. `prompts` are frames at which to end, `cuts` first
+ * frames of scenes, which are not entered and not left; both may be empty.
+ */
+export function planRun({ start, direction, first, last, prompts, cuts }) {
+  const from = Math.max(first, Math.min(last, start));
+  let forward = { frame: last, reason: 'end' };
+  let backward = { frame: first, reason: 'end' };
+  const prompt = Math.min(...prompts.filter((frame) => frame > from));
+  const promptBefore = Math.max(...prompts.filter((frame) => frame < from));
+  const cut = Math.min(...cuts.filter((frame) => frame > from));
+  const cutBefore = Math.max(...cuts.filter((frame) => frame <= from));
+  if (prompt < forward.frame) forward = { frame: prompt, reason: 'prompt', at: prompt };
+  if (cut <= forward.frame) forward = { frame: cut - 1, reason: 'cut', at: cut };
+  if (promptBefore > backward.frame) {
+    backward = { frame: promptBefore, reason: 'prompt', at: promptBefore };
+  }
+  if (cutBefore > backward.frame) backward = { frame: cutBefore, reason: 'cut', at: cutBefore };
+  return {
+    start: from,
+    first: direction === 'forward' ? from : backward.frame,
+    last: direction === 'backward' ? from : forward.frame,
+    ends: {
+      forward: direction !== 'backward' && forward,
+      backward: direction !== 'forward' && backward,
+    },
+  };
+}
+
+/** Says why a run ended where it did; empty where nothing held it up. */
+export function endText({ ends }) {
+  const reasons = [ends.backward, ends.forward].filter((end) => end && end.reason !== 'end');
+  return reasons
+    .map(({ at, reason }) =>
+      reason === 'prompt'
+        ? `up to the prompt on frame ${at + 1}`
+        : `up to the scene cut at frame ${at + 1}`,
+    )
+    .join(' and ');
+}
+
+/** The ways on behind the scene cuts that ended a run. */
+export function waysOn({ ends }) {
+  const ways = [];
+  if (ends.forward && ends.forward.reason === 'cut') {
+    ways.push({ direction: 'forward', start: ends.forward.frame + 1 });
+  }
+  if (ends.backward && ends.backward.reason === 'cut') {
+    ways.push({ direction: 'backward', start: ends.backward.frame - 1 });
+  }
+  return ways;
+}

@@ -1,0 +1,91 @@
+// What the page consists of, and what each part is told of the others.
+
+import { FrameCache } from '../canvas/frame_cache.js';
+import { Stage } from '../canvas/stage.js';
+import { ZoomBar } from '../canvas/zoom_bar.js';
+import { EffectMenu } from '../effects/menu.js';
+import { Downloads } from '../files/downloads.js';
+import { Opening } from '../files/opening.js';
+import { SessionFile } from '../files/session_file.js';
+import { ObjectActions } from '../objects/actions.js';
+import { ObjectList } from '../objects/list.js';
+import { Comparison } from '../runs/comparison.js';
+import { History } from '../runs/history.js';
+import { Review } from '../runs/review.js';
+import { Tracking } from '../runs/tracking.js';
+import { Connection } from './connection.js';
+import { Effort } from './effort.js';
+import { ModelChoice } from './model_choice.js';
+import { Status } from './status.js';
+import { Tips } from './tips.js';
+import { FrameJump } from '../timeline/frame_jump.js';
+import { Player } from '../timeline/player.js';
+import { Timeline } from '../timeline/timeline.js';
+import { Candidates } from '../tools/candidates.js';
+import { Editing } from '../tools/editing.js';
+import { Hover } from '../tools/hover.js';
+import { KeyPointer } from '../tools/key_pointer.js';
+import { MaskPicture } from '../tools/mask_picture.js';
+import { Tools } from '../tools/tools.js';
+
+export function buildParts(app) {
+  buildPicture(app);
+  buildPanels(app);
+}
+
+/** The picture, and what is done on it. */
+function buildPicture(app) {
+  const { find } = app;
+  app.status = new Status(find);
+  app.cache = new FrameCache((index, error) => app.onPicture(index, error));
+  app.player = new Player(
+    (frame) => app.show(frame, true),
+    (frame) => Boolean(app.cache.get(frame)),
+    (playing) => app.store.set('playing', playing),
+  );
+  app.editing = new Editing(app);
+  app.stage = new Stage(find('stage'), find('canvas'), (id) => app.colorOf(id), {
+    tool: () => app.tools.current,
+    ready: () => app.project !== null && Boolean(app.cache.get(app.frame)),
+    halt: () => app.halt(),
+    moved: () => app.store.touch('view', 'gesture'),
+    resized: () => app.store.touch('view'),
+  });
+  app.zoom = new ZoomBar(app, find);
+  app.tools = new Tools(app, find);
+  app.hover = new Hover(app, find('preview'));
+  app.candidates = new Candidates(app, find('candidates'));
+  app.maskPicture = new MaskPicture(app, find('mask-picture'), find('mask-file'));
+  app.keyPointer = new KeyPointer(app, find('cross'));
+}
+
+/** What stands around the picture. */
+function buildPanels(app) {
+  const { find } = app;
+  const nameOf = (object) => app.project.nameOf(object);
+  app.timeline = new Timeline(find, (id) => app.colorOf(id), nameOf, {
+    seek: (frame) => app.seek(frame),
+    goTo: (frame, object) => app.goTo(frame, object),
+    changed: (topic) => app.store.touch(topic),
+  });
+  app.frameJump = new FrameJump(app, find);
+  app.actions = new ObjectActions(app);
+  app.objects = new ObjectList(app, find('objects'), find('object-menu'));
+  app.history = new History(app, find);
+  app.tracking = new Tracking(app, find);
+  app.comparison = new Comparison(app, find);
+  app.review = new Review(app, find);
+  app.effects = new EffectMenu(app, find);
+  app.downloads = new Downloads(app, find);
+  app.sessionFile = new SessionFile(app, find);
+  app.opening = new Opening(
+    find,
+    app.status,
+    (video, hint) => app.open(video, hint),
+    (file) => app.sessionFile.begin(file),
+  );
+  app.model = new ModelChoice(app, find);
+  app.effort = new Effort(app, find);
+  app.tips = new Tips(find);
+  app.connection = new Connection(app);
+}

@@ -1,0 +1,238 @@
+// Preview: the mask that a prompt would give, where that is quick. A click under the pointer shows
+// its mask outlined; a prompt that is being moved shows it in place of the mask that is there.
+//
+// One question is on its way at a time, and the latest prompt is asked for next. Nothing on the
+// server is changed by asking. It only answers on frames that the model has seen: where the pointer
+// rests on another one, the model looks at that frame first, and then a click there is quick, too.
+
+import { MaskLayer } from '../canvas/mask_layer.js';
+import { postJson } from '../core/net.js';
+import { candidateOf, isEmptyPrompt } from '../core/prompts.js';
+import { areaOf } from '../core/rle.js';
+import { remember, remembered } from '../core/storage.js';
+
+const SLOW_MS = 120;
+const TRIES = 5;
+const REST_MS = 250;
+const PREVIEW_KEY = 'sam2-preview';
+
+export class Hover {
+  constructor(app, button) {
+    this.app = app;
+    this.button = button;
+    this.unseen = new Map(); // frames that the model had not seen when they were asked for
+    this.wanted = null; // {project, prompt, isMoved}: what is asked for
+    this.shown = null; // {object, frame, isMoved, mask}
+    button.onclick = () => this.toggle();
+    this.begin();
+  }
+
+  /** On, unless the person switched it off; where it was slow, it may be quicker from now on. */
+  begin() {
+    this.on = remembered(PREVIEW_KEY) !== 'off';
+    this.times = [];
+    this.render();
+  }
+
+  open(video) {
+    this.layer = new MaskLayer(video);
+    this.unseen.clear();
+    this.begin();
+    this.isHeld = false;
+    this.end();
+  }
+
+  toggle() {
+    this.on = !this.on;
+    this.times = [];
+    remember(PREVIEW_KEY, this.on ? 'on' : 'off');
+    if (!this.on) this.end();
+    this.render();
+  }
+
+  /** The pointer is at a place where a click would be one more of the active object's. */
+  at({ x, y, other }) {
+    const {
+      project,
+      frame,
+      sign,
+      stage: { video },
+    } = this.app;
+    const prompt = project.prompt(project.active, frame);
+    const positive = other ? !sign : sign;
+    const takesFromNothing =
+      !positive && isEmptyPrompt(prompt) && !project.masksOn(frame).has(project.active);
+    if (x < 0 || y < 0 || x > video.width || y > video.height || takesFromNothing) this.end();
+    else this.want({ ...prompt, points: [...prompt.points, [x, y, positive ? 1 : 0]] }, false);
+  }
+
+  /** The active object's prompt is being moved. */
+  follow(prompt) {
+    const [left, top, right, bottom] = prompt.box || [0, 0, 1, 1];
+    if (left < right && top < bottom) this.want(prompt, true);
+  }
+
+  /** The prompt was let go: its mask stays on show until the answer is there. */
+  async release(answer) {
+    this.forget();
+    this.isHeld = true;
+    await answer;
+    this.isHeld = false;
+    this.show(null);
+  }
+
+  end() {
+    if (this.isHeld) return;
+    this.forget();
+    this.show(null);
+  }
+
+  forget() {
+    clearTimeout(this.timer);
+    this.wanted = null;
+  }
+
+  get isBusy() {
+    const { player, tracking, editing } = this.app;
+    return player.playing || tracking.running || editing.waiting > 0;
+  }
+
+  want(prompt, isMoved) {
+    const { project } = this.app;
+    if (this.isHeld) return;
+    if (!this.on || this.isBusy || project.find(prompt.object).locked) this.end();
+    else {
+      this.wanted = { project, prompt, isMoved };
+      this.next();
+    }
+  }
+
+  /** Asks at once, or when the pointer rests where the model has not seen the frame. */
+  next() {
+    clearTimeout(this.timer);
+    if (this.isUnseen(this.wanted)) this.rest();
+    else {
+      this.alone(async (wanted) => {
+        await this.ask(wanted);
+        if (this.wanted === wanted && this.isUnseen(wanted)) this.rest();
+      });
+    }
+  }
+
+  rest() {
+    this.timer = setTimeout(() => this.alone((wanted) => this.encode(wanted)), REST_MS);
+  }
+
+  isUnseen({ prompt: { frame } }) {
+    return this.unseen.get(frame) === this.lastAnswer(frame);
+  }
+
+  lastAnswer(frame) {
+    return this.app.project.frameSequence.get(frame) || 0;
+  }
+
+  /** Does one thing at a time; then the next, if something else is wanted by then. */
+  async alone(act) {
+    const { wanted } = this;
+    if (this.asking || !wanted) return;
+    this.asking = true;
+    try {
+      await act(wanted);
+    } catch {
+      this.end(); // a preview is no reason to bother anybody: the next click says what is wrong
+    } finally {
+      this.asking = false;
+    }
+    if (this.wanted && this.wanted !== wanted) this.next();
+  }
+
+  async ask(wanted) {
+    const { project, prompt, isMoved } = wanted;
+    const { object, frame } = prompt;
+    const began = performance.now();
+    const candidate = candidateOf(prompt, project.prompt(object, frame));
+    const { counts } = await postJson(`videos/${project.video.token}/preview`, {
+      ...prompt,
+      candidate,
+      mask: prompt.mask || null,
+    });
+    if (!this.isLike(wanted)) return;
+    if (counts === null) this.unseen.set(frame, this.lastAnswer(frame));
+    else if (!isMoved) this.note(performance.now() - began);
+    if (this.wanted) this.show(counts && { object, frame, isMoved, counts });
+  }
+
+  async encode(wanted) {
+    const {
+      project,
+      prompt: { frame },
+    } = wanted;
+    if (this.isBusy || frame !== this.app.frame) return;
+    const { encoded } = await postJson(`videos/${project.video.token}/encode`, { frame });
+    if (!encoded || project !== this.app.project) return;
+    this.unseen.delete(frame);
+    if (this.wanted === wanted) await this.ask(wanted);
+  }
+
+  /** Whether what is wanted now is the same gesture, perhaps at another place. */
+  isLike({ project, prompt, isMoved }) {
+    const { wanted } = this;
+    return (
+      wanted &&
+      wanted.project === project &&
+      wanted.isMoved === isMoved &&
+      wanted.prompt.object === prompt.object &&
+      wanted.prompt.frame === prompt.frame
+    );
+  }
+
+  /** Switches itself off where an answer takes longer than a moment. */
+  note(time) {
+    this.times = [...this.times, time].slice(-TRIES);
+    const middle = [...this.times].sort((a, b) => a - b)[TRIES >> 1];
+    if (this.times.length < TRIES || middle <= SLOW_MS) return;
+    this.on = false;
+    this.end();
+    this.render();
+    this.app.status.say(
+      `Preview was turned off: it took ${Math.round(middle)} ms here. V turns it back on.`,
+    );
+  }
+
+  show(shown) {
+    if (!shown && !this.shown) return;
+    this.shown = shown && { ...shown, mask: { counts: shown.counts, area: areaOf(shown.counts) } };
+    this.app.store.touch('gesture');
+  }
+
+  /** Of a frame's masks, the one whose prompt is being moved gives way to what it would be. */
+  over(masks, frame) {
+    const { shown } = this;
+    if (!shown || !shown.isMoved || shown.frame !== frame) return masks;
+    const { object, mask } = shown;
+    return new Map(masks.has(object) ? masks : [[object, mask], ...masks]).set(object, mask);
+  }
+
+  /** Draws the outline; `pen` draws in pixels of the video, `scale` of them make one of the screen. */
+  draw(pen, scale) {
+    const {
+      shown,
+      app: { frame, project },
+    } = this;
+    if (!shown || shown.isMoved || shown.frame !== frame) return;
+    const color = this.app.colorOf(shown.object);
+    const thickness = 2 / scale;
+    pen.globalAlpha = 0.6;
+    this.layer.draw(
+      pen,
+      [{ mask: shown.mask, color, thickness }],
+      project.video.width,
+      project.video.height,
+    );
+    pen.globalAlpha = 1;
+  }
+
+  render() {
+    this.button.setAttribute('aria-pressed', this.on);
+  }
+}
