@@ -122,8 +122,8 @@ def test_biases_norms_and_embeddings_do_not_decay() -> None:
 
 def test_drop_path_leaves_out_branches_in_training_only() -> None:
     model = first_model(replace(OVERFIT, drop_path=0.9))
-    chances = [block.drop_path.chance for block in model.image_encoder.trunk.blocks]
-    assert chances == pytest.approx([0.0, 0.225, 0.45, 0.675, 0.9])
+    probabilities = [block.drop_path.probability for block in model.image_encoder.trunk.blocks]
+    assert probabilities == pytest.approx([0.0, 0.225, 0.45, 0.675, 0.9])
     pixels = torch.randn(1, 3, 64, 64, generator=torch.Generator().manual_seed(0))
 
     def encoded() -> torch.Tensor:
