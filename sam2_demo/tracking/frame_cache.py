@@ -126,6 +126,7 @@ class FrameCache:
 
     def keep_logits(self, answer: Answer, logits: Float[Tensor, "1 1 _ _"]) -> None:
         """Stores an answer's mask logits at stride 4."""
+        # A copy, here and below: a view would keep the tensor of the whole batch alive.
         self._logits.put(answer, logits.clone())
 
     def logits(self, answer: Answer) -> Float[Tensor, "1 1 _ _"]:

@@ -43,7 +43,7 @@ class PrefetchingLoader:
     """Loads parts of steps ahead of time: a few for each thread, as whole steps may not fit memory.
 
     Args:
-        experiment: The experiment.
+        experiment: The experiment to load data for.
         mixes: The data of each stage.
         numbers: The parts of each step that this process computes.
         first_step: The step to begin with.
@@ -74,8 +74,8 @@ class PrefetchingLoader:
         """Yields the parts of the next step, and starts to load those that come after them.
 
         Args:
-            progress: Of the run, at this step. The progress at later steps of a run that is limited
-                by time is unknown, so a new stage starts later by the steps prefetched before it.
+            progress: Of the run, at this step. In a run that is limited by time, the progress at
+                later steps is unknown; a new stage then starts late by the prefetched steps.
         """
         for _ in self._numbers:
             while len(self._queue) <= self._prefetched:
@@ -96,8 +96,8 @@ class PrefetchingLoader:
     def _load(self, step: int, stage_index: int, number: int) -> Part:
         started = time.perf_counter()
         experiment, mix = self._experiment, self._mixes[stage_index]
-        # All parts of a step are of one kind, so all of them draw it from one and the same seed,
-        # which no part has for itself: its number is that after the last part.
+        # All parts of a step are of one kind, so they draw it from a seed that they share; its last
+        # number is one that no part has.
         step_random = np.random.default_rng((experiment.seed, step, experiment.parts))
         options, sample = mix.draw_kind(step_random)
         random = np.random.default_rng((experiment.seed, step, number))

@@ -41,7 +41,7 @@ def test_only_the_image_part_is_copied() -> None:
     for name, weight in model.state_dict().items():
         is_memory = not name.startswith(ablations.IMAGE_PARTS)
         assert torch.equal(weight, before[name] if is_memory else trained.state_dict()[name])
-    with pytest.raises(SettingError, match="does not fit"):
+    with pytest.raises(SettingError, match="does not match"):
         take_image_part(first_model(with_settings(BASE, SMALL)), trained)
 
 
