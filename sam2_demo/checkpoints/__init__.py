@@ -1,1 +1,1 @@
-"""Weights in files and on the hub; nothing else here touches either."""
+"""Weights in files and on the hub; no other layer accesses either."""

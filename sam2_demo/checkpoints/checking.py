@@ -1,6 +1,6 @@
-"""Weights as tensors by name: whether they are sound, what model they are, and whether they fit.
+"""Checks of state dicts: whether weights are intact, of which model, and whether they match it.
 
-Knows nothing of files: what is wrong is said about a ``title``, such as a file's name.
+This module does not know about files: error messages use a ``title``, such as a file name.
 """
 
 import math
@@ -15,22 +15,22 @@ from sam2_demo.model.config import RELEASED, HieraConfig, Sam2Config
 from sam2_demo.model.sam2 import Sam2
 
 LARGEST_DIMENSION = 16_384
-"""No size in a configuration is larger; it bounds what a strange file can make us build."""
+"""Largest number in a configuration; it limits what a malicious file can make us allocate."""
 
 
 def build_model(state: Mapping[str, torch.Tensor], config: Sam2Config, title: str) -> Sam2:
     """Returns a model in evaluation mode that holds these weights as float32.
 
     Args:
-        state: Under the released names.
-        config: The architecture that the weights must fit exactly.
+        state: Weights under the released names.
+        config: The architecture that the weights must match exactly.
         title: What error messages call the weights.
 
     Raises:
-        CheckpointError: a weight is missing, left over, or of another shape.
+        CheckpointError: a weight is missing, unexpected, or has another shape.
     """
     try:
-        with torch.device("meta"):
+        with torch.device("meta"):  # no memory for weights that are replaced anyway
             model = Sam2(config)
     except (TypeError, ValueError, ArithmeticError, RuntimeError) as error:
         raise _bad_config(title, str(error)) from error
@@ -53,17 +53,17 @@ def _check_fit(
         if state[name].shape != wanted[name].shape
     ]
     if shapes:
-        faults.append(f"{len(shapes)} of another shape ({_some(shapes)})")
+        faults.append(f"{len(shapes)} of the wrong shape ({_some(shapes)})")
     if faults:
         raise CheckpointError(
-            f"the weights in {title} do not fit the model: {'; '.join(faults)}. "
-            "Choose the model that they were made for, or another file",
+            f"the weights in {title} do not match the model: {'; '.join(faults)}. "
+            "Choose the model that they belong to, or another file",
             "CHECKPOINT_ARCHITECTURE",
         )
 
 
 def _some(names: list[str]) -> str:
-    """Returns at most three of the names, and how many more there are."""
+    """Returns the first three names, and how many more there are."""
     rest = len(names) - 3
     return ", ".join(names[:3]) + (f" and {rest} more" if rest > 0 else "")
 
@@ -73,10 +73,10 @@ def _shape(tensor: torch.Tensor) -> str:
 
 
 def recognise(state: Mapping[str, torch.Tensor], title: str) -> Sam2Config:
-    """Returns the released configuration that the names and shapes of weights point at.
+    """Returns the configuration of the released model that has these weights.
 
     Raises:
-        CheckpointError: they are not those of a released model.
+        CheckpointError: no released model has.
     """
     patches = state.get("image_encoder.trunk.patch_embed.proj.weight")
     width = patches.shape[0] if patches is not None and patches.ndim else 0
@@ -86,63 +86,63 @@ def recognise(state: Mapping[str, torch.Tensor], title: str) -> Sam2Config:
     is_2_1 = "no_obj_embed_spatial" in state
     for config in RELEASED.values():
         encoder = config.image_encoder
-        assert isinstance(encoder, HieraConfig)  # as all released ones are
+        assert isinstance(encoder, HieraConfig)  # as in all released models
         has_size = encoder.width == width and sum(encoder.stages) == blocks
         if has_size and config.spatial_no_object_embedding == is_2_1:
             return config
     raise CheckpointError(
-        f"{title} holds none of the SAM 2 models: its {len(state)} weights "
-        f"({_some(sorted(state))}) show an image encoder of width {width} with {blocks} blocks. "
-        "Use a released checkpoint or one that this program trained",
+        f"{title} is not a SAM 2 model: its {len(state)} weights "
+        f"({_some(sorted(state))}) include an image encoder of width {width} with {blocks} blocks. "
+        "Use a released checkpoint, or one trained with this program",
         "CHECKPOINT_ARCHITECTURE",
     )
 
 
 def check_sound(state: Mapping[Any, object], title: str) -> None:
-    """Checks that a state dict holds nothing but weights, and only finite numbers.
+    """Checks that a state dict holds only weights, and that these are finite.
 
     Raises:
-        CheckpointError: an entry is no plain tensor, claims more numbers than it has, or holds
-            numbers that are not finite.
+        CheckpointError: an entry is not a plain tensor, claims more elements than are stored, or
+            has elements that are not finite.
     """
     if not state:
-        raise corrupt(title, "it holds no weights")
+        raise corrupt(title, "it contains no weights")
     for name, tensor in state.items():
         if not isinstance(name, str) or not isinstance(tensor, torch.Tensor) or _is_odd(tensor):
-            raise corrupt(title, f"the entry {str(name)[:80]!r} is no weight")
+            raise corrupt(title, f"the entry {str(name)[:80]!r} is not a weight")
         if tensor.numel() * tensor.element_size() > tensor.untyped_storage().nbytes():
-            raise corrupt(title, f"{name[:80]} claims more numbers than there are")
+            raise corrupt(title, f"{name[:80]} claims more elements than are stored")
         if not tensor.isfinite().all():
             raise CheckpointError(
-                f"{title} cannot be used: {name[:80]} holds numbers that are not finite, so its "
-                "training went wrong. Use another checkpoint",
+                f"{title} cannot be used: {name[:80]} contains NaN or infinity, so its training "
+                "diverged. Use another checkpoint",
                 "CHECKPOINT_NAN",
             )
 
 
 def _is_odd(tensor: torch.Tensor) -> bool:
-    """Returns whether a tensor is none of plain numbers in memory, from which weights are made."""
-    number = tensor.dtype.is_floating_point and tensor.element_size() > 1
-    is_plain = number or tensor.dtype in (torch.bool, torch.uint8, torch.int32, torch.int64)
+    """Returns whether a tensor is anything but dense numbers in CPU memory."""
+    is_float = tensor.dtype.is_floating_point and tensor.element_size() > 1  # no float8
+    is_plain = is_float or tensor.dtype in (torch.bool, torch.uint8, torch.int32, torch.int64)
     return tensor.layout != torch.strided or tensor.device.type != "cpu" or not is_plain
 
 
 def corrupt(title: str, why: str) -> CheckpointError:
     """Returns the error for weights that cannot be read at all."""
     return CheckpointError(
-        f"{title} cannot be read: {why}. Fetch the file again, or use another one",
+        f"{title} cannot be read: {why}. Download the file again, or use another one",
         "CHECKPOINT_CORRUPT",
     )
 
 
 def stored_config(values: object, state: Mapping[str, torch.Tensor], title: str) -> Sam2Config:
-    """Returns the configuration stored beside weights.
+    """Returns the configuration stored with the weights.
 
     Raises:
-        CheckpointError: it makes no sense, or describes far more than the weights fill.
+        CheckpointError: it is invalid, or describes a far larger model than the weights are of.
     """
     if not isinstance(values, dict) or _largest(values) > LARGEST_DIMENSION:
-        raise _bad_config(title, "its numbers make no sense")
+        raise _bad_config(title, "its numbers are out of range")
     config = Sam2Config.from_dict(values)
     layers = sum(config.image_encoder.stages) + config.memory.layers + config.mask_decoder.depth
     if layers > len(state):
@@ -158,9 +158,9 @@ def _bad_config(title: str, why: str) -> CheckpointError:
 
 
 def _largest(values: object) -> float:
-    """Returns the largest number in nested plain data; infinity if anything else is in it.
+    """Returns the largest number in nested plain data, or infinity if there is anything else.
 
-    The image encoder's kind is a word, which the configuration itself checks.
+    The exception is ``trunk``, a string that the configuration checks itself.
     """
     if isinstance(values, dict):
         numbers = (value for name, value in values.items() if name != "trunk")

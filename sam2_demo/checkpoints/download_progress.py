@@ -1,16 +1,17 @@
-"""A stand-in for the progress bars of the hub's client: draws nothing, tells a function."""
+"""A replacement for the hub client's progress bars that calls a function instead of drawing."""
 
 from collections.abc import Callable
 
-Progress = Callable[[int, int | None], None]
-"""Told how many bytes have come, and how many there are if that is known."""
+DownloadProgress = Callable[[int, int | None], None]
+"""Called with the number of bytes downloaded and, if known, the size of the file."""
 
 
-def bar_that_tells(progress: Progress) -> type:
-    """Returns a class that the hub's client can use as its progress bar.
+def reporting_bar(progress: DownloadProgress) -> type:
+    """Returns a class that the hub's client can use in place of tqdm.
 
-    Over plain HTTP the client counts the same bytes as they come and as they are written; from
-    Xet storage they come compressed and are written later, so the larger count is told.
+    Over plain HTTP, the client counts bytes as they are received and, again, as they are written.
+    From Xet storage they arrive compressed and are written later. Whichever count is larger is
+    reported.
     """
 
     class Bar:
@@ -27,17 +28,17 @@ def bar_that_tells(progress: Progress) -> type:
 
         def update(self, count: float | None = 1) -> None:
             self.n += int(count or 0)
-            self._tell()
+            self._report()
 
         def update_transfer(self, count: float | None) -> None:
             self._received += int(count or 0)
-            self._tell()
+            self._report()
 
         def set_postfix_str(self, *_: object, **__: object) -> None: ...
 
         def set_transfer_postfix_str(self, *_: object, **__: object) -> None: ...
 
-        def _tell(self) -> None:
+        def _report(self) -> None:
             done = max(self.n, self._received)
             progress(done if self.total is None else min(done, self.total), self.total)
 

@@ -1,8 +1,8 @@
-"""Weights on disk and on the hub: the one place in this layer that touches files and the network.
+"""Weights on disk and on the hub: the one module that accesses files and the network for them.
 
-A checkpoint is read without ever running code from it, its names, shapes and numbers are
-checked against the architecture, and only then does a model hold it. Whatever is wrong
-comes out as one ``CheckpointError``; nothing that was loaded before is touched.
+A checkpoint is read without ever running code from it; its names, shapes and numbers are checked
+against the architecture before a model gets them. Whatever is wrong is raised as a
+``CheckpointError``, and a model that was loaded before is not affected.
 """
 
 import hashlib
@@ -34,7 +34,7 @@ from sam2_demo.checkpoints.checking import (
     recognise,
     stored_config,
 )
-from sam2_demo.checkpoints.download_progress import Progress, bar_that_tells
+from sam2_demo.checkpoints.download_progress import DownloadProgress, reporting_bar
 from sam2_demo.core.errors import CheckpointError, Sam2DemoError
 from sam2_demo.model.config import RELEASED, Sam2Config
 from sam2_demo.model.sam2 import Sam2
@@ -42,7 +42,7 @@ from sam2_demo.model.sam2 import Sam2
 
 @dataclass(frozen=True, slots=True)
 class ReleasedFiles:
-    """Where Meta's weights lie on the hub.
+    """Where Meta's weights are on the hub.
 
     Attributes:
         repository: Owner and name.
@@ -66,11 +66,11 @@ RELEASED_FILES: dict[str, ReleasedFiles] = {
 
 AUTO, EMBEDDED = "auto", "embedded"
 MODEL_NAMES = (AUTO, EMBEDDED, *RELEASED_FILES)
-"""What can be asked for by name; a path to a file is the other way."""
+"""The names that ``load_model`` knows, besides paths of files."""
 
 AUTO_ON_GPU = "sam2.1-hiera-base-plus"
-"""What ``auto`` takes where there is a CUDA GPU: the size that the paper reports with by default,
-faster than large for about one point of J&F less."""
+"""The model that ``auto`` stands for on a CUDA GPU: the paper's default size, faster than large and
+about one point of J&F below it."""
 
 EMBEDDED_FILE = Path(__file__).parents[2] / "assets" / "embedded" / "embedded.pt"
 
@@ -80,12 +80,12 @@ _LFS_POINTER = b"version https://git-lfs"
 
 @dataclass(frozen=True)
 class LoadedModel:
-    """A model ready to answer.
+    """A model that is ready for use.
 
     Attributes:
-        name: What it is called: ``"embedded"``, a released name, or a file's name.
-        model: In evaluation mode, float32, on the device asked for.
-        source: Where its weights came from, and why if it is not what was asked for; for people.
+        name: ``"embedded"``, a released model's name, or a file's name without its suffix.
+        model: In evaluation mode, float32, on the requested device.
+        source: For display: where the weights are from, and why if not from where requested.
     """
 
     name: str
@@ -93,23 +93,24 @@ class LoadedModel:
     source: str
 
     @cached_property
-    def weights(self) -> str:
-        """What tells its weights from others."""
+    def digest(self) -> str:
+        """The digest of its weights, by which runs and saved sessions recognise them."""
         return weights_digest(self.model)
 
 
 def load_model(
-    name_or_path: str, device: torch.device, progress: Progress | None = None
+    name_or_path: str, device: torch.device, progress: DownloadProgress | None = None
 ) -> LoadedModel:
-    """Returns the model of a name or a checkpoint file.
+    """Returns the model with this name, or from this checkpoint file.
 
     Args:
-        name_or_path: One of ``MODEL_NAMES``, or a path to a ``.pt``, ``.pth`` or ``.safetensors``.
+        name_or_path: One of ``MODEL_NAMES``, or the path of a ``.pt``, ``.pth`` or ``.safetensors``
+            file.
         device: Where the model will compute.
-        progress: Told how far a download is; a bar on the terminal if None.
+        progress: Called during a download; if None, a bar is drawn on the terminal.
 
     Raises:
-        CheckpointError: the name is unknown, the weights cannot be had, or they do not fit.
+        CheckpointError: the name is unknown, or the weights cannot be fetched, read or matched.
     """
     if name_or_path == AUTO:
         return _load_auto(device, progress)
@@ -130,7 +131,7 @@ def load_model(
     return LoadedModel(path.stem, _load(path, None, device), str(path))
 
 
-def _load_auto(device: torch.device, progress: Progress | None) -> LoadedModel:
+def _load_auto(device: torch.device, progress: DownloadProgress | None) -> LoadedModel:
     if device.type != "cuda":
         return load_model(EMBEDDED, device)
     try:
@@ -149,15 +150,15 @@ def read_checkpoint(path: Path) -> tuple[dict[str, torch.Tensor], Sam2Config | N
     """Returns a file's weights under the released names, and the configuration stored with them.
 
     Raises:
-        CheckpointError: the file is missing, cut short, holds code, or numbers that are not finite.
+        CheckpointError: the file is missing or truncated, or contains code or weights that are not
+            finite.
     """
     try:
         with path.open("rb") as file:
             start = file.read(len(_LFS_POINTER))
     except OSError as error:
         raise CheckpointError(
-            f"there is no checkpoint at {path} that can be opened ({error.strerror}): "
-            "check the path",
+            f"the checkpoint {path} cannot be opened ({error.strerror}): check the path",
             "NO_CHECKPOINT",
         ) from error
     if start == _LFS_POINTER:
@@ -166,7 +167,7 @@ def read_checkpoint(path: Path) -> tuple[dict[str, torch.Tensor], Sam2Config | N
     contents = _read_safetensors(path) if is_safetensors else _read_pickle(path, start)
     state = contents.get("model", contents)
     if not isinstance(state, dict):
-        raise _unreadable(path, "it holds no weights")
+        raise _unreadable(path, "it contains no weights")
     check_sound(state, path.name)
     if transformers_names.is_transformers(state):
         state = transformers_names.to_released(state)
@@ -182,7 +183,7 @@ def _read_safetensors(path: Path) -> dict[str, Any]:
 
 
 def _read_pickle(path: Path, start: bytes) -> dict[str, Any]:
-    """Returns what ``torch.save`` wrote, if it is nothing but plain data and tensors."""
+    """Returns what ``torch.save`` wrote, provided that it is only plain data and tensors."""
     try:
         contents = torch.load(path, map_location="cpu", weights_only=True)
     except pickle.UnpicklingError as error:
@@ -190,12 +191,12 @@ def _read_pickle(path: Path, start: bytes) -> dict[str, Any]:
         if not is_pickle and "Unsupported operand" in str(error):
             raise _unreadable(path, "it is not a checkpoint") from error
         raise CheckpointError(
-            f"{path.name} was refused: it holds more than weights, and loading it could run code "
-            "that somebody put there. Use a file from a source that you trust, best .safetensors",
+            f"{path.name} was refused: it contains more than weights, and loading it could run "
+            "malicious code. Use a file from a source that you trust, preferably .safetensors",
             "UNSAFE_CHECKPOINT",
         ) from error
-    except Exception as error:  # a broken file makes torch raise nearly anything
-        raise _unreadable(path, "it is cut short or not a checkpoint") from error
+    except Exception as error:  # a broken file can make torch raise almost anything
+        raise _unreadable(path, "it is truncated or not a checkpoint") from error
     return contents if isinstance(contents, dict) else {}
 
 
@@ -204,7 +205,7 @@ def _unreadable(path: Path, why: str) -> CheckpointError:
 
 
 def weights_digest(model: Sam2) -> str:
-    """Returns what tells these weights from others: the start of a SHA-256 over all of them."""
+    """Returns the first 12 hexadecimal digits of the SHA-256 of all weights."""
     digest = hashlib.sha256()
     for name, weights in sorted(model.state_dict().items()):
         digest.update(name.encode())
@@ -218,13 +219,13 @@ def save_checkpoint(
     notes: Mapping[str, str] | None = None,
     dtype: torch.dtype = torch.float32,
 ) -> None:
-    """Writes weights and configuration as one file that ``load_model`` reads, or none at all.
+    """Writes weights and configuration to one file that ``load_model`` reads, or nothing at all.
 
     Args:
-        path: A ``.pt`` file; the folder is made if needed.
-        model: What to store.
-        notes: Whatever a reader should know: the command, the data, the scores.
-        dtype: Of the stored weights; ``torch.float16`` halves the file.
+        path: A ``.pt`` file; its folder is created if needed.
+        model: The model to save.
+        notes: Anything worth knowing later: the command, the data, the scores.
+        dtype: Of the stored weights; ``torch.float16`` halves the file size.
     """
     state = {name: tensor.detach().to("cpu", dtype) for name, tensor in model.state_dict().items()}
     contents = {"model": state, "config": model.config.to_dict(), "notes": dict(notes or {})}
@@ -237,20 +238,20 @@ def save_checkpoint(
         partial.unlink(missing_ok=True)
 
 
-def download(name: str, progress: Progress | None = None) -> Path:
-    """Returns the local file of a released model, fetched from the hub if it is not cached.
+def download(name: str, progress: DownloadProgress | None = None) -> Path:
+    """Returns the local file of a released model, downloaded from the hub if it is not cached.
 
-    ``HF_ENDPOINT`` names another server than the hub, ``HF_HOME`` another cache. Where the
-    server cannot be reached, the cached file is used.
+    The environment variables ``HF_ENDPOINT`` and ``HF_HOME`` choose another server or cache. If
+    the server cannot be reached, the cached file is used.
 
     Raises:
-        CheckpointError: there is neither a server that answers nor a cached copy, or the file came
-            in damaged.
+        CheckpointError: the server cannot be reached and there is no cached file, or the download
+            is damaged.
     """
     files = RELEASED_FILES[name]
     try:
-        file_name = _offered(files)
-    except Exception as error:  # the client passes its transport's errors through
+        file_name = _available_file(files)
+    except Exception as error:  # the client lets its transport's errors through
         path = _cached(files)
         if path is None:
             raise _unreachable(name, error) from error
@@ -260,23 +261,26 @@ def download(name: str, progress: Progress | None = None) -> Path:
     return path
 
 
-def _offered(files: ReleasedFiles) -> str:
-    """Returns the file that the hub has, the released one by preference; asks once, and briefly."""
+def _available_file(files: ReleasedFiles) -> str:
+    """Returns the name of the file on the hub, preferably the released one.
+
+    It asks without the client's retries, which would keep people without a network waiting.
+    """
     try:
-        _ask(files.repository, files.released)
+        _check_exists(files.repository, files.released)
     except RemoteEntryNotFoundError:
-        _ask(files.repository, files.converted)
+        _check_exists(files.repository, files.converted)
         return files.converted
     return files.released
 
 
-def _ask(repository: str, file_name: str) -> None:
+def _check_exists(repository: str, file_name: str) -> None:
     url = hf_hub_url(repository, file_name, endpoint=os.environ.get("HF_ENDPOINT"))
     get_hf_file_metadata(url, timeout=HUB_TIMEOUT_S)
 
 
 def _cached(files: ReleasedFiles) -> Path | None:
-    """Returns the local copy of an earlier download, if there is one."""
+    """Returns the cached copy of an earlier download, if there is one."""
     for file_name in (files.released, files.converted):
         found = try_to_load_from_cache(files.repository, file_name)
         if isinstance(found, str):
@@ -284,7 +288,7 @@ def _cached(files: ReleasedFiles) -> Path | None:
     return None
 
 
-def _fetch(name: str, repository: str, file_name: str, progress: Progress | None) -> Path:
+def _fetch(name: str, repository: str, file_name: str, progress: DownloadProgress | None) -> Path:
     try:
         return Path(
             hf_hub_download(
@@ -292,19 +296,19 @@ def _fetch(name: str, repository: str, file_name: str, progress: Progress | None
                 file_name,
                 endpoint=os.environ.get("HF_ENDPOINT"),
                 etag_timeout=HUB_TIMEOUT_S,
-                tqdm_class=None if progress is None else bar_that_tells(progress),
+                tqdm_class=None if progress is None else reporting_bar(progress),
             )
         )
     except Sam2DemoError:
-        raise  # the caller's own progress said stop
-    except Exception as error:  # the client passes its transport's errors through
+        raise  # the caller's progress function stopped the download
+    except Exception as error:  # the client lets its transport's errors through
         raise _unreachable(name, error) from error
 
 
 def _unreachable(name: str, error: Exception) -> CheckpointError:
     reason = str(error.__cause__ or error).strip().splitlines()
     return CheckpointError(
-        f"{name} is not on this computer and could not be fetched from the hub "
+        f"{name} is not on this computer and could not be downloaded from the hub "
         f"({reason[0][:200] if reason else type(error).__name__}): check the network and try "
         f"again, or choose {EMBEDDED!r}",
         "HUB_UNREACHABLE",
@@ -312,7 +316,7 @@ def _unreachable(name: str, error: Exception) -> CheckpointError:
 
 
 def _check_digest(path: Path) -> None:
-    """Checks a cached file against its SHA-256, which the hub's cache names large files by."""
+    """Checks a cached file against its SHA-256, which is the name of large files in the cache."""
     stored = path.resolve()
     if not re.fullmatch(r"[0-9a-f]{64}", stored.name):
         return
@@ -321,6 +325,6 @@ def _check_digest(path: Path) -> None:
     if digest != stored.name:
         stored.unlink()
         raise CheckpointError(
-            f"{path.name} came in damaged and was deleted: try again to fetch it anew",
+            f"{path.name} was damaged and has been deleted: try again to download it",
             "CHECKPOINT_CORRUPT",
         )

@@ -1,6 +1,6 @@
-"""MobileSAM's parameters under the names of ours: TinyViT, SAM's neck, prompts and mask decoder.
+"""MobileSAM's parameters under our names: TinyViT, SAM's neck, prompt encoder and mask decoder.
 
-Source: arXiv 2306.14289; parameter names of its checkpoint.
+Source: arXiv 2306.14289, and the parameter names in its checkpoint.
 """
 
 import re
@@ -22,16 +22,16 @@ RULES: tuple[tuple[str, str], ...] = (
     (r"\.mlp\.lin1\.", ".mlp.layers.0."),
     (r"\.mlp\.lin2\.", ".mlp.layers.1."),
 )
-"""Pattern and replacement, in the order of their application."""
+"""Patterns and replacements, in the order in which they are applied."""
 
 UNUSED = re.compile(r"^image_encoder\.(norm_head|head)\.")
-"""What classified pictures before TinyViT became an image encoder."""
+"""The head that classified images before TinyViT became an image encoder."""
 
 
 def from_mobile_sam(state: Mapping[str, Tensor]) -> dict[str, Tensor]:
     """Returns MobileSAM's weights under ``Sam2``'s names, batch norms folded into convolutions.
 
-    What SAM 2 has and SAM has not is missing in it: memory, object pointers, object score, skips.
+    What SAM 2 adds to SAM is missing: memory, object pointers, object score, skip connections.
     """
     folded = _folded({name: weight for name, weight in state.items() if not UNUSED.match(name)})
     return {_our_name(name): weight for name, weight in folded.items()}
@@ -44,7 +44,7 @@ def _our_name(name: str) -> str:
 
 
 def _folded(state: Mapping[str, Tensor]) -> dict[str, Tensor]:
-    """Returns the weights with each pair of convolution ``c`` and batch norm ``bn`` as one."""
+    """Returns the weights with each convolution ``c`` and its batch norm ``bn`` merged into one."""
     plain = {name: weight for name, weight in state.items() if not re.search(r"\.(c|bn)\.", name)}
     for name in state:
         if not name.endswith(".c.weight"):

@@ -1,8 +1,8 @@
-"""The names that the ``transformers`` library gives SAM 2's parameters, and ours for them.
+"""The ``transformers`` library's names of SAM 2's parameters, translated to the released ones.
 
-The hub's ``model.safetensors`` files use the former, the released ``.pt`` files the latter. The
-table is a list of rules, each applied to what the rules before it left; names that no rule
-knows come out as they went in, and loading then reports them.
+The hub's ``model.safetensors`` files use the former, the released ``.pt`` files the latter. Each
+rule is applied to the result of the rules before it. A name that no rule matches stays as it is,
+and is reported when the weights are loaded.
 """
 
 import re
@@ -49,37 +49,38 @@ RULES: tuple[tuple[str, str], ...] = (
     (r"\.depthwise_conv\.", ".dwconv."),
     (r"\.pointwise_conv(\d)\.", r".pwconv\1."),
     (r"\.scale$", ".gamma"),
-    # Layers found in several parts.
+    # Layers that occur in several parts.
     (r"\.patch_embed\.projection\.", ".patch_embed.proj."),
     (r"\.layer_norm(\d?)\.", r".norm\1."),
     (r"\.o_proj\.", ".out_proj."),
-    # Perceptrons: two layers in the transformers, three in the heads.
+    # MLPs: two layers in transformer blocks, three in the heads.
     (r"\.mlp\.proj_in\.", ".mlp.layers.0."),
     (r"\.mlp\.proj_out\.", ".mlp.layers.1."),
     (r"(_mlps\.\d|_head|^obj_ptr_proj)\.layers\.0\.", r"\1.layers.1."),
     (r"(_mlps\.\d|_head|^obj_ptr_proj)\.proj_in\.", r"\1.layers.0."),
     (r"(_mlps\.\d|_head|^obj_ptr_proj)\.proj_out\.", r"\1.layers.2."),
 )  # fmt: skip
-"""Pattern and replacement, in the order of their application."""
+"""Patterns and replacements, in the order in which they are applied."""
 
 POINT_EMBEDDINGS = "sam_prompt_encoder.point_embed.weight"
-"""One table there; here a row each: negative, positive, and a box's first and second corner."""
+"""One table in the library; in the released files, an embedding for each row: negative, positive,
+and the upper left and lower right corner of a box."""
 
 
 def is_transformers(names: Mapping[str, object]) -> bool:
-    """Returns whether a state dict's names are those of the ``transformers`` library."""
+    """Returns whether these are the names of the ``transformers`` library."""
     return any(name.startswith("vision_encoder.backbone.") for name in names)
 
 
 def released_name(name: str) -> str:
-    """Returns the released checkpoints' name for a parameter; unknown ones unchanged."""
+    """Returns a parameter's name in the released checkpoints; unknown names are unchanged."""
     for pattern, replacement in RULES:
         name = re.sub(pattern, replacement, name)
     return name
 
 
 def to_released(state: Mapping[str, torch.Tensor]) -> dict[str, torch.Tensor]:
-    """Returns the state dict under the released names, tables split where there is one a row."""
+    """Returns the state dict under the released names, with the table of point embeddings split."""
     renamed = {released_name(name): tensor for name, tensor in state.items()}
     points = renamed.pop(POINT_EMBEDDINGS, None)
     if points is not None and points.ndim:

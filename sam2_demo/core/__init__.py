@@ -1,1 +1,1 @@
-"""Prompts, masks, errors, frames and device choice: what every layer speaks of."""
+"""Prompts, masks, errors, frames and device choice: what every layer builds on."""

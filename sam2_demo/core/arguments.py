@@ -1,11 +1,11 @@
-"""Numbers on the command line."""
+"""Types of command-line options."""
 
 
 def positive(text: str) -> int:
-    """Returns a whole number from 1; ``argparse`` names the option and the value otherwise.
+    """Returns the text as a positive integer.
 
     Raises:
-        ValueError: the text is none.
+        ValueError: the text is not one; ``argparse`` then names the option in its error.
     """
     number = int(text)
     if number < 1:

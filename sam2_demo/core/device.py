@@ -1,4 +1,4 @@
-"""Which processor computes, and how torch is set up for it."""
+"""Which device computes, and how torch is set up for it."""
 
 import ctypes
 import os
@@ -10,10 +10,10 @@ from sam2_demo.core.errors import SettingError
 
 
 def choose_device(wanted: str = "auto") -> torch.device:
-    """Returns the device to compute on: CUDA where there is one, then Apple's, else the CPU.
+    """Returns the device to compute on: by default a CUDA GPU, then an Apple GPU, then the CPU.
 
     Args:
-        wanted: ``"auto"``, or a device's name that torch knows, such as ``"cpu"`` or ``"cuda:1"``.
+        wanted: ``"auto"``, or the name of a torch device, such as ``"cpu"`` or ``"cuda:1"``.
 
     Raises:
         SettingError: there is no such device.
@@ -34,38 +34,38 @@ def _device(name: str) -> torch.device:
         raise SettingError(
             f"there is no device {name!r}: use auto, cpu, cuda, cuda:1 or mps", "BAD_DEVICE"
         ) from error
-    has_it = {
+    is_available = {
         "cpu": True,
         "cuda": (device.index or 0) < torch.cuda.device_count(),
         "mps": torch.backends.mps.is_available(),
     }
-    if not has_it.get(device.type, False):
-        raise SettingError(f"{name} is not to be had on this computer: use auto", "BAD_DEVICE")
+    if not is_available.get(device.type, False):
+        raise SettingError(f"{name} is not available on this computer: use auto", "BAD_DEVICE")
     return device
 
 
 def usable_cores() -> int:
-    """Returns how many processor cores this process may use."""
+    """Returns how many CPU cores this process may use."""
     if sys.platform == "linux":
         return len(os.sched_getaffinity(0))
     return os.cpu_count() or 1
 
 
 def prepare_cpu() -> None:
-    """Sets torch up for speed on a processor: all cores that this process may use, oneDNN products.
+    """Sets torch up for speed on a CPU: all cores that this process may use, and oneDNN.
 
-    ``"medium"`` makes float32 products go through oneDNN, which measured more than twice as fast
-    as the default on AMD processors without rounding there.
+    ``"medium"`` sends float32 matrix products through oneDNN. On AMD processors that measured more
+    than twice as fast as the default, with no loss of precision.
     """
     torch.set_num_threads(usable_cores())
     torch.set_float32_matmul_precision("medium")
 
 
 def release_freed_memory() -> None:
-    """Gives memory that was freed back to the system, where the C library can (glibc).
+    """Returns freed memory to the operating system, where the C library supports it (glibc).
 
-    Tensors of many sizes that come and go leave holes in the heap; over thousands of frames they
-    add up to hundreds of megabytes.
+    Allocating and freeing tensors of many sizes fragments the heap; over thousands of frames this
+    adds up to hundreds of megabytes.
     """
     trim = getattr(ctypes.CDLL(None), "malloc_trim", None) if os.name == "posix" else None
     if trim is not None:

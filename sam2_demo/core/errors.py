@@ -1,26 +1,26 @@
-"""The errors that the project raises on purpose; their text is written for the person who reads it.
+"""The errors that the project raises on purpose, with messages written for its users.
 
     Sam2DemoError
-    ├── InputError            what a person gave cannot be used
-    │   ├── VideoError        a video or picture file
-    │   ├── PromptError       a click, box or mask, or the frame or object it is for
-    │   ├── DataError         a data set, or a file of it
+    ├── InputError            the input cannot be used
+    │   ├── VideoError        a video or image file
+    │   ├── PromptError       a click, box or mask, or its frame or object
+    │   ├── DataError         a data set, or one of its files
     │   └── SettingError      a command-line option or a training setting
     ├── CheckpointError       weights that cannot be fetched or loaded
-    ├── SessionExpired        the session was closed, by time or to make room
-    ├── ResourceError         memory, disk or time ran out; what to change is said
+    ├── SessionExpired        the session timed out, or was closed to make room
+    ├── ResourceError         memory, disk space or time ran out
     └── ExportError           a result could not be written
 
-A message says what was wrong, the value, and what to do. Any other exception is
-a fault of ours: it is logged with its traceback and the page shows one neutral sentence.
+A message says what was wrong, the value, and what to do about it. Any other exception is a bug: it
+is logged with its traceback, and the page shows one neutral sentence.
 """
 
 
 class Sam2DemoError(Exception):
-    """An error whose message may be shown to a person as it is.
+    """An error whose message may be shown to the user as it is.
 
     Attributes:
-        code: A stable name in capitals, for programs and tests, such as ``"EMPTY_FILE"``.
+        code: A stable identifier for programs and tests, such as ``"EMPTY_FILE"``.
     """
 
     code: str
@@ -31,19 +31,19 @@ class Sam2DemoError(Exception):
 
 
 class InputError(Sam2DemoError):
-    """What a person gave cannot be used."""
+    """The input cannot be used."""
 
 
 class VideoError(InputError):
-    """A video or picture file cannot be used."""
+    """A video or image file cannot be used."""
 
 
 class PromptError(InputError):
-    """A click, box or mask cannot be used, or the frame or object that it is for."""
+    """A click, box or mask cannot be used, or there is no such frame or object."""
 
 
 class DataError(InputError):
-    """A data set, or a file of it, cannot be used; the message names the path."""
+    """A data set, or one of its files, cannot be used; the message names the path."""
 
 
 class SettingError(InputError):
@@ -51,15 +51,15 @@ class SettingError(InputError):
 
 
 class CheckpointError(Sam2DemoError):
-    """Weights cannot be fetched, read, or do not fit the architecture."""
+    """Weights cannot be fetched or read, or do not match the architecture."""
 
 
 class SessionExpired(Sam2DemoError):
-    """The session is closed; the video has to be opened again."""
+    """The session has ended; the video has to be opened again."""
 
 
 class ResourceError(Sam2DemoError):
-    """Memory, disk or time ran out."""
+    """Memory, disk space or time ran out; the message says what to change."""
 
 
 class ExportError(Sam2DemoError):

@@ -1,4 +1,4 @@
-"""What every layer means by the frames of a video."""
+"""The interface through which every layer reads the frames of a video."""
 
 from collections.abc import Sequence
 from typing import Protocol, runtime_checkable
@@ -9,11 +9,11 @@ from jaxtyping import UInt8
 
 @runtime_checkable
 class FrameSource(Protocol):
-    """The frames of one video, decoded on demand: ``source[i]`` is always the same picture.
+    """The frames of one video, decoded on demand; ``source[i]`` is always the same image.
 
     Attributes:
         size_hw: Height and width in pixels, as displayed (rotation applied).
-        fps: Mean frames per second; 1.0 for a single picture.
+        fps: Mean frames per second; 1.0 for a single image.
     """
 
     @property
@@ -28,7 +28,7 @@ class FrameSource(Protocol):
 
 
 class ArrayFrames:
-    """Frames held in memory, as a ``FrameSource``: for pictures, short clips and tests."""
+    """Frames held in memory, as a ``FrameSource``: for images, short clips and tests."""
 
     def __init__(self, frames: Sequence[UInt8[np.ndarray, "height width 3"]], fps: float = 24.0):
         if len(frames) == 0:

@@ -1,4 +1,4 @@
-"""Masks as run-length strings: the one form in which masks are stored, sent and exported."""
+"""Masks as run-length strings, the one form in which they are stored, sent and exported."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -10,7 +10,7 @@ from pycocotools import mask as coco
 from sam2_demo.core.errors import PromptError
 
 MAX_RUN_CHARACTERS = 7
-"""Characters of one run at most: 34 bits and a sign, more than any picture has pixels."""
+"""Longest encoding of one run: 34 bits and a sign, more than any image has pixels."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,7 +19,7 @@ class EncodedMask:
 
     Attributes:
         size_hw: Height and width in pixels.
-        counts: The compressed run lengths, ASCII; under 1 KB for a usual object at 720p.
+        counts: The compressed run lengths in ASCII; under 1 KB for a typical object at 720p.
     """
 
     size_hw: tuple[int, int]
@@ -27,23 +27,23 @@ class EncodedMask:
 
     @classmethod
     def encode(cls, mask: Bool[np.ndarray, "height width"]) -> "EncodedMask":
-        """Returns the run-length form of a mask of shape (height, width)."""
+        """Returns the run-length encoding of a mask."""
         rle = coco.encode(np.asfortranarray(mask.view(np.uint8)))
         return cls((mask.shape[0], mask.shape[1]), rle["counts"].decode("ascii"))
 
     @classmethod
     def received(cls, size_hw: tuple[int, int], counts: str) -> "EncodedMask":
-        """Returns the mask that a string from outside stands for, in its one canonical form.
+        """Returns the mask of an untrusted string, in canonical form.
 
         Raises:
-            PromptError: the string is no run-length form, or not of a mask of this size.
+            PromptError: the string is not a run-length encoding, or its mask has another size.
         """
         runs = run_lengths(counts)
         if runs is None:
-            raise PromptError("the mask is not in COCO's run-length form", "BAD_MASK")
+            raise PromptError("the mask is not in COCO's run-length encoding", "BAD_MASK")
         if not fill_exactly(runs, size_hw):
             raise PromptError(
-                f"the mask's runs do not make up {size_hw[1]} x {size_hw[0]} pixels: "
+                f"the runs of the mask do not add up to {size_hw[1]} x {size_hw[0]} pixels: "
                 "give a mask of the video's size",
                 "MASK_SIZE",
             )
@@ -66,19 +66,19 @@ class EncodedMask:
 
     @property
     def box_xyxy(self) -> tuple[float, float, float, float]:
-        """The tight box (left, top, right, bottom), right and bottom excluded; zeros if empty."""
+        """The tight box (left, top, right, bottom), right and bottom exclusive; zeros if empty."""
         left, top, width, height = (float(value) for value in coco.toBbox(self._coco()))
         return left, top, left + width, top + height
 
     def iou(self, other: "EncodedMask") -> float:
-        """Returns intersection over union with a mask of the same size; 1.0 if both are empty."""
+        """Returns the IoU with a mask of the same size; 1.0 if both are empty."""
         self._check_size(other)
         if self.area_px == 0 and other.area_px == 0:
             return 1.0
         return float(coco.iou([self._coco()], [other._coco()], [0])[0, 0])
 
     def union(self, other: "EncodedMask") -> "EncodedMask":
-        """Returns the mask of the pixels that are set here or in a mask of the same size."""
+        """Returns the union with a mask of the same size."""
         self._check_size(other)
         rle = coco.merge([self._coco(), other._coco()], intersect=False)
         return EncodedMask(self.size_hw, rle["counts"].decode("ascii"))
@@ -95,19 +95,24 @@ class EncodedMask:
 
 
 def shares_in_each_other(masks: Sequence[EncodedMask]) -> Float[np.ndarray, "masks masks"]:
-    """Returns which share of each mask (row) lies in each (column); all of one size, none empty."""
+    """Returns the share of each mask (row) that lies in each other one (column).
+
+    All masks have the same size, and none is empty.
+    """
     encoded = [mask._coco() for mask in masks]
     shares: Float[np.ndarray, "masks masks"] = coco.iou(encoded, encoded, [1] * len(encoded))
     return shares
 
 
 def run_lengths(counts: str) -> Int64[np.ndarray, " runs"] | None:
-    """Returns the run lengths that a compressed string holds, None where it is malformed.
+    """Returns the run lengths in a compressed string, or None if it is malformed.
 
-    They are of pixels outside and inside of a mask in turn, column by column, and not checked:
-    they may be negative. Five bits a character, lowest first; 32 says that more follow, and 16 in a
-    number's last character that it is negative. From the fourth on, numbers are differences to the
-    last but one.
+    They count pixels outside and inside the mask in turn, column by column. Their values are not
+    checked and may be negative.
+
+    The format is pycocotools': each character holds five bits of a number, lowest first; bit 32
+    says that more characters follow, and bit 16 in the last one that the number is negative. From
+    the fourth number on, each is the difference from the one two places before.
     """
     codes = np.frombuffer(counts.encode("utf-8", "replace"), np.uint8).astype(np.int64) - 48
     if not codes.size or codes.min() < 0 or codes.max() > 63 or codes[-1] & 32:
@@ -126,14 +131,14 @@ def run_lengths(counts: str) -> Int64[np.ndarray, " runs"] | None:
 
 
 def fill_exactly(runs: Int64[np.ndarray, " runs"], size_hw: tuple[int, int]) -> bool:
-    """Returns whether these are the run lengths of a mask of this size."""
+    """Returns whether these can be the run lengths of a mask of this size."""
     pixels = size_hw[0] * size_hw[1]
-    # One by one first: the sum of runs that are far too long may come round to anything.
+    # Each run is checked before the sum, which could overflow to the expected number.
     return bool(((runs >= 0) & (runs <= pixels)).all()) and int(runs.sum()) == pixels
 
 
 def _compressed(runs: Int64[np.ndarray, " runs"], size_hw: tuple[int, int]) -> str:
-    """Returns the one string for these runs; runs of no pixels join their neighbours."""
+    """Returns the canonical string for these runs; empty runs are merged with their neighbours."""
     is_set = np.arange(len(runs)) % 2
     is_set, runs = is_set[runs > 0], runs[runs > 0]
     starts = np.flatnonzero(np.diff(is_set, prepend=-1))

@@ -1,4 +1,4 @@
-"""Files that appear whole or not at all, and frames written one after the other."""
+"""Files that are written completely or not at all, and the progress of writing them."""
 
 import errno
 import secrets
@@ -12,14 +12,14 @@ import av
 from sam2_demo.core.errors import ExportError
 
 ExportProgress = Callable[[int, int], None]
-"""Called with the frames done and how many there are."""
+"""Called with the number of frames written, and of all frames."""
 
 
 @contextmanager
 def whole_file(path: Path) -> Iterator[Path]:
-    """Returns a context with a temporary name beside the path; the file gets its name at the end.
+    """Yields a temporary path; the file written there is renamed to ``path`` at the end.
 
-    Whatever ends the context early leaves nothing behind, and an older file of that name as it was.
+    If anything fails, no partial file remains, and an existing file at ``path`` is left as it was.
 
     Raises:
         ExportError: the disk is full, or the file cannot be written.
@@ -31,8 +31,8 @@ def whole_file(path: Path) -> Iterator[Path]:
     except (OSError, av.FFmpegError) as error:
         if getattr(error, "errno", None) == errno.ENOSPC:
             raise ExportError(
-                "The disk is full, so the file could not be written: nothing of your work is "
-                "lost; try again later.",
+                "The disk is full, so the file could not be written. None of your work is lost: "
+                "try again later.",
                 "DISK_FULL",
             ) from error
         raise ExportError(
@@ -52,18 +52,18 @@ def _never() -> bool:
 
 @dataclass(frozen=True, slots=True)
 class Watch:
-    """Who looks on while a file is written.
+    """Follows the writing of a file, and may cancel it.
 
     Attributes:
         progress: Called after each frame.
-        cancelled: Asked before each frame whether the file is no longer wanted.
+        cancelled: Called before each frame; returns whether to stop.
     """
 
     progress: ExportProgress = _silent
     cancelled: Callable[[], bool] = _never
 
     def each(self, steps: Sequence[int]) -> Iterator[int]:
-        """Yields each step, which usually is the number of a frame.
+        """Yields the steps, usually frame indices.
 
         Raises:
             ExportError: the export was cancelled.

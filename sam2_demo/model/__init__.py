@@ -1,1 +1,1 @@
-"""SAM 2 in PyTorch: tensor in, tensor out. Only checkpoints.py touches files or the network."""
+"""SAM 2 in PyTorch: tensors in, tensors out; no files, no network."""

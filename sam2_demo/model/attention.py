@@ -1,31 +1,32 @@
-"""Attention between two sets of tokens, plain and with rotary positions."""
+"""Attention between two sets of tokens, plain and with rotary positional encoding (RoPE)."""
 
 import torch
 from jaxtyping import Complex, Float
 from torch import Tensor, nn
 from torch.nn import functional
 
-from sam2_demo.model.positions import rotate
+from sam2_demo.model.positional_encoding import apply_rope
 
-QUERIES_AT_ONCE = 512
+QUERY_CHUNK = 512
+"""Queries per product on a CPU."""
 
 
 def split_heads(
     tokens: Float[Tensor, "batch tokens channels"], heads: int
 ) -> Float[Tensor, "batch {heads} tokens head_channels"]:
-    """Returns the tokens with their channels dealt out to the heads."""
+    """Returns the tokens with their channels divided among the heads."""
     return tokens.unflatten(2, (heads, -1)).transpose(1, 2)
 
 
 def attend(
     queries: Float[Tensor, "batch heads queries channels"],
     keys: Float[Tensor, "batch heads keys channels"],
-    values: Float[Tensor, "batch heads keys narrow"],
-) -> Float[Tensor, "batch heads queries narrow"]:
-    """Returns for each query the mean of the values, weighted by how well their keys match it.
+    values: Float[Tensor, "batch heads keys value_channels"],
+) -> Float[Tensor, "batch heads queries value_channels"]:
+    """Returns the mean of the values for each query, weighted by how well their keys match it.
 
-    On a CPU plain products of a few hundred queries at a time are faster than the fused attention,
-    which gains nothing from values that are narrower than keys.
+    On a CPU, plain matrix products over a few hundred queries at a time are faster than fused
+    attention, which cannot take advantage of values that are narrower than keys.
     """
     if queries.device.type != "cpu":
         return functional.scaled_dot_product_attention(queries, keys, values)
@@ -33,21 +34,21 @@ def attend(
     transposed = keys.transpose(2, 3)
     return torch.cat(
         [
-            ((some * scale) @ transposed).softmax(dim=3).type_as(values) @ values
-            for some in queries.split(QUERIES_AT_ONCE, dim=2)
+            ((chunk * scale) @ transposed).softmax(dim=3).type_as(values) @ values
+            for chunk in queries.split(QUERY_CHUNK, dim=2)
         ],
         dim=2,
     )
 
 
 class Attention(nn.Module):
-    """Multi-head attention whose inner width may be smaller than the tokens' and keys'.
+    """Multi-head attention whose inner width may be smaller than that of its tokens.
 
     Args:
-        channels: Width of queries and of the result.
+        channels: Width of the queries and of the result.
         heads: Number of heads.
         downsample: The inner width is ``channels // downsample``.
-        memory_channels: Width of keys and values; ``channels`` if not given.
+        memory_channels: Width of the keys and values; ``channels`` by default.
     """
 
     def __init__(
@@ -82,7 +83,7 @@ class Attention(nn.Module):
 
 
 class RotaryAttention(Attention):
-    """Single-head attention whose queries and keys are turned by their place in the picture.
+    """Single-head attention whose queries and keys are rotated by their position in the image.
 
     Source: arXiv 2408.00714, §4.
     """
@@ -98,28 +99,29 @@ class RotaryAttention(Attention):
         queries: Float[Tensor, "batch queries channels"],
         keys: Float[Tensor, "batch keys memory"],
         values: Float[Tensor, "batch keys memory"],
-        table: Complex[Tensor, "places half_channels"],
-        placeless: int = 0,
+        rope: Complex[Tensor, "positions half_channels"],
+        num_keys_without_rope: int = 0,
     ) -> Float[Tensor, "batch queries channels"]:
-        """Returns what the queries found.
+        """Returns the projected mean of the values for each query.
 
         Args:
-            queries: One token for each place of ``table``.
-            keys: Tokens of one or several grids, then ``placeless`` tokens that have no place
-                (object pointers).
+            queries: One token for each position of ``rope``.
+            keys: Tokens of one or several such grids, then those without a position (object
+                pointers).
             values: As many tokens as keys.
-            table: Rotary numbers of the grid.
-            placeless: How many of the last keys are not turned.
+            rope: Of ``axial_rope``.
+            num_keys_without_rope: How many of the last keys are not rotated.
         """
-        q = rotate(split_heads(self.q_proj(queries), 1), table)
+        q = apply_rope(split_heads(self.q_proj(queries), 1), rope)
         k = split_heads(self.k_proj(keys), 1)
-        placed = keys.shape[1] - placeless
-        k = torch.cat((rotate(k[:, :, :placed], table), k[:, :, placed:]), dim=2)
+        rotated = keys.shape[1] - num_keys_without_rope
+        k = torch.cat((apply_rope(k[:, :, :rotated], rope), k[:, :, rotated:]), dim=2)
         if self.training and self.dropout > 0:
             v = split_heads(self.v_proj(values), 1)
             attended = functional.scaled_dot_product_attention(q, k, v, dropout_p=self.dropout)
             return self.out_proj(attended.squeeze(1))
-        # The weights of a query add up to 1, so its mean of projected values is the projected mean
-        # of values, of which there are far fewer, and which are narrower where they are memories.
+        # Attention weights add up to 1, so the mean of projected values equals the projected mean.
+        # Projecting afterwards is cheaper: there are never more queries than keys, and memories
+        # are narrower than their projections. Dropout breaks the equality, hence the branch above.
         attended = attend(q, k, split_heads(values, 1))
         return self.out_proj(self.v_proj(attended.squeeze(1)))

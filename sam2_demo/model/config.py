@@ -1,4 +1,4 @@
-"""The configurations of SAM 2 as data: the eight released models and the embedded one.
+"""Configurations of SAM 2 as data: the eight released models and the embedded one.
 
 Source: arXiv 2408.00714, §4; sizes of the released checkpoints.
 """
@@ -13,17 +13,19 @@ from sam2_demo.core.errors import CheckpointError
 
 @dataclass(frozen=True)
 class HieraConfig:
-    """An image encoder with Hiera as its trunk and a feature pyramid above it.
+    """An image encoder with Hiera as its trunk and a feature pyramid as its neck.
 
     Attributes:
-        trunk: Tells this kind of image encoder from others in stored configurations.
+        trunk: Distinguishes this kind of image encoder in stored configurations.
         width: Channels of the first stage; doubled at every stage boundary.
         heads: Attention heads of the first stage; doubled likewise.
         stages: Number of blocks in each of the four stages (strides 4, 8, 16, 32).
-        global_attention_blocks: Blocks, counted through all stages, that attend to the whole image.
+        global_attention_blocks: Indices, counted through all stages, of the blocks that attend to
+            the whole image.
         windows: Side of the attention windows in tokens, for each stage.
-        position_grid: Side of the learned grid of positions that is stretched over the image.
-        drop_path: Chance of the last block to be skipped in training, rising linearly from 0.
+        position_grid: Side of the learned positional encoding that is stretched over the image.
+        drop_path: Probability of dropping the last block in training; rises linearly from 0 at the
+            first.
     """
 
     width: int
@@ -41,30 +43,37 @@ class HieraConfig:
             for number in getattr(self, name):
                 _check_count(name, number, least)
         if len(self.stages) != 4 or len(self.windows) != 4:
-            raise ValueError(f"stages {self.stages} and windows {self.windows} are not four each")
+            raise ValueError(
+                f"stages are {self.stages} and windows {self.windows}: give four of each"
+            )
         if self.width % self.heads:
-            raise ValueError(f"{self.heads} heads do not divide the width {self.width}")
+            raise ValueError(
+                f"{self.heads} heads do not divide the width {self.width}: give another number"
+            )
         if any(window % 2 for window in self.windows[:3]):
-            raise ValueError(f"windows are {self.windows}: the next stage halves the first three")
+            raise ValueError(
+                f"windows are {self.windows}: the first three must be even, as pooling halves them"
+            )
         _check_drop_path(self.drop_path)
 
 
 @dataclass(frozen=True)
 class TinyVitConfig:
-    """An image encoder with TinyViT as its trunk, as MobileSAM has it.
+    """An image encoder with TinyViT as its trunk, as in MobileSAM.
 
-    The first stage is made of convolutions, the other three of attention in windows. Strides are
-    4, 8, 16 and 16 again.
+    The first stage is convolutional, the other three use windowed attention. Their strides are 4,
+    8, 16 and 16.
 
     Source: arXiv 2207.10666; arXiv 2306.14289.
 
     Attributes:
         widths: Channels of each of the four stages.
         stages: Number of blocks in each stage.
-        heads: Attention heads of each stage; the first number is not used.
+        heads: Attention heads of each stage; the first is not used.
         windows: Side of the attention windows in tokens, likewise.
-        drop_path: Chance of the last block to be skipped in training, rising linearly from 0.
-        trunk: Tells this kind of image encoder from others in stored configurations.
+        drop_path: Probability of dropping the last block in training; rises linearly from 0 at the
+            first.
+        trunk: Distinguishes this kind of image encoder in stored configurations.
     """
 
     widths: tuple[int, int, int, int] = (64, 128, 160, 320)
@@ -87,7 +96,6 @@ class TinyVitConfig:
 
 
 ImageEncoderConfig = HieraConfig | TinyVitConfig
-"""The image encoder is one of these."""
 
 
 @dataclass(frozen=True)
@@ -95,13 +103,14 @@ class MaskDecoderConfig:
     """The two-way transformer and its heads.
 
     Attributes:
-        depth: Two-way blocks.
+        depth: Number of two-way blocks.
         heads: Attention heads.
         feed_forward: Hidden width of the token MLPs.
         iou_hidden: Hidden width of the head that predicts IoU.
-        ambiguous_masks: Candidate masks for one ambiguous prompt, beside the single one.
-        stability_delta: Half the width of the band of logits in which a mask's area is compared.
-        stability_threshold: Below this ratio of areas the best candidate replaces the single mask.
+        ambiguous_masks: Candidates for an ambiguous prompt, in addition to the single mask.
+        stability_delta: A mask's stability is the ratio of its areas above this logit and above
+            its negative.
+        stability_threshold: Below this stability the best candidate replaces the single mask.
     """
 
     depth: int = 2
@@ -122,13 +131,13 @@ class MemoryConfig:
 
     Attributes:
         width: Channels of a spatial memory; an object pointer is split into tokens of this width.
-        frames: Spatial memories with a temporal position each: prompted frames share one, the
-            others belong to the ``frames - 1`` most recent frames.
-        pointers: Most object pointers that are attended to; 0 for a model without them.
+        frames: Number of temporal encodings of spatial memories: one that all prompted frames
+            share, and one for each of the ``frames - 1`` most recent frames.
+        pointers: Maximum number of object pointers attended to; 0 for a model without them.
         layers: Layers of memory attention.
-        feed_forward: Hidden width of its MLPs.
+        feed_forward: Hidden width of their MLPs.
         dropout: Dropout of memory attention in training.
-        rope_theta: Base of the rotary positions.
+        rope_theta: Base of the rotary positional encoding.
     """
 
     width: int = 64
@@ -155,9 +164,9 @@ class Sam2Config:
     Attributes:
         image_size: Side in pixels of the square that a frame is resized to; a multiple of 32.
         width: Channels of the image embedding, the prompts and the object pointers.
-        spatial_no_object_embedding: Whether a memory of a frame without the object is marked by a
-            learned vector (SAM 2.1).
-        pointer_positions: Whether object pointers carry a projected, signed temporal position
+        spatial_no_object_embedding: Whether a learned vector is added to memories of frames where
+            the object is not visible (SAM 2.1).
+        pointer_positions: Whether object pointers have a projected, signed temporal encoding
             (SAM 2.1).
     """
 
@@ -179,7 +188,7 @@ class Sam2Config:
             )
 
     def to_dict(self) -> dict[str, Any]:
-        """Returns the configuration as nested dicts of numbers, to be stored beside weights."""
+        """Returns the configuration as nested dicts, to be stored with the weights."""
         return asdict(self)
 
     @classmethod
@@ -187,7 +196,7 @@ class Sam2Config:
         """Returns the configuration that ``to_dict`` wrote.
 
         Raises:
-            CheckpointError: a field is missing, unknown or of the wrong kind.
+            CheckpointError: a field is missing, unknown or of the wrong type.
         """
         try:
             parts: dict[str, type] = {
@@ -198,20 +207,20 @@ class Sam2Config:
             return cls(**{k: _part(parts[k], v) if k in parts else v for k, v in values.items()})
         except (TypeError, ValueError, AttributeError, KeyError) as error:
             raise CheckpointError(
-                f"the checkpoint's configuration does not fit this program ({error}): "
+                f"the checkpoint's configuration does not match this version ({error}): "
                 "use a checkpoint that this version wrote, or a released one",
                 "CHECKPOINT_CONFIG",
             ) from error
 
 
 def _image_encoder_kind(values: Mapping[str, Any]) -> type:
-    """Returns the kind of image encoder that these values describe; older files name none."""
+    """Returns the class of the image encoder that the values describe; older files name none."""
     kinds = {"hiera": HieraConfig, "tiny-vit": TinyVitConfig}
     return kinds[values.get("trunk", "hiera")]
 
 
 def _part(kind: type, values: Mapping[str, Any]) -> Any:
-    """Returns a dataclass of this kind; lists, which JSON makes of tuples, become tuples again."""
+    """Returns an instance of ``kind``; lists, into which JSON turns tuples, become tuples again."""
     known = {entry.name for entry in fields(kind)}
     if unknown := set(values) - known:
         raise ValueError(f"{kind.__name__} has no {sorted(unknown)}")
@@ -223,15 +232,15 @@ def _check_counts(record: object, least: int, *names: str) -> None:
         _check_count(name, getattr(record, name), least)
 
 
-def _check_drop_path(chance: float) -> None:
-    if not 0 <= chance < 1:
-        raise ValueError(f"drop_path is {chance}: give 0 to below 1")
+def _check_drop_path(probability: float) -> None:
+    if not 0 <= probability < 1:
+        raise ValueError(f"drop_path is {probability}: give at least 0 and less than 1")
 
 
 def _check_count(name: str, number: object, least: int) -> None:
-    """Raises ValueError for anything but a whole number from ``least``; files hold anything."""
+    """Raises ValueError for anything but an integer from ``least``; a file may hold anything."""
     if type(number) is not int or number < least:
-        raise ValueError(f"{name} is {number!r}: give a whole number from {least}")
+        raise ValueError(f"{name} is {number!r}: give a whole number, {least} or more")
 
 
 _TINY = HieraConfig(96, 1, (1, 2, 7, 2), (5, 7, 9))
@@ -252,14 +261,14 @@ RELEASED: dict[str, Sam2Config] = {
 EMBEDDED = Sam2Config(
     TinyVitConfig(),
     image_size=512,
-    # As many memories as the clips that it is trained on have frames, and no times on pointers,
-    # which such clips cannot teach.
+    # It is trained on short clips: more memories than they have frames would stay untrained, and
+    # so would a temporal encoding of the pointers.
     memory=MemoryConfig(frames=5, pointers=5, layers=2, feed_forward=512, dropout=0.0),
     pointer_positions=False,
 )
-"""The model that ships with the project: small enough to be trained and used on a laptop."""
+"""The model that ships with the project: small enough to train and run on a laptop."""
 
 
 def resized(config: Sam2Config, image_size: int) -> Sam2Config:
-    """Returns the same model for another image size; its weights fit unchanged."""
+    """Returns the configuration for another image size; the weights stay the same."""
     return replace(config, image_size=image_size)

@@ -1,4 +1,4 @@
-"""Hiera, the image encoder's trunk: windowed attention in four stages, a few global blocks.
+"""Hiera, the image encoder's trunk: four stages of windowed attention with a few global blocks.
 
 Source: arXiv 2408.00714, §4 (hierarchical encoder, windowed absolute positions).
 """
@@ -17,36 +17,36 @@ MLP_RATIO = 4
 
 
 def split_windows(
-    picture: Float[Tensor, "batch height width channels"], window: int
+    feature_map: Float[Tensor, "batch height width channels"], window: int
 ) -> Float[Tensor, "windows window window channels"]:
-    """Returns the picture cut into square windows, padded with zeros at the right and bottom."""
-    batch, height, width, channels = picture.shape
-    picture = functional.pad(picture, (0, 0, 0, -width % window, 0, -height % window))
-    rows, columns = picture.shape[1] // window, picture.shape[2] // window
-    cut = picture.view(batch, rows, window, columns, window, channels)
-    return cut.transpose(2, 3).reshape(-1, window, window, channels)
+    """Returns the feature map cut into square windows, zero-padded at the right and bottom."""
+    batch, height, width, channels = feature_map.shape
+    feature_map = functional.pad(feature_map, (0, 0, 0, -width % window, 0, -height % window))
+    rows, columns = feature_map.shape[1] // window, feature_map.shape[2] // window
+    tiles = feature_map.view(batch, rows, window, columns, window, channels)
+    return tiles.transpose(2, 3).reshape(-1, window, window, channels)
 
 
 def join_windows(
     windows: Float[Tensor, "windows window window channels"], batch: int, size_hw: tuple[int, int]
 ) -> Float[Tensor, "{batch} height width channels"]:
-    """Returns the pictures that ``split_windows`` cut, without the padding."""
+    """Returns the feature maps that ``split_windows`` cut, without the padding."""
     window, channels = windows.shape[1], windows.shape[3]
     height, width = size_hw
     rows, columns = -(-height // window), -(-width // window)
-    cut = windows.view(batch, rows, columns, window, window, channels).transpose(2, 3)
-    return cut.reshape(batch, rows * window, columns * window, channels)[:, :height, :width]
+    tiles = windows.view(batch, rows, columns, window, window, channels).transpose(2, 3)
+    return tiles.reshape(batch, rows * window, columns * window, channels)[:, :height, :width]
 
 
 def pool(
-    picture: Float[Tensor, "batch height width channels"],
+    feature_map: Float[Tensor, "batch height width channels"],
 ) -> Float[Tensor, "batch half_height half_width channels"]:
-    """Returns the maximum of every 2 x 2 places."""
-    return functional.max_pool2d(picture.permute(0, 3, 1, 2), 2).permute(0, 2, 3, 1)
+    """Returns the feature map at half the size: the maximum of every 2 x 2 positions."""
+    return functional.max_pool2d(feature_map.permute(0, 3, 1, 2), 2).permute(0, 2, 3, 1)
 
 
 class PooledAttention(nn.Module):
-    """Self-attention over a picture or window; its queries may be pooled to half the size."""
+    """Self-attention over a feature map or window; queries may be pooled to half the size."""
 
     def __init__(self, channels: int, out_channels: int, heads: int, pooled: bool) -> None:
         super().__init__()
@@ -56,9 +56,9 @@ class PooledAttention(nn.Module):
         self.proj = nn.Linear(out_channels, out_channels)
 
     def forward(
-        self, picture: Float[Tensor, "batch height width channels"]
+        self, feature_map: Float[Tensor, "batch height width channels"]
     ) -> Float[Tensor, "batch out_height out_width out_channels"]:
-        q, k, v = self.qkv(picture).chunk(3, dim=3)
+        q, k, v = self.qkv(feature_map).chunk(3, dim=3)
         if self.pooled:
             q = pool(q)
         size_hw = q.shape[1:3]
@@ -71,15 +71,15 @@ class PooledAttention(nn.Module):
 
 
 class HieraBlock(nn.Module):
-    """Attention and MLP; a stage's first block halves the picture and doubles the channels.
+    """Attention and MLP; a stage's first block halves the feature map and doubles the channels.
 
     Args:
-        channels: Channels that come in.
-        out_channels: Channels that go out.
+        channels: Input channels.
+        out_channels: Output channels.
         heads: Attention heads.
-        window: Side of the windows before pooling, in tokens; 0 for attention to everything.
-        pooled: Whether the queries, and with them the picture, are halved.
-        drop_path: Chance of each branch to be left out in training.
+        window: Side of the windows before pooling, in tokens; 0 for global attention.
+        pooled: Whether the queries, and with them the feature map, are halved.
+        drop_path: Probability of dropping each branch in training.
     """
 
     def __init__(
@@ -104,19 +104,20 @@ class HieraBlock(nn.Module):
         self.widens = channels != out_channels
 
     def forward(
-        self, picture: Float[Tensor, "batch height width channels"]
+        self, feature_map: Float[Tensor, "batch height width channels"]
     ) -> Float[Tensor, "batch out_height out_width out_channels"]:
-        normalised = self.norm1(picture)
-        shortcut = self.proj(normalised) if self.widens else picture
+        normed = self.norm1(feature_map)
+        # As in the released models, the shortcut of a widening block is projected after the norm.
+        shortcut = self.proj(normed) if self.widens else feature_map
         if self.pooled:
             shortcut = pool(shortcut)
         if self.window:
-            windows = self.attn(split_windows(normalised, self.window))
-            attended = join_windows(windows, picture.shape[0], tuple(shortcut.shape[1:3]))
+            windows = self.attn(split_windows(normed, self.window))
+            attended = join_windows(windows, feature_map.shape[0], tuple(shortcut.shape[1:3]))
         else:
-            attended = self.attn(normalised)
-        picture = shortcut + self.drop_path(attended)
-        return picture + self.drop_path(self.mlp(self.norm2(picture)))
+            attended = self.attn(normed)
+        feature_map = shortcut + self.drop_path(attended)
+        return feature_map + self.drop_path(self.mlp(self.norm2(feature_map)))
 
 
 class PatchEmbedding(nn.Module):
@@ -134,7 +135,7 @@ class PatchEmbedding(nn.Module):
 
 
 class Hiera(nn.Module):
-    """The trunk: pictures in, the four stages' features out."""
+    """The trunk: images in, the features of the four stages out."""
 
     def __init__(self, config: HieraConfig) -> None:
         super().__init__()
@@ -147,8 +148,8 @@ class Hiera(nn.Module):
         self.stage_ends = tuple(ends)
         self.stage_channels = tuple(config.width * 2**stage for stage in range(len(ends)))
 
-    def positions(self, height: int, width: int) -> Float[Tensor, "1 height width channels"]:
-        """Returns the coarse positions stretched over the picture plus those within a window."""
+    def encoding(self, height: int, width: int) -> Float[Tensor, "1 height width channels"]:
+        """Returns the positional encoding: a coarse one over the image plus one within a window."""
         coarse = functional.interpolate(self.pos_embed, size=(height, width), mode="bicubic")
         window = self.pos_embed_window
         repeats = (1, 1, -(-height // window.shape[2]), -(-width // window.shape[3]))
@@ -159,24 +160,24 @@ class Hiera(nn.Module):
         self, pixels: Float[Tensor, "batch 3 height width"]
     ) -> list[Float[Tensor, "batch stage_channels stage_height stage_width"]]:
         """Returns the features at strides 4, 8, 16 and 32."""
-        picture = self.patch_embed(pixels)
-        picture = picture + self.positions(picture.shape[1], picture.shape[2])
+        feature_map = self.patch_embed(pixels)
+        feature_map = feature_map + self.encoding(feature_map.shape[1], feature_map.shape[2])
         stages = []
         for index, block in enumerate(self.blocks):
-            picture = block(picture)
+            feature_map = block(feature_map)
             if index in self.stage_ends:
-                stages.append(picture.permute(0, 3, 1, 2))
+                stages.append(feature_map.permute(0, 3, 1, 2))
         return stages
 
 
 def _blocks(config: HieraConfig) -> Iterator[HieraBlock]:
-    """Yields the blocks; a stage's first one still has the windows of the stage before it."""
+    """Yields the blocks; a stage's first block still has the windows of the stage before it."""
     depth = sum(config.stages)
     channels, index = config.width, 0
     for stage, count in enumerate(config.stages):
         out_channels = config.width * 2**stage
-        for place in range(count):
-            is_first = stage > 0 and place == 0
+        for block in range(count):
+            is_first = stage > 0 and block == 0
             window = config.windows[stage - 1 if is_first else stage]
             yield HieraBlock(
                 channels,

@@ -1,4 +1,4 @@
-"""The image encoder: a trunk, and above it a neck that makes the image embedding.
+"""The image encoder: a trunk, and a neck that turns its features into the image embedding.
 
 Released models have Hiera and a feature pyramid, the embedded one TinyViT and SAM's neck.
 
@@ -18,7 +18,7 @@ from sam2_demo.model.tiny_vit import TinyVit
 
 
 class Lateral(nn.Module):
-    """A 1 x 1 convolution that brings one stage to the pyramid's width."""
+    """A 1 x 1 convolution that projects one stage to the width of the pyramid."""
 
     def __init__(self, channels: int, out_channels: int) -> None:
         super().__init__()
@@ -31,7 +31,7 @@ class Lateral(nn.Module):
 
 
 class FeaturePyramid(nn.Module):
-    """All stages at one width; only stride 16 also sees the stage above it."""
+    """All stages at one width; only stride 16 gets top-down features from the stage above it."""
 
     def __init__(self, stage_channels: Sequence[int], channels: int) -> None:
         super().__init__()
@@ -40,7 +40,7 @@ class FeaturePyramid(nn.Module):
     def forward(
         self, stages: Sequence[Float[Tensor, "batch _ _ _"]]
     ) -> list[Float[Tensor, "batch channels _ _"]]:
-        """Returns the levels at strides 4, 8 and 16; the one at stride 32 is only an ingredient."""
+        """Returns the levels at strides 4, 8 and 16; stride 32 only goes into the last of them."""
         stride4, stride8, stride16, stride32 = (
             lateral(stage) for lateral, stage in zip(reversed(self.convs), stages, strict=True)
         )
@@ -48,7 +48,7 @@ class FeaturePyramid(nn.Module):
 
 
 class SamNeck(nn.Module):
-    """The last stage at the model's width; the skips stay as the trunk gives them."""
+    """The last stage at the model's width; the skip features stay as the trunk returns them."""
 
     def __init__(self, trunk_channels: int, channels: int) -> None:
         super().__init__()
@@ -68,7 +68,7 @@ class SamNeck(nn.Module):
 
 
 class ImageEncoder(nn.Module):
-    """Pixels in, features at strides 4, 8 and 16 out."""
+    """Images in, features at strides 4, 8 and 16 out."""
 
     trunk: Hiera | TinyVit
     neck: FeaturePyramid | SamNeck

@@ -1,4 +1,4 @@
-"""Three small layers that several parts of the network share."""
+"""Small layers that several parts of the network share."""
 
 import itertools
 
@@ -9,7 +9,7 @@ from torch.nn import functional
 
 
 class LayerNorm2d(nn.Module):
-    """Layer norm over the channels of a picture, at each place by itself."""
+    """Layer norm over the channels at each position of a feature map."""
 
     def __init__(self, channels: int) -> None:
         super().__init__()
@@ -17,13 +17,13 @@ class LayerNorm2d(nn.Module):
         self.bias = nn.Parameter(torch.zeros(channels))
 
     def forward(
-        self, picture: Float[Tensor, "batch channels height width"]
+        self, feature_map: Float[Tensor, "batch channels height width"]
     ) -> Float[Tensor, "batch channels height width"]:
-        channels_last = picture.permute(0, 2, 3, 1)
-        normalised = functional.layer_norm(
+        channels_last = feature_map.permute(0, 2, 3, 1)
+        normed = functional.layer_norm(
             channels_last, self.weight.shape, self.weight, self.bias, eps=1e-6
         )
-        return normalised.permute(0, 3, 1, 2)
+        return normed.permute(0, 3, 1, 2)
 
 
 class Mlp(nn.Module):
@@ -34,22 +34,24 @@ class Mlp(nn.Module):
         self.layers = nn.ModuleList(nn.Linear(a, b) for a, b in itertools.pairwise(widths))
         self.activation = activation()
 
-    def forward(self, tokens: Float[Tensor, "*batch given"]) -> Float[Tensor, "*batch returned"]:
+    def forward(
+        self, tokens: Float[Tensor, "*batch channels"]
+    ) -> Float[Tensor, "*batch out_channels"]:
         for layer in self.layers[:-1]:
             tokens = self.activation(layer(tokens))
         return self.layers[-1](tokens)
 
 
 class DropPath(nn.Module):
-    """Leaves out the branch that it is given, for each sample with the same chance, in training."""
+    """Stochastic depth: in training, zeroes a residual branch at random, sample by sample."""
 
-    def __init__(self, chance: float) -> None:
+    def __init__(self, probability: float) -> None:
         super().__init__()
-        self.chance = chance
+        self.probability = probability
 
     def forward(self, branch: Float[Tensor, "batch *rest"]) -> Float[Tensor, "batch *rest"]:
-        if self.chance == 0.0 or not self.training:
+        if self.probability == 0.0 or not self.training:
             return branch
-        keep = 1.0 - self.chance
+        keep = 1.0 - self.probability
         kept = branch.new_empty(branch.shape[0], *[1] * (branch.ndim - 1)).bernoulli_(keep)
         return branch * kept / keep

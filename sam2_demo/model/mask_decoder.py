@@ -1,6 +1,7 @@
-"""The mask decoder: image embedding and prompts become masks, their IoUs and an object score.
+"""The mask decoder: turns image embedding and prompts into masks, their IoUs and object scores.
 
-Source: arXiv 2408.00714, §4; the stability-based choice is a setting of the released models.
+Source: arXiv 2408.00714, §4; choosing the mask by its stability is a setting of
+the released models.
 """
 
 from typing import NamedTuple
@@ -16,13 +17,13 @@ from sam2_demo.model.two_way_transformer import TwoWayTransformer
 
 
 class DecodedMasks(NamedTuple):
-    """What the decoder says of each object.
+    """The decoder's output for each object.
 
     Attributes:
         mask_logits: One mask, or the candidates for an ambiguous prompt, at stride 4.
-        ious: Predicted IoU of each mask with the truth, in [0, 1].
-        tokens: The mask tokens that belong to the masks.
-        object_score_logits: Positive where the object is in the picture.
+        ious: Predicted IoU of each mask with the true mask, in [0, 1].
+        tokens: The output token of each mask.
+        object_score_logits: Positive where the object is visible.
     """
 
     mask_logits: Float[Tensor, "objects masks height width"]
@@ -45,7 +46,7 @@ class MaskDecoder(nn.Module):
     """A two-way transformer with learned output tokens, upscaling, and heads for the scores.
 
     Args:
-        config: Its sizes.
+        config: Sizes and settings.
         channels: Width of the image embedding.
         skip_channels: Width of the image encoder's features at strides 4 and 8.
     """
@@ -81,7 +82,7 @@ class MaskDecoder(nn.Module):
     def forward(
         self,
         embedding: Float[Tensor, "objects channels height width"],
-        positions: Float[Tensor, "1 channels height width"],
+        image_pe: Float[Tensor, "1 channels height width"],
         stride8: Float[Tensor, "images _ height8 width8"],
         stride4: Float[Tensor, "images _ height4 width4"],
         prompts: EncodedPrompts,
@@ -90,69 +91,72 @@ class MaskDecoder(nn.Module):
         """Returns one mask for each object, or its candidates if ``multimask``.
 
         Args:
-            embedding: The image embedding, conditioned on memory, for each object.
-            positions: Position codes of its places.
-            stride8: Skip features at twice the size, for each object or one for all.
-            stride4: Skip features at four times the size.
+            embedding: Each object's image embedding, conditioned on its memories.
+            image_pe: The positional encoding of that embedding.
+            stride8: Skip features at twice the size: one for each object, or one for all.
+            stride4: Skip features at four times the size, likewise.
             prompts: Encoded prompts.
-            multimask: Whether to answer with the candidates for an ambiguous prompt.
+            multimask: Whether to return the candidates for an ambiguous prompt.
         """
-        tokens, picture = self._transform(embedding, positions, prompts)
+        tokens, embedding = self._transform(embedding, image_pe, prompts)
         mask_tokens = tokens[:, 2 : 2 + self.masks]
-        mask_logits = self._draw(mask_tokens, picture, stride8, stride4)
+        mask_logits = self._predict_masks(mask_tokens, embedding, stride8, stride4)
         ious = self.iou_prediction_head(tokens[:, 1]).sigmoid()
         object_score_logits = self.pred_obj_score_head(tokens[:, 0])
+        # Mask 0 answers unambiguous prompts, the others are the candidates for ambiguous ones.
         if multimask:
-            chosen = DecodedMasks(mask_logits[:, 1:], ious[:, 1:], mask_tokens[:, 1:], ious)
-        elif self.training:
-            chosen = DecodedMasks(mask_logits[:, :1], ious[:, :1], mask_tokens[:, :1], ious)
+            mask_logits, ious, mask_tokens = mask_logits[:, 1:], ious[:, 1:], mask_tokens[:, 1:]
         else:
-            single_logits, single_ious = self._stable_choice(mask_logits, ious)
-            chosen = DecodedMasks(single_logits, single_ious, mask_tokens[:, :1], ious)
-        return chosen._replace(object_score_logits=object_score_logits)
+            mask_tokens = mask_tokens[:, :1]  # as in the released models, whichever mask it is
+            if self.training:
+                mask_logits, ious = mask_logits[:, :1], ious[:, :1]
+            else:
+                mask_logits, ious = self._stable_choice(mask_logits, ious)
+        return DecodedMasks(mask_logits, ious, mask_tokens, object_score_logits)
 
     def _transform(
         self,
         embedding: Float[Tensor, "objects channels height width"],
-        positions: Float[Tensor, "1 channels height width"],
+        image_pe: Float[Tensor, "1 channels height width"],
         prompts: EncodedPrompts,
     ) -> tuple[
         Float[Tensor, "objects tokens channels"], Float[Tensor, "objects channels height width"]
     ]:
-        """Returns the tokens (object score, IoU, masks, prompts) and the picture, both updated."""
+        """Returns the updated tokens (object score, IoU, masks, prompts) and embedding."""
         learned = (self.obj_score_token, self.iou_token, self.mask_tokens)
-        own = torch.cat([embedding_table.weight for embedding_table in learned])
-        own = own.expand(prompts.sparse.shape[0], -1, -1)
-        tokens = torch.cat((own, prompts.sparse), dim=1)
-        picture = embedding + prompts.dense
-        size_hw = picture.shape[2:]
-        tokens, places = self.transformer(
-            picture.flatten(2).transpose(1, 2), positions.flatten(2).transpose(1, 2), tokens
+        output_tokens = torch.cat([token.weight for token in learned])
+        output_tokens = output_tokens.expand(prompts.sparse.shape[0], -1, -1)
+        tokens = torch.cat((output_tokens, prompts.sparse), dim=1)
+        size_hw = embedding.shape[2:]
+        tokens, image = self.transformer(
+            (embedding + prompts.dense).flatten(2).transpose(1, 2),
+            image_pe.flatten(2).transpose(1, 2),
+            tokens,
         )
-        return tokens, places.transpose(1, 2).unflatten(2, size_hw)
+        return tokens, image.transpose(1, 2).unflatten(2, size_hw)
 
-    def _draw(
+    def _predict_masks(
         self,
         mask_tokens: Float[Tensor, "objects masks channels"],
-        picture: Float[Tensor, "objects channels height width"],
+        embedding: Float[Tensor, "objects channels height width"],
         stride8: Float[Tensor, "images _ height8 width8"],
         stride4: Float[Tensor, "images _ height4 width4"],
     ) -> Float[Tensor, "objects masks height4 width4"]:
-        """Returns each mask token's product with the upscaled picture."""
+        """Returns the product of each mask token's hypernetwork output with the upscaled image."""
         to_8, norm, activation, to_4, last = self.output_upscaling
-        upscaled = activation(norm(to_8(picture) + stride8))
+        upscaled = activation(norm(to_8(embedding) + stride8))
         upscaled = last(to_4(upscaled) + stride4)
-        brushes = torch.stack(
+        hypernetwork_outputs = torch.stack(
             [mlp(mask_tokens[:, i]) for i, mlp in enumerate(self.output_hypernetworks_mlps)], dim=1
         )
-        return (brushes @ upscaled.flatten(2)).unflatten(2, upscaled.shape[2:])
+        return (hypernetwork_outputs @ upscaled.flatten(2)).unflatten(2, upscaled.shape[2:])
 
     def _stable_choice(
         self,
         mask_logits: Float[Tensor, "objects masks height width"],
         ious: Float[Tensor, "objects masks"],
     ) -> tuple[Float[Tensor, "objects 1 height width"], Float[Tensor, "objects 1"]]:
-        """Returns the single mask where it is stable, else the candidate of the highest IoU."""
+        """Returns mask 0 where it is stable, else the candidate with the highest predicted IoU."""
         single = mask_logits[:, :1]
         best = 1 + ious[:, 1:].argmax(1)
         rows = torch.arange(best.shape[0], device=best.device)

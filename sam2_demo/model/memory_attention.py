@@ -1,4 +1,4 @@
-"""Memory attention: the current frame's embedding looks at itself and at the memory bank.
+"""Memory attention: the current frame's embedding attends to itself and to the memory bank.
 
 Source: arXiv 2408.00714, §4.
 """
@@ -10,28 +10,29 @@ from torch import Tensor, nn
 
 from sam2_demo.model.attention import RotaryAttention
 from sam2_demo.model.config import MemoryConfig
-from sam2_demo.model.positions import rotary_table, sine_positions_2d
+from sam2_demo.model.positional_encoding import axial_rope, sine_encoding_2d
 
-POSITION_WEIGHT = 0.1
-"""How much of its position code is added to the frame's embedding at the input."""
+INPUT_ENCODING_WEIGHT = 0.1
+"""Factor on the positional encoding that is added to the frame's embedding at the input."""
 
 
 class MemoryTokens(NamedTuple):
-    """The memory bank as a row of tokens: spatial memories, grid after grid, then pointers.
+    """The memory bank as a sequence of tokens: spatial memories, one after another, then pointers.
 
     Attributes:
-        tokens: The memories.
-        codes: Their codes of place and time, added to the keys only.
-        placeless: How many of the last tokens are object pointers, which have no place.
+        tokens: Pixels of the spatial memories, then pieces of object pointers.
+        positional_encoding: Of place and time; added to the keys only.
+        num_pointer_tokens: How many of the last tokens are pieces of pointers. A pointer belongs to
+            a whole frame, so RoPE does not apply to it.
     """
 
     tokens: Float[Tensor, "objects tokens memory_channels"]
-    codes: Float[Tensor, "objects tokens memory_channels"]
-    placeless: int
+    positional_encoding: Float[Tensor, "objects tokens memory_channels"]
+    num_pointer_tokens: int
 
 
 class MemoryAttentionLayer(nn.Module):
-    """Self-attention, cross-attention to the memories, MLP; each after a layer norm."""
+    """Self-attention, cross-attention to the memories, MLP; a layer norm before each."""
 
     def __init__(self, channels: int, config: MemoryConfig) -> None:
         super().__init__()
@@ -46,19 +47,19 @@ class MemoryAttentionLayer(nn.Module):
 
     def forward(
         self,
-        places: Float[Tensor, "objects places channels"],
+        image: Float[Tensor, "objects pixels channels"],
         memory: MemoryTokens,
-        table: Complex[Tensor, "places half_channels"],
-    ) -> Float[Tensor, "objects places channels"]:
-        own = self.norm1(places)
-        places = places + self.dropout(self.self_attn(own, own, own, table))
-        keys = memory.tokens + memory.codes
-        found = self.cross_attn_image(
-            self.norm2(places), keys, memory.tokens, table, memory.placeless
+        rope: Complex[Tensor, "pixels half_channels"],
+    ) -> Float[Tensor, "objects pixels channels"]:
+        normed = self.norm1(image)
+        image = image + self.dropout(self.self_attn(normed, normed, normed, rope))
+        keys = memory.tokens + memory.positional_encoding
+        attended = self.cross_attn_image(
+            self.norm2(image), keys, memory.tokens, rope, memory.num_pointer_tokens
         )
-        places = places + self.dropout(found)
-        hidden = self.dropout(self.linear1(self.norm3(places)).relu())
-        return places + self.dropout(self.linear2(hidden))
+        image = image + self.dropout(attended)
+        hidden = self.dropout(self.linear1(self.norm3(image)).relu())
+        return image + self.dropout(self.linear2(hidden))
 
 
 class MemoryAttention(nn.Module):
@@ -76,11 +77,11 @@ class MemoryAttention(nn.Module):
         self, embedding: Float[Tensor, "objects channels height width"], memory: MemoryTokens
     ) -> Float[Tensor, "objects channels height width"]:
         _, channels, height, width = embedding.shape
-        table = rotary_table(height, width, channels, self.rope_theta, embedding.device)
-        codes = sine_positions_2d(height, width, channels, embedding.device)
-        picture = embedding + POSITION_WEIGHT * codes
-        places = picture.flatten(2).transpose(1, 2)
+        rope = axial_rope(height, width, channels, self.rope_theta, embedding.device)
+        image_pe = sine_encoding_2d(height, width, channels, embedding.device)
+        image = embedding + INPUT_ENCODING_WEIGHT * image_pe
+        image = image.flatten(2).transpose(1, 2)
         for layer in self.layers:
-            places = layer(places, memory, table)
-        normalised: Tensor = self.norm(places)
-        return normalised.transpose(1, 2).unflatten(2, (height, width))
+            image = layer(image, memory, rope)
+        normed: Tensor = self.norm(image)
+        return normed.transpose(1, 2).unflatten(2, (height, width))

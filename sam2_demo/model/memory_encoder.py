@@ -1,4 +1,4 @@
-"""The memory encoder: a frame's embedding and its mask become a spatial memory.
+"""The memory encoder: turns a frame's embedding and mask into a spatial memory.
 
 Source: arXiv 2408.00714, §4.
 """
@@ -35,7 +35,7 @@ class MaskDownsampler(nn.Module):
 
 
 class ConvNextBlock(nn.Module):
-    """A 7 x 7 depth-wise convolution and an MLP at each place, scaled and added."""
+    """A 7 x 7 depth-wise convolution and a point-wise MLP, scaled and added to the input."""
 
     def __init__(self, channels: int) -> None:
         super().__init__()
@@ -47,26 +47,26 @@ class ConvNextBlock(nn.Module):
         self.gamma = nn.Parameter(torch.full((channels,), LAYER_SCALE))
 
     def forward(
-        self, picture: Float[Tensor, "objects channels height width"]
+        self, feature_map: Float[Tensor, "objects channels height width"]
     ) -> Float[Tensor, "objects channels height width"]:
-        places = self.norm(self.dwconv(picture)).permute(0, 2, 3, 1)
-        places = self.gamma * self.pwconv2(self.act(self.pwconv1(places)))
-        return picture + places.permute(0, 3, 1, 2)
+        channels_last = self.norm(self.dwconv(feature_map)).permute(0, 2, 3, 1)
+        branch = self.gamma * self.pwconv2(self.act(self.pwconv1(channels_last)))
+        return feature_map + branch.permute(0, 3, 1, 2)
 
 
 class Fuser(nn.Module):
-    """ConvNeXt blocks one after another."""
+    """ConvNeXt blocks, one after another."""
 
     def __init__(self, channels: int) -> None:
         super().__init__()
         self.layers = nn.ModuleList(ConvNextBlock(channels) for _ in range(FUSER_LAYERS))
 
     def forward(
-        self, picture: Float[Tensor, "objects channels height width"]
+        self, feature_map: Float[Tensor, "objects channels height width"]
     ) -> Float[Tensor, "objects channels height width"]:
         for layer in self.layers:
-            picture = layer(picture)
-        return picture
+            feature_map = layer(feature_map)
+        return feature_map
 
 
 class MemoryEncoder(nn.Module):
@@ -87,9 +87,9 @@ class MemoryEncoder(nn.Module):
         """Returns the memory of a frame.
 
         Args:
-            embedding: The frame's embedding before memory attention, for each object or one for
-                all.
-            mask: The mask at the picture's size, scaled for this encoder.
+            embedding: The frame's embedding before memory attention: one for each object, or one
+                that all of them share.
+            mask: The mask at the size of the model's image, scaled for this encoder.
         """
         fused = self.fuser(self.pix_feat_proj(embedding) + self.mask_downsampler(mask))
         return self.out_proj(fused)

@@ -1,4 +1,4 @@
-"""The prompt encoder: clicks, box corners and masks become tokens and a picture of embeddings.
+"""The prompt encoder: clicks and box corners become tokens, masks a dense embedding.
 
 Source: arXiv 2408.00714, §4 (prompt encoder as in SAM).
 """
@@ -11,19 +11,19 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from sam2_demo.model.layers import LayerNorm2d
-from sam2_demo.model.positions import RandomFourierPositions
+from sam2_demo.model.positional_encoding import RandomFourierEncoding
 
 NEGATIVE, POSITIVE, BOX_UPPER_LEFT, BOX_LOWER_RIGHT, PADDING = 0, 1, 2, 3, -1
-"""Labels of points; padding fills up rows of unequal length and has no place."""
+"""Labels of points. Padding makes rows equally long; its coordinates are ignored."""
 
 
 class PromptTensors(NamedTuple):
     """Prompts of several objects on one frame.
 
     Attributes:
-        points: Places (x, y) in pixels of the model's square picture; zero points are allowed.
+        points: (x, y) in pixels of the model's square image; there may be none.
         labels: One of the labels above for each point.
-        mask_logits: The mask so far at stride 4 of the picture, or None.
+        mask_logits: The previous mask at stride 4, which the points refine; or None.
     """
 
     points: Float[Tensor, "objects points 2"]
@@ -32,7 +32,7 @@ class PromptTensors(NamedTuple):
 
     @classmethod
     def none(cls, objects: int, device: torch.device) -> "PromptTensors":
-        """Returns no prompts for so many objects: tracking by memory alone."""
+        """Returns empty prompts for this many objects: tracking by memory alone."""
         return cls(
             torch.zeros(objects, 0, 2, device=device),
             torch.zeros(objects, 0, dtype=torch.int64, device=device),
@@ -40,11 +40,11 @@ class PromptTensors(NamedTuple):
 
 
 class EncodedPrompts(NamedTuple):
-    """Prompts as the mask decoder takes them.
+    """Prompts as the mask decoder expects them.
 
     Attributes:
         sparse: A token for each point, and padding.
-        dense: An embedding for each place of the image embedding, of size 1 x 1 for no mask.
+        dense: To be added to the image embedding; of size 1 x 1 where there is no mask.
     """
 
     sparse: Float[Tensor, "objects tokens channels"]
@@ -56,13 +56,13 @@ class PromptEncoder(nn.Module):
 
     Args:
         channels: Width of the embeddings.
-        image_size: Side of the model's square picture in pixels.
+        image_size: Side of the model's square image in pixels.
     """
 
     def __init__(self, channels: int, image_size: int) -> None:
         super().__init__()
         self.image_size = image_size
-        self.pe_layer = RandomFourierPositions(channels)
+        self.pe_layer = RandomFourierEncoding(channels)
         self.point_embeddings = nn.ModuleList(nn.Embedding(1, channels) for _ in range(4))
         self.not_a_point_embed = nn.Embedding(1, channels)
         self.mask_downscaling = nn.Sequential(
@@ -83,12 +83,14 @@ class PromptEncoder(nn.Module):
         # The released models were trained with one padding token after the points, and with two
         # where there are no points at all.
         padding = 1 if prompts.points.shape[1] else 2
+        # Clicks are given as pixel indices; + 0.5 moves them to the centre of the pixel.
         points = functional.pad(prompts.points + 0.5, (0, 0, 0, padding))
         labels = functional.pad(prompts.labels, (0, padding), value=PADDING)
-        codes = self.pe_layer(points / self.image_size)
-        kinds = torch.cat([e.weight for e in (self.not_a_point_embed, *self.point_embeddings)])
-        is_place = (labels != PADDING).unsqueeze(2)
-        return codes * is_place + kinds[labels + 1]
+        positions = self.pe_layer(points / self.image_size)
+        label_embeddings = (self.not_a_point_embed, *self.point_embeddings)
+        by_label = torch.cat([embedding.weight for embedding in label_embeddings])
+        is_point = (labels != PADDING).unsqueeze(2)
+        return positions * is_point + by_label[labels + 1]  # PADDING is -1
 
     def _mask(self, prompts: PromptTensors) -> Float[Tensor, "objects channels _ _"]:
         if prompts.mask_logits is None:

@@ -1,6 +1,6 @@
-"""SAM 2: the five verbs from which sessions, training and evaluation are composed.
+"""SAM 2: five methods from which sessions, training and evaluation are composed.
 
-The model has no state but its weights; several objects of one frame go through it together.
+The model has no state besides its weights; several objects go through it in one batch.
 Attribute names are those of the released checkpoints.
 
 Source: arXiv 2408.00714, §4.
@@ -19,23 +19,24 @@ from sam2_demo.model.layers import Mlp
 from sam2_demo.model.mask_decoder import MaskDecoder
 from sam2_demo.model.memory_attention import MemoryAttention, MemoryTokens
 from sam2_demo.model.memory_encoder import MemoryEncoder
-from sam2_demo.model.positions import sine_positions_1d, sine_positions_2d
+from sam2_demo.model.positional_encoding import sine_encoding_1d, sine_encoding_2d
 from sam2_demo.model.prompt_encoder import PromptEncoder, PromptTensors
 
 NO_OBJECT_LOGIT = -1024.0
+"""Mask logit of every pixel of an object that is not visible."""
 MEMORY_MASK_SCALE, MEMORY_MASK_BIAS = 20.0, -10.0
-"""A mask of probabilities in [0, 1] goes into the memory encoder as values in [-10, 10]."""
+"""The memory encoder gets probabilities in [0, 1] as values in [-10, 10]."""
 PIXEL_MEAN = (0.485, 0.456, 0.406)
 PIXEL_STD = (0.229, 0.224, 0.225)
 
 
 class ImageFeatures(NamedTuple):
-    """What the image encoder says of frames; ``stride16`` is before any memory.
+    """The image encoder's output for a batch of frames.
 
     Attributes:
-        stride16: The image embedding.
-        stride8: Skip features, a quarter of the channels.
-        stride4: Skip features, an eighth of the channels.
+        stride16: The image embedding, not yet conditioned on memories.
+        stride8: Skip features with a quarter of the channels.
+        stride4: Skip features with an eighth of the channels.
     """
 
     stride16: Float[Tensor, "images channels height width"]
@@ -44,15 +45,15 @@ class ImageFeatures(NamedTuple):
 
 
 class MemoryBank(NamedTuple):
-    """What a group of objects remembers, seen from the current frame.
+    """What a group of objects attends to from the current frame.
 
     Attributes:
-        memories: Spatial memories, as many for each object.
-        ages: For each of them 0 if its frame is a prompted one, else how many frames ago it was,
-            at most ``config.memory.frames - 1``.
-        pointers: Object pointers, as many for each object.
-        pointer_ages: How many frames ago each was; negative for frames still to come.
-        pointer_span: The age that counts as one unit of pointer time.
+        memories: Spatial memories, equally many for each object.
+        ages: For each of them, how many frames ago it was made, at most
+            ``config.memory.frames - 1``; 0 if its frame is a prompted one.
+        pointers: Object pointers, equally many for each object.
+        pointer_ages: How many frames ago each was made; negative for later frames.
+        pointer_span: Pointer ages are divided by it before they are encoded.
     """
 
     memories: Float[Tensor, "objects memories memory_channels height width"]
@@ -63,13 +64,13 @@ class MemoryBank(NamedTuple):
 
 
 class MaskPrediction(NamedTuple):
-    """One answer for each object.
+    """A prediction for each object.
 
     Attributes:
         mask_logits: One mask, or the candidates for an ambiguous prompt, at stride 4.
-        ious: Predicted IoU of each mask with the truth, in [0, 1].
-        pointer: The object pointer, of the best mask; a learned one where there is no object.
-        object_score_logits: Positive where the object is in the picture.
+        ious: Predicted IoU of each mask with the true mask, in [0, 1].
+        pointer: The object pointer of the best mask; a learned one where the object is not visible.
+        object_score_logits: Positive where the object is visible.
     """
 
     mask_logits: Float[Tensor, "objects masks height width"]
@@ -78,7 +79,7 @@ class MaskPrediction(NamedTuple):
     object_score_logits: Float[Tensor, "objects 1"]
 
     def best(self) -> "MaskPrediction":
-        """Returns the same answer with only the mask of the highest predicted IoU."""
+        """Returns the prediction with only the mask of the highest predicted IoU."""
         rows = torch.arange(self.ious.shape[0], device=self.ious.device)
         chosen = self.ious.argmax(1)
         return self._replace(
@@ -87,7 +88,7 @@ class MaskPrediction(NamedTuple):
         )
 
     def visible_logits(self) -> Float[Tensor, "objects masks height width"]:
-        """Returns the mask logits, far below zero everywhere where the object is not visible."""
+        """Returns the mask logits, far below zero throughout where the object is not visible."""
         is_visible = self.object_score_logits[:, :, None, None] > 0
         return torch.where(is_visible, self.mask_logits, NO_OBJECT_LOGIT)
 
@@ -95,7 +96,7 @@ class MaskPrediction(NamedTuple):
 def logits_of_mask(
     mask: Float[Tensor, "objects 1 size size"],
 ) -> Float[Tensor, "objects 1 quarter quarter"]:
-    """Returns the mask logits at stride 4 that stand for a mask of zeros and ones."""
+    """Returns mask logits at stride 4 for a mask of zeros and ones."""
     logits = mask * MEMORY_MASK_SCALE + MEMORY_MASK_BIAS
     size = (mask.shape[2] // 4, mask.shape[3] // 4)
     return functional.interpolate(logits, size=size, mode="bilinear", antialias=True)
@@ -124,7 +125,7 @@ class Sam2(nn.Module):
         self.maskmem_tpos_enc = nn.Parameter(torch.zeros(memory.frames, 1, 1, memory.width))
         self.no_mem_embed = nn.Parameter(torch.zeros(1, 1, width))
         self.no_mem_pos_enc = nn.Parameter(torch.zeros(1, 1, width))
-        """Released checkpoints hold it; nothing reads it."""
+        """Part of the released checkpoints, but not used."""
         self.no_obj_ptr = nn.Parameter(torch.zeros(1, width))
         if config.spatial_no_object_embedding:
             self.no_obj_embed_spatial = nn.Parameter(torch.zeros(1, memory.width))
@@ -142,8 +143,9 @@ class Sam2(nn.Module):
         return self.no_mem_embed.device
 
     def encode_image(self, pixels: Float[Tensor, "images 3 size size"]) -> ImageFeatures:
-        """Returns the features of normalised square pictures."""
+        """Returns the features of normalised square images."""
         stride4, stride8, stride16 = self.image_encoder(pixels)
+        # The decoder's projections of the skips belong here: computed once for all prompts.
         return ImageFeatures(
             stride16,
             self.sam_mask_decoder.conv_s1(stride8),
@@ -156,8 +158,8 @@ class Sam2(nn.Module):
         """Returns each object's embedding of the frame, conditioned on its memories.
 
         Args:
-            stride16: The frame's embedding, once for each object.
-            bank: What the objects remember; None where they remember nothing.
+            stride16: The frame's embedding, repeated for each object.
+            bank: The objects' memories; None where they have none.
         """
         if bank is None:
             return stride16 + self.no_mem_embed[..., None].transpose(1, 2)
@@ -174,11 +176,11 @@ class Sam2(nn.Module):
         """Returns each object's mask, or its candidates if ``multimask``.
 
         Args:
-            conditioned: What ``condition`` returned.
-            features: The frame's features; only its skips are read.
-            prompts: Points and masks for each object; without any, tracking by memory.
-            multimask: Whether to answer with the candidates for an ambiguous prompt.
-            candidate: The one candidate that is meant; the pointer is then that mask's.
+            conditioned: Of ``condition``.
+            features: The frame's features; only the skips are used.
+            prompts: Points and masks for each object; empty when tracking by memory alone.
+            multimask: Whether to return the candidates for an ambiguous prompt.
+            candidate: Index of the one candidate to return, with its pointer; None for all.
         """
         height, width = conditioned.shape[2:]
         decoded = self.sam_mask_decoder(
@@ -190,11 +192,11 @@ class Sam2(nn.Module):
             multimask,
         )
         if candidate is not None:
-            meant = slice(candidate, candidate + 1)
+            chosen = slice(candidate, candidate + 1)
             decoded = decoded._replace(
-                mask_logits=decoded.mask_logits[:, meant],
-                ious=decoded.ious[:, meant],
-                tokens=decoded.tokens[:, meant],
+                mask_logits=decoded.mask_logits[:, chosen],
+                ious=decoded.ious[:, chosen],
+                tokens=decoded.tokens[:, chosen],
             )
         rows = torch.arange(decoded.ious.shape[0], device=decoded.ious.device)
         token = decoded.tokens[rows, decoded.ious.argmax(1)]
@@ -208,20 +210,21 @@ class Sam2(nn.Module):
     def decode_mask(
         self, features: ImageFeatures, mask: Float[Tensor, "objects 1 size size"]
     ) -> MaskPrediction:
-        """Returns the answer for a mask given as the prompt: that mask, with its object pointer.
+        """Returns the prediction for a mask prompt: that very mask, with an object pointer for it.
 
         Args:
-            features: The frame's features, once for each object.
-            mask: 1 on the object, 0 elsewhere, at the size of the model's picture.
+            features: The frame's features, repeated for each object.
+            mask: 1 on the object, 0 elsewhere, at the size of the model's image.
         """
-        low_res = logits_of_mask(mask)
+        mask_logits = logits_of_mask(mask)
         prompts = PromptTensors.none(mask.shape[0], mask.device)
         prompts = prompts._replace(mask_logits=self.mask_downsample(mask))
         pointer = self.decode(features.stride16, features, prompts, multimask=False).pointer
-        is_given = mask.flatten(1).any(1, keepdim=True).type_as(mask)
-        pointer = torch.where(is_given > 0, pointer, self.no_obj_ptr)
-        score = is_given * MEMORY_MASK_SCALE + MEMORY_MASK_BIAS
-        return MaskPrediction(low_res, torch.ones_like(is_given), pointer, score)
+        # An empty mask says that the object is not visible here.
+        is_visible = mask.flatten(1).any(1, keepdim=True).type_as(mask)
+        pointer = torch.where(is_visible > 0, pointer, self.no_obj_ptr)
+        score = is_visible * MEMORY_MASK_SCALE + MEMORY_MASK_BIAS
+        return MaskPrediction(mask_logits, torch.ones_like(is_visible), pointer, score)
 
     def encode_memory(
         self,
@@ -233,10 +236,10 @@ class Sam2(nn.Module):
         """Returns the spatial memory of a frame for each object.
 
         Args:
-            features: The frame's features, for each object or one for all.
-            mask_logits: The mask at stride 4, of ``visible_logits``.
-            object_score_logits: Whether the object is there.
-            is_prompted: Whether a person prompted this frame: then the mask is made binary first.
+            features: The frame's features: one for each object, or one for all.
+            mask_logits: The mask at stride 4, from ``visible_logits``.
+            object_score_logits: Positive where the object is visible.
+            is_prompted: Whether the frame was prompted; its mask is then binarised first.
         """
         size = self.config.image_size
         logits = functional.interpolate(mask_logits, size=(size, size), mode="bilinear")
@@ -255,32 +258,35 @@ class Sam2(nn.Module):
         token: Float[Tensor, "objects channels"],
         object_score_logits: Float[Tensor, "objects 1"],
     ) -> Float[Tensor, "objects channels"]:
-        """Returns the projected mask token, or the learned pointer where there is no object."""
+        """Returns the projected mask token, or the learned pointer for an object not visible."""
         return torch.where(object_score_logits > 0, self.obj_ptr_proj(token), self.no_obj_ptr)
 
     def _memory_tokens(self, bank: MemoryBank) -> MemoryTokens:
-        """Returns the bank as tokens: memories with codes of place and age, then split pointers."""
+        """Returns the bank as tokens: pixels of the memories, then pointers split into pieces."""
         height, width = bank.memories.shape[3:]
         channels = self.config.memory.width
-        places = sine_positions_2d(height, width, channels, bank.memories.device)
-        places = places.flatten(2).transpose(1, 2)
-        # Row k - 1 belongs to memories k frames old, the last one to prompted frames (age 0).
-        ages = self.maskmem_tpos_enc.flatten(0, 2)[bank.ages - 1]
-        memory_codes = (places[:, None] + ages[:, :, None]).flatten(1, 2)
+        spatial = sine_encoding_2d(height, width, channels, bank.memories.device)
+        spatial = spatial.flatten(2).transpose(1, 2)
+        # Row k - 1 belongs to memories k frames old, the last row (index -1) to prompted frames.
+        temporal = self.maskmem_tpos_enc.flatten(0, 2)[bank.ages - 1]
+        memory_encoding = (spatial[:, None] + temporal[:, :, None]).flatten(1, 2)
         memory_tokens = bank.memories.flatten(3).transpose(2, 3).flatten(1, 2)
+        # Memory tokens are narrower than pointers, so each pointer becomes several tokens.
         pointers = bank.pointers.unflatten(2, (-1, channels))
-        pointer_codes = self._pointer_codes(bank).repeat_interleave(pointers.shape[2], dim=1)
+        pointer_encoding = self._pointer_encoding(bank).repeat_interleave(pointers.shape[2], dim=1)
         return MemoryTokens(
             torch.cat((memory_tokens, pointers.flatten(1, 2)), dim=1),
-            torch.cat((memory_codes, pointer_codes), dim=1),
-            pointer_codes.shape[1],
+            torch.cat((memory_encoding, pointer_encoding), dim=1),
+            num_pointer_tokens=pointer_encoding.shape[1],
         )
 
-    def _pointer_codes(self, bank: MemoryBank) -> Float[Tensor, "objects pointers memory_channels"]:
-        """Returns the pointers' codes of time; zeros for models without them."""
+    def _pointer_encoding(
+        self, bank: MemoryBank
+    ) -> Float[Tensor, "objects pointers memory_channels"]:
+        """Returns the temporal encoding of the pointers; zeros for models that have none."""
         ages = bank.pointer_ages.float()
         if not self.config.pointer_positions:
             return ages.new_zeros(*ages.shape, self.config.memory.width)
-        waves = sine_positions_1d(ages.flatten() / bank.pointer_span, self.config.width)
-        codes: Tensor = self.obj_ptr_tpos_proj(waves)
-        return codes.unflatten(0, ages.shape)
+        sines = sine_encoding_1d(ages.flatten() / bank.pointer_span, self.config.width)
+        encoding: Tensor = self.obj_ptr_tpos_proj(sines)
+        return encoding.unflatten(0, ages.shape)

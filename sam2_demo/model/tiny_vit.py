@@ -1,7 +1,7 @@
-"""TinyViT, the embedded model's trunk: a stage of convolutions, three of attention in windows.
+"""TinyViT, the embedded model's trunk: one convolutional stage and three of windowed attention.
 
-It is MobileSAM's image encoder, in which the batch norms are folded into the convolutions before
-them: what is left of them in a trained network is a factor and a bias for each channel.
+This is MobileSAM's image encoder with its batch norms folded into the convolutions before them:
+in a trained network, a batch norm is just a factor and a bias for each channel.
 
 Source: arXiv 2207.10666; in MobileSAM, arXiv 2306.14289, the last stage keeps stride 16.
 """
@@ -18,14 +18,15 @@ from sam2_demo.model.hiera import MLP_RATIO, join_windows, split_windows
 from sam2_demo.model.layers import DropPath, Mlp
 
 EXPANSION = 4
-"""How many times wider a convolutional block is inside."""
+"""How many times wider a convolutional block is inside than outside."""
 
 
 class DepthWise(nn.Conv2d):
-    """A 3 x 3 convolution of each channel by itself.
+    """A 3 x 3 depth-wise convolution over tokens, whose channels come last.
 
-    Everything else here takes each place by itself, so channels come last throughout; in memory
-    that is what the fastest convolutions want, too, and nothing is copied.
+    Everything else in this file works position by position, so channels come last throughout. It
+    is also the memory layout (``channels_last``) that the fastest convolutions need, so permuting
+    copies nothing.
     """
 
     def __init__(self, channels: int, stride: int = 1) -> None:
@@ -56,7 +57,7 @@ class PatchEmbedding(nn.Module):
 
 
 class ConvolutionBlock(nn.Module):
-    """An inverted bottleneck: widened, convolved channel by channel, narrowed and added."""
+    """An inverted bottleneck: widen, convolve depth-wise, narrow, add to the input."""
 
     def __init__(self, channels: int, drop_path: float) -> None:
         super().__init__()
@@ -75,7 +76,7 @@ class ConvolutionBlock(nn.Module):
 
 
 class PatchMerging(nn.Module):
-    """Between two stages: more channels, and with stride 2 half the size."""
+    """The transition between two stages: more channels and, with stride 2, half the size."""
 
     def __init__(self, channels: int, out_channels: int, stride: int) -> None:
         super().__init__()
@@ -92,19 +93,19 @@ class PatchMerging(nn.Module):
 
 @lru_cache(maxsize=32)
 def window_offsets(window: int, device: torch.device) -> Int[Tensor, "tokens tokens"]:
-    """Returns for each pair of tokens in a window how far apart they are, as a number.
+    """Returns the index of the attention bias for each pair of tokens in a window.
 
-    Pairs with the same distance in rows and the same in columns have the same number: rows
-    times the window's side, plus columns.
+    Pairs with the same distance in rows and columns share a bias; its index is the distance in
+    rows times the window's side, plus the distance in columns.
     """
-    with torch.inference_mode(False):
-        places = torch.arange(window * window, device=device)
-        rows, columns = places // window, places % window
+    with torch.inference_mode(False):  # cached, so training has to be able to use it as well
+        positions = torch.arange(window * window, device=device)
+        rows, columns = positions // window, positions % window
         return (rows[:, None] - rows).abs() * window + (columns[:, None] - columns).abs()
 
 
 class WindowAttention(nn.Module):
-    """Self-attention within a window, with a learned bias for each distance between two tokens."""
+    """Self-attention within a window, with a learned bias for each distance between tokens."""
 
     def __init__(self, channels: int, heads: int, window: int) -> None:
         super().__init__()
@@ -127,7 +128,7 @@ class WindowAttention(nn.Module):
 
 
 class AttentionBlock(nn.Module):
-    """Attention in windows, a depth-wise convolution across their borders, and an MLP."""
+    """Windowed attention, a depth-wise convolution that crosses window borders, and an MLP."""
 
     def __init__(self, channels: int, heads: int, window: int, drop_path: float) -> None:
         super().__init__()
@@ -142,7 +143,7 @@ class AttentionBlock(nn.Module):
         self, tokens: Float[Tensor, "batch height width channels"]
     ) -> Float[Tensor, "batch height width channels"]:
         batch, height, width, _ = tokens.shape
-        # Windows are padded with zeros that take part in the attention, as in training.
+        # Zeros that pad the windows take part in the attention, as they did in training.
         windows = split_windows(tokens, self.window).flatten(1, 2)
         attended = self.attn(windows).unflatten(1, (self.window, self.window))
         tokens = tokens + self.drop_path(join_windows(attended, batch, (height, width)))
@@ -151,11 +152,11 @@ class AttentionBlock(nn.Module):
 
 
 class Stage(nn.Module):
-    """Blocks one after another, then the way to the next stage; ``downsample`` is None at the end.
+    """Blocks, one after another, and the transition to the next stage.
 
     Args:
         blocks: The blocks.
-        downsample: What makes the next stage's input of their output.
+        downsample: The transition; None in the last stage.
     """
 
     def __init__(self, blocks: list[nn.Module], downsample: PatchMerging | None) -> None:
@@ -186,11 +187,11 @@ class TinyVit(nn.Module):
     def forward(
         self, pixels: Float[Tensor, "batch 3 height width"]
     ) -> list[Float[Tensor, "batch _ _ _"]]:
-        """Returns the first stage's input, the second's, and what the last stage gives."""
+        """Returns the inputs of the first and second stage, and the output of the last."""
         stride4 = self.patch_embed(pixels)
-        first, *others = self.layers
+        first, *rest = self.layers
         tokens = stride8 = first(stride4)
-        for stage in others:
+        for stage in rest:
             tokens = stage(tokens)
         return [level.permute(0, 3, 1, 2) for level in (stride4, stride8, tokens)]
 

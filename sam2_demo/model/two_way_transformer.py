@@ -1,4 +1,6 @@
-"""The mask decoder's transformer: tokens attend to the picture, and the picture to the tokens.
+"""The mask decoder's transformer: tokens attend to the image, and the image to the tokens.
+
+Positional encodings (pe) are added to queries and keys before each attention, never to values.
 
 Source: arXiv 2408.00714, §4 (two-way blocks as in SAM).
 """
@@ -10,11 +12,11 @@ from sam2_demo.model.attention import Attention
 from sam2_demo.model.layers import Mlp
 
 DOWNSAMPLE = 2
-"""Attention between tokens and picture is this many times narrower than the tokens."""
+"""Attention between tokens and image is this many times narrower than the tokens."""
 
 
 class TwoWayBlock(nn.Module):
-    """Self-attention of the tokens, tokens to picture, MLP of the tokens, picture to tokens."""
+    """Self-attention of the tokens, tokens to image, MLP of the tokens, image to tokens."""
 
     def __init__(self, channels: int, heads: int, feed_forward: int, is_first: bool) -> None:
         super().__init__()
@@ -31,29 +33,29 @@ class TwoWayBlock(nn.Module):
     def forward(
         self,
         tokens: Float[Tensor, "objects tokens channels"],
-        places: Float[Tensor, "objects places channels"],
-        token_codes: Float[Tensor, "objects tokens channels"],
-        place_codes: Float[Tensor, "1 places channels"],
-    ) -> tuple[Float[Tensor, "objects tokens channels"], Float[Tensor, "objects places channels"]]:
-        if self.is_first:  # the tokens are still their own codes, and nothing is kept of them
+        image: Float[Tensor, "objects pixels channels"],
+        token_pe: Float[Tensor, "objects tokens channels"],
+        image_pe: Float[Tensor, "1 pixels channels"],
+    ) -> tuple[Float[Tensor, "objects tokens channels"], Float[Tensor, "objects pixels channels"]]:
+        if self.is_first:  # the tokens still are their own encodings; as in SAM, no residual
             tokens = self.self_attn(tokens, tokens, tokens)
         else:
-            coded = tokens + token_codes
-            tokens = tokens + self.self_attn(coded, coded, tokens)
+            encoded = tokens + token_pe
+            tokens = tokens + self.self_attn(encoded, encoded, tokens)
         tokens = self.norm1(tokens)
-        coded_places = places + place_codes
+        encoded_image = image + image_pe
         tokens = self.norm2(
-            tokens + self.cross_attn_token_to_image(tokens + token_codes, coded_places, places)
+            tokens + self.cross_attn_token_to_image(tokens + token_pe, encoded_image, image)
         )
         tokens = self.norm3(tokens + self.mlp(tokens))
-        places = self.norm4(
-            places + self.cross_attn_image_to_token(coded_places, tokens + token_codes, tokens)
+        image = self.norm4(
+            image + self.cross_attn_image_to_token(encoded_image, tokens + token_pe, tokens)
         )
-        return tokens, places
+        return tokens, image
 
 
 class TwoWayTransformer(nn.Module):
-    """Two-way blocks and a last look of the tokens at the picture."""
+    """Two-way blocks, and a final attention from the tokens to the image."""
 
     def __init__(self, channels: int, depth: int, heads: int, feed_forward: int) -> None:
         super().__init__()
@@ -65,13 +67,13 @@ class TwoWayTransformer(nn.Module):
 
     def forward(
         self,
-        places: Float[Tensor, "objects places channels"],
-        place_codes: Float[Tensor, "1 places channels"],
+        image: Float[Tensor, "objects pixels channels"],
+        image_pe: Float[Tensor, "1 pixels channels"],
         tokens: Float[Tensor, "objects tokens channels"],
-    ) -> tuple[Float[Tensor, "objects tokens channels"], Float[Tensor, "objects places channels"]]:
-        """Returns the updated tokens and places."""
-        token_codes = tokens
+    ) -> tuple[Float[Tensor, "objects tokens channels"], Float[Tensor, "objects pixels channels"]]:
+        """Returns the updated tokens and the updated image embedding, one row for each pixel."""
+        token_pe = tokens  # prompt tokens already hold their points' positions
         for layer in self.layers:
-            tokens, places = layer(tokens, places, token_codes, place_codes)
-        last = self.final_attn_token_to_image(tokens + token_codes, places + place_codes, places)
-        return self.norm_final_attn(tokens + last), places
+            tokens, image = layer(tokens, image, token_pe, image_pe)
+        attended = self.final_attn_token_to_image(tokens + token_pe, image + image_pe, image)
+        return self.norm_final_attn(tokens + attended), image

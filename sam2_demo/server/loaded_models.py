@@ -5,7 +5,7 @@ import threading
 from pathlib import Path
 from weakref import WeakKeyDictionary, WeakValueDictionary
 
-from sam2_demo.checkpoints.download_progress import Progress
+from sam2_demo.checkpoints.download_progress import DownloadProgress
 from sam2_demo.checkpoints.loading import (
     EMBEDDED,
     MODEL_NAMES,
@@ -52,7 +52,7 @@ class ModelShelf:
         """The names to choose from; a checkpoint of the operator's is called as its file."""
         return (*self._paths, *MODEL_NAMES)
 
-    def find(self, name: str, progress: Progress | None = None) -> LoadedModel:
+    def find(self, name: str, progress: DownloadProgress | None = None) -> LoadedModel:
         """Returns a model, loaded now if neither the shelf nor an open video has it.
 
         Raises:
@@ -87,8 +87,8 @@ class ModelShelf:
         """Returns what to call a model; where the operator keeps files is nobody's business."""
         file = Path(model.source)
         if file.suffix in CHECKPOINT_SUFFIXES:
-            return ModelLabel(file.name, "a file on the server", model.weights)
-        return ModelLabel(model.name, model.source, model.weights)
+            return ModelLabel(file.name, "a file on the server", model.digest)
+        return ModelLabel(model.name, model.source, model.digest)
 
     def session(self, model: LoadedModel, frames: FrameSource) -> VideoSession:
         """Returns a new session over a video that this model answers."""

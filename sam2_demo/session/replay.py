@@ -192,7 +192,7 @@ def _model_of(saved: SavedSession) -> str:
 
 
 def _print_agreement(saved: SavedSession, model: LoadedModel, session: VideoSession) -> None:
-    same = "the same weights" if model.weights == saved.made_of.weights else "other weights"
+    same = "the same weights" if model.digest == saved.made_of.weights else "other weights"
     print(f"{model.name} answered ({same}); the session was made by {saved.made_of.model}")
     for each in agreements(saved.objects, session.objects):
         print(f"{each.name!r}: mean IoU {each.mean_iou:.4f} on {each.frames} frames")
@@ -203,7 +203,7 @@ def _write(
 ) -> None:
     """Writes the new session file and its masks as palette PNGs."""
     folder.mkdir(parents=True, exist_ok=True)
-    made_of = Provenance.of(video, ModelLabel(model.name, model.source, model.weights))
+    made_of = Provenance.of(video, ModelLabel(model.name, model.source, model.digest))
     name = safe_name(saved.made_of.video_name)
     with whole_file(folder / f"{name}{SUFFIX}") as partial:
         partial.write_text(session_as_text(replace(saved, made_of=made_of, objects=objects)))

@@ -36,7 +36,7 @@ from sam2_demo.tracking.propagation import (
     Step,
     first_frame,
     follow,
-    planned_ways,
+    planned_passes,
 )
 from sam2_demo.tracking.track import Answer, FrameMasks, ObjectMask, Track
 from sam2_demo.tracking.tracker import Tracker, TrackerOptions
@@ -244,7 +244,7 @@ class VideoSession(EditableObjects):
             bounds = within or (0, len(self.frames) - 1)
             for frame_index in (start or 0, *bounds):
                 self._check_frame(frame_index)
-            ways = planned_ways(first if start is None else start, direction, bounds)
+            ways = planned_passes(first if start is None else start, direction, bounds)
             return self._propagate(ways, stop, chosen, agreement)
 
     def restore(self, objects: Objects) -> None:

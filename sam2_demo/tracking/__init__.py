@@ -1,1 +1,1 @@
-"""How frames are computed: what is remembered, attended to and kept."""
+"""Tracking objects through a video: memory bank, caches, prompts and propagation."""

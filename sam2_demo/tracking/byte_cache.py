@@ -1,4 +1,4 @@
-"""A cache that forgets what was not used for longest once it is full, in bytes or in entries."""
+"""An LRU cache of tensors, limited in bytes and in entries."""
 
 from collections import OrderedDict
 from collections.abc import Hashable
@@ -11,11 +11,11 @@ Value = TypeVar("Value", bound="tuple[Tensor, ...] | Tensor")
 
 
 class Budget(NamedTuple):
-    """What a cache may hold.
+    """The limits of a cache.
 
     Attributes:
-        max_bytes: Bytes of tensors.
-        max_entries: Number of entries.
+        max_bytes: Total size of its tensors.
+        max_entries: Number of its entries.
     """
 
     max_bytes: int
@@ -23,10 +23,10 @@ class Budget(NamedTuple):
 
 
 class ByteCache(Generic[Key, Value]):
-    """Tensors, or tuples of tensors, within a budget.
+    """Tensors, or tuples of tensors, within a budget; the least recently used are evicted first.
 
-    Whatever is asked for may be gone: the caller must be able to make it again. The newest entry
-    is always kept, even if it is larger than the budget.
+    Any entry may be gone, so the caller must be able to recompute it. The newest one is always
+    kept, even if it is larger than the budget.
     """
 
     def __init__(self, budget: Budget) -> None:
@@ -38,14 +38,14 @@ class ByteCache(Generic[Key, Value]):
         return len(self._entries)
 
     def get(self, key: Key) -> Value | None:
-        """Returns the value, now the one used last; None if it is not here any more."""
+        """Returns the value and marks it as used; None if it is no longer there."""
         if key not in self._entries:
             return None
         self._entries.move_to_end(key)
         return self._entries[key]
 
     def put(self, key: Key, value: Value) -> None:
-        """Keeps a value, and forgets others as the budget demands."""
+        """Stores a value, and evicts others as the budget requires."""
         self.discard(key)
         self._entries[key] = value
         self.bytes_held += _bytes_of(value)
@@ -56,12 +56,12 @@ class ByteCache(Generic[Key, Value]):
             self.bytes_held -= _bytes_of(oldest)
 
     def discard(self, key: Key) -> None:
-        """Forgets one value, if it is here."""
+        """Removes one value, if it is there."""
         if key in self._entries:
             self.bytes_held -= _bytes_of(self._entries.pop(key))
 
     def clear(self) -> None:
-        """Forgets everything."""
+        """Removes all values."""
         self._entries.clear()
         self.bytes_held = 0
 

@@ -1,7 +1,7 @@
-"""Whether tracking the other way finds the same masks; nothing that is there is changed.
+"""Whether tracking in the opposite direction finds the same masks; existing ones do not change.
 
-From the far end of what was tracked, an object is tracked back with the mask there as its only
-prompt. Where both ways end up at different places, one of them is wrong.
+From the far end of the tracked frames, an object is tracked back, with its mask there as the only
+prompt. Where the two directions disagree, one of them is wrong.
 """
 
 from collections.abc import Callable, Iterator, Mapping
@@ -10,11 +10,11 @@ from sam2_demo.tracking.track import Track
 from sam2_demo.tracking.tracker import Tracker
 
 Checked = tuple[int, dict[int, float]]
-"""A frame, and the IoU of both ways' masks by object."""
+"""A frame index, and each object's IoU between the masks of both directions."""
 
 
 def frames_to_check(tracks: Mapping[int, Track]) -> int:
-    """Returns how many frames a check computes at most."""
+    """Returns the largest number of frames that a check may compute."""
     return sum(
         len({frame for track in tracks.values() for frame in _checked(track, step)})
         for step in (1, -1)
@@ -24,13 +24,13 @@ def frames_to_check(tracks: Mapping[int, Track]) -> int:
 def check_directions(
     tracker: Tracker, tracks: Mapping[int, Track], frame_count: int, stop: Callable[[], bool]
 ) -> Iterator[Checked]:
-    """Yields the IoU of each tracked mask with the one found the other way, frame after frame.
+    """Yields, frame by frame, the IoU of each tracked mask with the one found on the way back.
 
     Args:
-        tracker: What tracks frames.
-        tracks: The objects; they are read only.
-        frame_count: Frames of the video.
-        stop: Asked before each frame.
+        tracker: Tracks the frames.
+        tracks: The objects by id; not modified.
+        frame_count: Number of frames in the video.
+        stop: Called before each frame; returns whether to end the check.
     """
     frames = range(frame_count)
     for step, order in ((1, reversed(frames)), (-1, frames)):
@@ -40,7 +40,7 @@ def check_directions(
             batch = {
                 object_id: back[object_id]
                 for object_id, track in tracks.items()
-                if _follows(track, back, object_id, frame_index, checked[object_id])
+                if _is_tracked_back(track, back, object_id, frame_index, checked[object_id])
             }
             if not batch:
                 continue
@@ -59,20 +59,21 @@ def check_directions(
 
 
 def _checked(track: Track, step: int) -> set[int]:
-    """Returns the frames that were tracked this way and not given by a person."""
+    """Returns the frames that were tracked in this direction and are not prompted."""
     return {
         frame
-        for frame, taken in track.steps.items()
-        if taken == step and frame in track.answers and frame not in track.conditioning
+        for frame, direction in track.steps.items()
+        if direction == step and frame in track.answers and frame not in track.conditioning
     }
 
 
-def _follows(
+def _is_tracked_back(
     track: Track, back: dict[int, Track], object_id: int, frame_index: int, checked: set[int]
 ) -> bool:
     """Returns whether an object is to be tracked on a frame on the way back.
 
-    Starts the way back where the object is visible at the far end, and anew at each prompt.
+    Updates ``back``: the way back starts at the far end, if the object is visible there, and again
+    at each prompt.
     """
     if frame_index not in checked and frame_index not in track.conditioning:
         back.pop(object_id, None)

@@ -1,6 +1,7 @@
-"""What the model makes of frames and answers, kept within budgets; what was forgotten is remade.
+"""Caches of everything that the model computes from frames and answers, within budgets.
 
-Features of frames; mask logits, spatial memories and pointers of answers; memory banks of objects.
+Features of frames; mask logits, spatial memories and object pointers of answers. Entries that were
+evicted are recomputed.
 
 Source: arXiv 2408.00714, §4 (memory encoder and memory bank).
 """
@@ -17,20 +18,20 @@ from torch import Tensor
 from sam2_demo.core.frames import FrameSource
 from sam2_demo.model.sam2 import ImageFeatures, MemoryBank, Sam2, logits_of_mask
 from sam2_demo.tracking.byte_cache import Budget, ByteCache
-from sam2_demo.tracking.memory_bank import Attended, attended_frames
+from sam2_demo.tracking.memory_bank import AttendedFrames, attended_frames, build_memory_bank
 from sam2_demo.tracking.preprocessing import frame_to_pixels, mask_to_model
 from sam2_demo.tracking.track import Answer, Track
 
 
 @dataclass(frozen=True)
-class RecallBudgets:
-    """What is kept.
+class CacheBudgets:
+    """The limits of the caches.
 
     Attributes:
-        features: Frame features, so that propagating again does not encode again.
+        features: Frame features, so that propagating again does not encode the video again.
         memories: Spatial memories.
         logits: Mask logits, for refinement.
-        embeddings: Frames as an object remembers them, kept while they are clicked on.
+        embeddings: Embeddings conditioned on memories, for clicks in a row on one frame.
     """
 
     features: Budget = field(default=Budget(512 << 20, 192))
@@ -39,38 +40,39 @@ class RecallBudgets:
     embeddings: Budget = field(default=Budget(32 << 20, 4))
 
 
-class Attending(NamedTuple):
-    """An object and the frames that it attends to."""
+class AttendingTrack(NamedTuple):
+    """An object, and the frames that it attends to."""
 
     track: Track
-    attended: Attended
+    attended: AttendedFrames
 
 
-_Remembered = tuple[int, Attended, frozenset[Answer]]
+_EmbeddingKey = tuple[int, AttendedFrames, frozenset[Answer]]
 """A frame, the frames that an object attends to from there, and its answers on them."""
 
 
-class Recall:
-    """Features, logits and memories of one video; to be called while the accelerator is held.
+class FrameCache:
+    """Features, logits and memories of one video. Callers hold the accelerator's lock.
 
     Args:
         model: The model, on its device.
         frames: The video.
-        budgets: What is kept.
+        budgets: The limits of the caches.
     """
 
-    def __init__(self, model: Sam2, frames: FrameSource, budgets: RecallBudgets) -> None:
+    def __init__(self, model: Sam2, frames: FrameSource, budgets: CacheBudgets) -> None:
         self._model = model
         self._frames = frames
         self._features: ByteCache[int, ImageFeatures] = ByteCache(budgets.features)
         self._memories: ByteCache[Answer, Tensor] = ByteCache(budgets.memories)
         self._logits: ByteCache[Answer, Tensor] = ByteCache(budgets.logits)
-        self._embeddings: ByteCache[_Remembered, Tensor] = ByteCache(budgets.embeddings)
+        self._embeddings: ByteCache[_EmbeddingKey, Tensor] = ByteCache(budgets.embeddings)
+        # Pointers are small enough to keep for as long as their answers exist.
         self._pointers: WeakKeyDictionary[Answer, Tensor] = WeakKeyDictionary()
 
     @property
-    def held(self) -> dict[str, int]:
-        """How many entries each cache holds."""
+    def entry_counts(self) -> dict[str, int]:
+        """The number of entries in each cache."""
         return {
             "features": len(self._features),
             "memories": len(self._memories),
@@ -79,17 +81,17 @@ class Recall:
         }
 
     def clear(self) -> None:
-        """Forgets everything."""
+        """Empties the caches."""
         for cache in (self._features, self._memories, self._logits, self._embeddings):
             cache.clear()
         self._pointers.clear()
 
-    def forget_features(self) -> None:
-        """Forgets what takes most room, and comes back exactly as it was."""
+    def drop_features(self) -> None:
+        """Empties the largest cache; its entries can be recomputed exactly."""
         self._features.clear()
 
     def is_encoded(self, frame_index: int) -> bool:
-        """Returns whether a frame's features are at hand."""
+        """Returns whether a frame's features are cached."""
         return self._features.get(frame_index) is not None
 
     def features(self, frame_index: int) -> ImageFeatures:
@@ -104,8 +106,10 @@ class Recall:
             self._features.put(frame_index, features)
         return features
 
-    def embedding(self, track: Track, frame_index: int) -> Float[Tensor, "1 channels height width"]:
-        """Returns a frame's embedding as an object remembers it, if it was tracked there."""
+    def conditioned_embedding(
+        self, track: Track, frame_index: int
+    ) -> Float[Tensor, "1 channels height width"]:
+        """Returns a frame's embedding, conditioned on an object's memories if it was tracked."""
         stride16 = self.features(frame_index).stride16
         step = track.steps.get(frame_index)
         if step is None:
@@ -115,17 +119,18 @@ class Recall:
         key = (frame_index, attended, frozenset(track.answers[frame] for frame in frames))
         embedding = self._embeddings.get(key)
         if embedding is None:
-            bank = self.bank([Attending(track, attended)])
+            bank = self.memory_bank([AttendingTrack(track, attended)])
             embedding = self._model.condition(stride16, bank)
             self._embeddings.put(key, embedding)
         return embedding
 
     def keep_logits(self, answer: Answer, logits: Float[Tensor, "1 1 _ _"]) -> None:
-        """Keeps an answer's logits at stride 4, for refinement."""
+        """Stores an answer's mask logits at stride 4."""
+        # A copy, here and below: a view would keep the tensor of the whole batch alive.
         self._logits.put(answer, logits.clone())
 
     def logits(self, answer: Answer) -> Float[Tensor, "1 1 _ _"]:
-        """Returns an answer's logits at stride 4; drawn from its mask where they were forgotten."""
+        """Returns an answer's mask logits at stride 4, made from its mask if they were evicted."""
         logits = self._logits.get(answer)
         if logits is None:
             size = self._model.config.image_size
@@ -134,11 +139,11 @@ class Recall:
         return logits
 
     def keep_pointer(self, answer: Answer, pointer: Float[Tensor, " channels"]) -> None:
-        """Keeps an answer's object pointer for as long as there is the answer."""
+        """Stores an answer's object pointer for as long as the answer exists."""
         self._pointers[answer] = pointer.float().clone()
 
     def pointer(self, answer: Answer, frame_index: int) -> Float[Tensor, " channels"]:
-        """Returns an answer's object pointer; made of its mask where another model answered."""
+        """Returns an answer's object pointer, made from its mask if another model predicted it."""
         pointer = self._pointers.get(answer)
         if pointer is None:
             size, device = self._model.config.image_size, self._model.device
@@ -148,8 +153,8 @@ class Recall:
             pointer = self._pointers[answer]
         return pointer
 
-    def attended(self, track: Track, frame_index: int, step: int) -> Attended:
-        """Returns the frames that an object attends to when it is tracked to a frame."""
+    def attended(self, track: Track, frame_index: int, step: int) -> AttendedFrames:
+        """Returns the frames that an object attends to when it is tracked on a frame."""
         memory = self._model.config.memory
         return attended_frames(
             frame_index,
@@ -157,37 +162,33 @@ class Recall:
             track.answers,
             step,
             memory.frames,
-            min(memory.pointers, len(self._frames)),
+            memory.pointers,
         )
 
-    def bank(self, objects: Sequence[Attending]) -> MemoryBank | None:
-        """Returns what the objects remember, all equally much; None where that is nothing."""
+    def memory_bank(self, objects: Sequence[AttendingTrack]) -> MemoryBank | None:
+        """Returns the memory bank of objects that attend to equally many frames; None for none."""
         if not objects[0].attended.memories:
             return None
-        memories, ages, pointers, pointer_ages = [], [], [], []
-        for track, attended in objects:
-            memories.append(
-                torch.stack([self._memory(track.answers[f], f) for f, _ in attended.memories])
-            )
-            ages.append([age for _, age in attended.memories])
-            pointers += [self.pointer(track.answers[f], f) for f, _ in attended.pointers]
-            pointer_ages.append([age for _, age in attended.pointers])
-        device = self._model.device
-        width = self._model.config.width
-        stacked = torch.stack(pointers) if pointers else torch.zeros(0, width, device=device)
-        most = min(self._model.config.memory.pointers, len(self._frames))
-        return MemoryBank(
-            torch.stack(memories).float(),
-            torch.tensor(ages, device=device),
-            stacked.reshape(len(objects), len(pointer_ages[0]), width),
-            torch.tensor(pointer_ages, dtype=torch.int64, device=device),
-            pointer_span=max(1, most - 1),
+        memories = [
+            [self._memory(track.answers[f], f) for f, _ in attended.memories]
+            for track, attended in objects
+        ]
+        pointers = [
+            [self.pointer(track.answers[f], f) for f, _ in attended.pointers]
+            for track, attended in objects
+        ]
+        return build_memory_bank(
+            [attended for _, attended in objects],
+            [torch.stack(of_all_objects) for of_all_objects in zip(*memories, strict=True)],
+            [torch.stack(of_all_objects) for of_all_objects in zip(*pointers, strict=True)],
+            self._model.config,
+            len(self._frames),
         )
 
-    def remember(self, frame_index: int, answers: Sequence[Answer]) -> None:
-        """Makes the memories of one frame's answers, all prompted or none.
+    def encode_memories(self, frame_index: int, answers: Sequence[Answer]) -> None:
+        """Computes and stores the spatial memories of one frame's answers, all prompted or none.
 
-        They are kept rounded to bfloat16, as by the reference implementation: half the bytes.
+        They are rounded to bfloat16, as in the reference implementation, to halve their size.
         """
         scores = torch.tensor([[a.object_score_logits] for a in answers], device=self._model.device)
         memories = self._model.encode_memory(
@@ -199,8 +200,8 @@ class Recall:
         for answer, memory in zip(answers, memories.bfloat16(), strict=True):
             self._memories.put(answer, memory.clone())
 
-    def forget_distant(self, track: Track, frame_index: int) -> None:
-        """Drops the memories that just became too distant to be attended to, whichever way."""
+    def drop_distant_memories(self, track: Track, frame_index: int) -> None:
+        """Drops the memories that just became too distant to be attended to, either way."""
         distance = 2 * self._model.config.memory.frames
         for distant in (frame_index - distance, frame_index + distance):
             answer = track.answers.get(distant)
@@ -210,7 +211,7 @@ class Recall:
     def _memory(self, answer: Answer, frame_index: int) -> Float[Tensor, "channels _ _"]:
         memory = self._memories.get(answer)
         if memory is None:
-            self.remember(frame_index, [answer])
+            self.encode_memories(frame_index, [answer])
             memory = self._memories.get(answer)
             assert memory is not None
         return memory

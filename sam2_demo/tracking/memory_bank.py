@@ -1,18 +1,29 @@
-"""Which frames an object remembers on a given frame: a pure function of frame numbers.
+"""The memory bank: which frames an object attends to, and their memories put together.
+
+Tracking and training share it. The choice of frames is a function of frame numbers alone.
 
 Source: arXiv 2408.00714, §4 (memory bank: prompted frames, recent frames, object pointers).
 """
 
-from collections.abc import Collection, Container
+from collections.abc import Collection, Container, Sequence
 from typing import NamedTuple
 
+import torch
+from jaxtyping import Float, Int
+from torch import Tensor
 
-class Attended(NamedTuple):
-    """Frames to attend to, each with its age; the age of a spatial memory of a prompted frame is 0.
+from sam2_demo.model.config import MemoryConfig, Sam2Config
+from sam2_demo.model.sam2 import MemoryBank
+
+
+class AttendedFrames(NamedTuple):
+    """The frames that an object attends to from one frame, each with its age.
 
     Attributes:
-        memories: Frames whose spatial memory is attended to, as (frame index, age).
-        pointers: Frames whose object pointer is attended to, as (frame index, signed age).
+        memories: Frames whose spatial memory is attended to, as (frame index, age). The age counts
+            frames in the direction of tracking; that of a prompted frame is 0, however distant.
+        pointers: Frames whose object pointer is attended to, as (frame index, age); here the ages
+            of prompted frames count, too.
     """
 
     memories: tuple[tuple[int, int], ...]
@@ -26,21 +37,21 @@ def attended_frames(
     step: int,
     memory_frames: int,
     pointer_frames: int,
-) -> Attended:
-    """Returns the frames that are attended to from one frame.
+) -> AttendedFrames:
+    """Returns the frames that an object attends to from one frame.
 
-    Every prompted frame's spatial memory is attended to, past or future; of the tracked ones the
-    ``memory_frames - 1`` just before this frame. Pointers are attended to only of frames that came
-    before, in the direction of tracking.
+    These are the spatial memories of all prompted frames, past or future, and of the last
+    ``memory_frames - 1`` tracked frames; and the pointers of frames that come before this one in
+    the direction of tracking.
 
     Args:
         frame_index: The frame to be tracked; its own memory is never attended to.
-        prompted: Frames that condition the object's tracking.
-        answered: Frames with an answer, prompted ones or not.
+        prompted: Frames that condition the tracking of the object.
+        answered: Frames with a mask, prompted ones included.
         step: 1 when tracking forward, -1 when tracking backward.
-        memory_frames: Spatial memories at most, but for prompted frames.
-        pointer_frames: The pointers of tracked frames younger than this are attended to, and of all
-            prompted frames before; with 0 no pointers at all.
+        memory_frames: Maximum number of spatial memories besides those of prompted frames, plus 1.
+        pointer_frames: Pointers of tracked frames are attended to up to this age, exclusive; those
+            of earlier prompted frames at any age. With 0, there are no pointers at all.
     """
     conditioning = sorted(frame for frame in prompted if frame != frame_index)
 
@@ -50,11 +61,51 @@ def attended_frames(
             (frame, age) for frame, age in frames if frame in answered and frame not in prompted
         ]
 
-    past = [(frame, (frame_index - frame) * step) for frame in conditioning]
-    return Attended(
+    ages = [(frame, (frame_index - frame) * step) for frame in conditioning]
+    return AttendedFrames(
         memories=(*((frame, 0) for frame in conditioning), *recent(memory_frames)),
         pointers=(
-            *(pair for pair in past if pair[1] > 0 < pointer_frames),
+            *((frame, age) for frame, age in ages if age > 0 and pointer_frames > 0),
             *recent(pointer_frames),
         ),
+    )
+
+
+def pointer_span(config: MemoryConfig, frame_count: int) -> int:
+    """Returns the number by which pointer ages are divided: the largest age of a tracked frame's.
+
+    It keeps those ages in [0, 1] in videos that are too short to fill the bank, too.
+    """
+    return max(1, min(config.pointers, frame_count) - 1)
+
+
+def build_memory_bank(
+    attended: Sequence[AttendedFrames],
+    memories: Sequence[Float[Tensor, "objects memory_channels height width"]],
+    pointers: Sequence[Float[Tensor, "objects channels"]],
+    config: Sam2Config,
+    frame_count: int,
+) -> MemoryBank:
+    """Returns the memory bank of objects that attend to equally many frames.
+
+    Args:
+        attended: Each object's frames, at least one of them with a spatial memory.
+        memories: Spatial memories in the order of ``attended``, for all objects at once.
+        pointers: Object pointers, likewise.
+        config: The model's configuration.
+        frame_count: Number of frames in the video.
+    """
+    device = memories[0].device
+
+    def ages(frames: Sequence[tuple[tuple[int, int], ...]]) -> Int[Tensor, "objects frames"]:
+        table = [[age for _, age in pairs] for pairs in frames]
+        return torch.tensor(table, dtype=torch.int64, device=device)
+
+    none = torch.zeros(len(attended), 0, config.width, device=device)
+    return MemoryBank(
+        torch.stack(tuple(memories), dim=1).float(),
+        ages([each.memories for each in attended]),
+        torch.stack(tuple(pointers), dim=1) if pointers else none,
+        ages([each.pointers for each in attended]),
+        pointer_span(config.memory, frame_count),
     )

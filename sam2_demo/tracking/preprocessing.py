@@ -1,4 +1,4 @@
-"""From pixels and prompts of the video to tensors of the model, and from its logits back."""
+"""Pixels and prompts of the video as tensors for the model, and its logits back as masks."""
 
 import cv2
 import numpy as np
@@ -19,40 +19,44 @@ from sam2_demo.model.prompt_encoder import (
 from sam2_demo.model.sam2 import PIXEL_MEAN, PIXEL_STD
 
 FILLED_LOGIT = 0.1
-"""The logit that a filled hole gets: just inside of the mask."""
+"""The logit of a filled hole: just inside the mask."""
 HOLE_GRID_PX = 256 * 256
-"""Hole sizes are given for masks of this many places, those of the released models."""
+"""Areas of holes refer to masks of this many pixels, those of the released models."""
+MAX_PROMPT_LOGIT = 32.0
+"""Absolute value to which mask logits are limited before they become a prompt."""
 
 
 def frame_to_pixels(
     frame: UInt8[np.ndarray, "height width 3"], image_size: int, device: torch.device
 ) -> Float[Tensor, "1 3 {image_size} {image_size}"]:
-    """Returns a video's frame as the model takes it: square, normalised.
+    """Returns a frame of a video as the model expects it: square and normalised.
 
-    Resized bicubically in whole numbers, as the released models saw videos.
+    It is resized bicubically as 8-bit RGB, as for the released models: the reference does so with
+    videos.
     """
-    picture = Image.fromarray(frame).resize((image_size, image_size), Image.Resampling.BICUBIC)
-    return _normalised(torch.from_numpy(np.array(picture)).to(device))
+    resized = Image.fromarray(frame).resize((image_size, image_size), Image.Resampling.BICUBIC)
+    return _normalised(torch.from_numpy(np.array(resized)).to(device))
 
 
-def picture_to_pixels(
-    picture: UInt8[np.ndarray, "height width 3"], image_size: int, device: torch.device
+def image_to_pixels(
+    image: UInt8[np.ndarray, "height width 3"], image_size: int, device: torch.device
 ) -> Float[Tensor, "1 3 {image_size} {image_size}"]:
-    """Returns a single picture as the model takes it: square, normalised.
+    """Returns a single image as the model expects it: square and normalised.
 
-    Resized bilinearly after normalising, as the released models saw pictures.
+    It is resized bilinearly after normalising, as the reference does with images.
     """
-    pixels = _normalised(torch.from_numpy(picture.copy()).to(device))  # files are read-only
+    # Decoded files may be read-only, which torch does not accept.
+    pixels = _normalised(torch.from_numpy(image.copy()).to(device))
     size = (image_size, image_size)
     return functional.interpolate(pixels, size=size, mode="bilinear", antialias=True)
 
 
 def _normalised(
-    picture: UInt8[Tensor, "height width 3"],
+    image: UInt8[Tensor, "height width 3"],
 ) -> Float[Tensor, "1 3 height width"]:
-    pixels = picture.permute(2, 0, 1)[None].float() / 255
-    mean = torch.tensor(PIXEL_MEAN, device=picture.device)[:, None, None]
-    std = torch.tensor(PIXEL_STD, device=picture.device)[:, None, None]
+    pixels = image.permute(2, 0, 1)[None].float() / 255
+    mean = torch.tensor(PIXEL_MEAN, device=image.device)[:, None, None]
+    std = torch.tensor(PIXEL_STD, device=image.device)[:, None, None]
     return (pixels - mean) / std
 
 
@@ -63,7 +67,10 @@ def prompt_tensors(
     device: torch.device,
     mask_logits: Float[Tensor, "1 1 _ _"] | None = None,
 ) -> PromptTensors:
-    """Returns one object's box and clicks in the model's pixels, with the mask so far, if any."""
+    """Returns one object's box and clicks in the model's pixels, with the mask to refine, if any.
+
+    The order matters: the released models were trained with the box before the clicks.
+    """
     points: list[tuple[float, float]] = []
     labels: list[int] = []
     if prompt.box_xyxy is not None:
@@ -84,10 +91,10 @@ def prompt_tensors(
 def mask_to_model(
     mask: Bool[np.ndarray, "height width"], image_size: int, device: torch.device
 ) -> Float[Tensor, "1 1 {image_size} {image_size}"]:
-    """Returns a mask of the video as zeros and ones at the size of the model's picture."""
-    picture = torch.from_numpy(mask).to(device)[None, None].float()
+    """Returns a mask of the video as zeros and ones at the size of the model's image."""
+    pixels = torch.from_numpy(mask).to(device)[None, None].float()
     size = (image_size, image_size)
-    resized = functional.interpolate(picture, size=size, mode="bilinear", antialias=True)
+    resized = functional.interpolate(pixels, size=size, mode="bilinear", antialias=True)
     return (resized >= 0.5).float()
 
 
@@ -98,14 +105,21 @@ def logits_to_video(
     return functional.interpolate(mask_logits, size=size_hw, mode="bilinear")
 
 
+def clamp_mask_prompt(
+    mask_logits: Float[Tensor, "*batch height width"],
+) -> Float[Tensor, "*batch height width"]:
+    """Returns mask logits of an earlier prediction, limited as the models know them as a prompt."""
+    return mask_logits.clamp(-MAX_PROMPT_LOGIT, MAX_PROMPT_LOGIT)
+
+
 def fill_holes(
     mask_logits: Float[Tensor, "objects 1 height width"], max_area: int
 ) -> Float[Tensor, "objects 1 height width"]:
     """Returns the masks with small holes filled.
 
     Args:
-        mask_logits: Masks; a hole is a patch of values up to 0 that touches no other such patch.
-        max_area: Largest hole to fill, in places of a mask of 256 x 256; scaled for other sizes.
+        mask_logits: Masks; a hole is a connected region of the background.
+        max_area: Largest hole to fill, in pixels of a mask of 256 x 256; scaled for other sizes.
     """
     height, width = mask_logits.shape[2:]
     limit = max_area * height * width // HOLE_GRID_PX
@@ -114,9 +128,9 @@ def fill_holes(
     filled = mask_logits.clone()
     for logits in filled[:, 0]:
         background = (logits <= 0).to("cpu", torch.uint8).numpy()
-        _, labels, facts, _ = cv2.connectedComponentsWithStats(background, connectivity=8)
-        is_small = facts[:, cv2.CC_STAT_AREA] <= limit
-        is_small[0] = False  # label 0 is the object itself
+        _, labels, statistics, _ = cv2.connectedComponentsWithStats(background, connectivity=8)
+        is_small = statistics[:, cv2.CC_STAT_AREA] <= limit
+        is_small[0] = False  # label 0 is everything but the background
         if is_small.any():
             logits[torch.from_numpy(is_small[labels]).to(logits.device)] = FILLED_LOGIT
     return filled

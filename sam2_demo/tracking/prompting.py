@@ -1,8 +1,8 @@
-"""How a prompt enters an object's track, is answered there, and is taken back.
+"""Entering prompts into an object's track, answering them, and removing them.
 
-An answer depends on what was given and on what was tracked before, not on the way there: clicks
-that are only added refine the latest answer, anything else is answered anew from the start,
-stage by stage. So a prompt that is replayed gets the mask that it had.
+An answer depends only on the prompt and on what was tracked before it, not on the edits in
+between: added clicks refine the latest answer; after any other change, the prompt is answered again
+from the start, stage by stage. So a replayed prompt gets the same mask.
 """
 
 from collections.abc import Iterable
@@ -20,18 +20,20 @@ def enter_prompt(
     prompt: FramePrompt,
     corrections_condition: bool,
 ) -> None:
-    """Answers a prompt and enters prompt and answer into the track.
+    """Answers a prompt, and records prompt and answer in the track.
 
     Args:
-        tracker: What computes.
-        track: The object; it is changed once the answer is there.
+        tracker: Computes the answer.
+        track: The object; changed only once the answer is there.
         frame_index: The frame.
-        prompt: Fitted to the video.
+        prompt: As ``FramePrompt.fitted_to`` returns it.
         corrections_condition: Whether a corrected frame conditions all later propagation.
     """
     before = track.prompts.get(frame_index)
     base = track.answers.get(frame_index) if before is None else before.base
-    answer = tracker.answer_prompt(track, frame_index, *_question(track, frame_index, prompt))
+    answer = tracker.answer_prompt(
+        track, frame_index, *_stages_to_answer(track, frame_index, prompt)
+    )
     track.answers[frame_index] = answer
     track.prompts[frame_index] = PromptedFrame(prompt, base)
     if corrections_condition or frame_index not in track.steps:
@@ -41,21 +43,21 @@ def enter_prompt(
 def preview_prompt(
     tracker: Tracker, track: Track, frame_index: int, prompt: FramePrompt
 ) -> ObjectMask | None:
-    """Returns what a prompt would be answered, None if the frame is not encoded yet.
+    """Returns what the answer to a prompt would be; None if the frame is not encoded yet.
 
     Args:
-        tracker: What computes.
-        track: The object; it is left as it is.
+        tracker: Computes the answer.
+        track: The object; not modified.
         frame_index: The frame.
-        prompt: Fitted to the video.
+        prompt: As ``FramePrompt.fitted_to`` returns it.
     """
-    return tracker.preview(track, frame_index, *_question(track, frame_index, prompt))
+    return tracker.preview(track, frame_index, *_stages_to_answer(track, frame_index, prompt))
 
 
-def _question(
+def _stages_to_answer(
     track: Track, frame_index: int, prompt: FramePrompt
 ) -> tuple[Iterable[FramePrompt], Answer | None]:
-    """Returns the stages to be answered, and the answer that the first of them refines."""
+    """Returns the stages to be answered, and the answer that the first one refines, if any."""
     before, latest = track.prompts.get(frame_index), track.answers.get(frame_index)
     if before is None:
         return prompt.stages(), latest
@@ -65,7 +67,7 @@ def _question(
 
 
 def take_prompt_back(track: Track, frame_index: int) -> bool:
-    """Returns whether there was a prompt on the frame; a tracked answer comes back."""
+    """Removes the prompt on a frame, restoring a tracked answer; returns whether there was one."""
     prompted = track.prompts.pop(frame_index, None)
     if prompted is None:
         return False
@@ -80,7 +82,7 @@ def take_prompt_back(track: Track, frame_index: int) -> bool:
 
 
 def candidates_of(tracker: Tracker, track: Track, frame_index: int) -> list[ObjectMask]:
-    """Returns the masks that the first click on a frame may mean; none where no click was first."""
+    """Returns the candidates for the first click on a frame; none where no click came first."""
     prompted = track.prompts.get(frame_index)
     if prompted is None or not prompted.prompt.begins_with_click:
         return []

@@ -1,4 +1,4 @@
-"""Which frames a propagation visits, and when it may end early: no model, no session."""
+"""Which frames a propagation visits, and when it may stop early; without model or session."""
 
 import enum
 from collections.abc import Callable, Collection, Generator, Sequence
@@ -9,10 +9,11 @@ from sam2_demo.tracking.track import FrameMasks, Track
 
 AGREEING_IOU = 0.98
 AGREEING_FRAMES = 5
+"""After this many frames in a row with at least this IoU, new masks agree with the old ones."""
 
 
 class Direction(enum.Enum):
-    """Which way masks are propagated through the video."""
+    """The direction in which masks are propagated through the video."""
 
     FORWARD = "forward"
     BACKWARD = "backward"
@@ -20,14 +21,14 @@ class Direction(enum.Enum):
 
 
 class Step(NamedTuple):
-    """One frame to be tracked, and whether time runs forward (1) or backward (-1) there."""
+    """One frame to be tracked, forward (1) or backward (-1)."""
 
     frame_index: int
     step: int
 
 
 def first_frame(tracks: Collection[Track], direction: Direction) -> int:
-    """Returns the first frame that conditions the tracking of objects; the last to go backward.
+    """Returns the first conditioning frame of any object; the last one for going backward.
 
     Raises:
         PromptError: there is none.
@@ -42,12 +43,12 @@ def first_frame(tracks: Collection[Track], direction: Direction) -> int:
     return max(prompted) if direction is Direction.BACKWARD else min(prompted)
 
 
-def planned_ways(first: int, direction: Direction, within: tuple[int, int]) -> list[list[Step]]:
-    """Returns the frames to be tracked, in order: one list for each way through the video.
+def planned_passes(first: int, direction: Direction, within: tuple[int, int]) -> list[list[Step]]:
+    """Returns the frames to be tracked, in order: one list for each pass through the video.
 
     Args:
         first: The frame to start from; moved to the nearest frame within the bounds.
-        direction: Which way; both ways goes forward from the start, then backward from before it.
+        direction: Which way; ``BOTH`` goes forward from the start, then backward from before it.
         within: The first and the last frame that may be visited.
     """
     begin, end = within
@@ -62,14 +63,14 @@ def planned_ways(first: int, direction: Direction, within: tuple[int, int]) -> l
 
 
 class Agreement:
-    """Notices that new masks agree with the old ones, so that the rest of a way needs no look.
+    """Detects that new masks agree with the old ones, so that a pass may stop early.
 
-    They agree after ``AGREEING_FRAMES`` frames in a row on which every object's new mask has an
-    IoU of ``AGREEING_IOU`` at least with its old one. Where some frame further on has no old mask,
-    the way is followed to its end.
+    They agree after ``AGREEING_FRAMES`` frames in a row on which each object's new mask has an IoU
+    of at least ``AGREEING_IOU`` with its old one. A pass that also visits frames without old masks
+    never stops early.
 
     Attributes:
-        settled: Whether some way ended because of it.
+        settled: Whether any pass stopped early.
     """
 
     def __init__(self) -> None:
@@ -77,14 +78,14 @@ class Agreement:
         self._has_old_masks = False
         self._in_a_row = 0
 
-    def begin_way(self, tracks: Collection[Track], way: Sequence[Step]) -> None:
-        """Starts to count anew, for objects that will be tracked on these frames."""
+    def begin_pass(self, tracks: Collection[Track], steps: Sequence[Step]) -> None:
+        """Resets the count for a pass over these frames."""
         self._in_a_row = 0
         self._has_old_masks = all(
             step.frame_index in track.answers
             for track in tracks
             if track.conditioning
-            for step in way
+            for step in steps
         )
 
     def settles(self, old: FrameMasks, new: FrameMasks) -> bool:
@@ -92,8 +93,8 @@ class Agreement:
 
         Args:
             old: The masks that a frame had.
-            new: Those that it has now. One that is the same by identity was given by a person and
-                not tracked: it says nothing.
+            new: The masks that it has now. One that is the same Python object as the old one was
+                prompted, not tracked, and does not count.
         """
         tracked = {
             object_id: found.mask
@@ -112,25 +113,25 @@ class Agreement:
 
 
 def follow(
-    ways: Sequence[Sequence[Step]],
+    passes: Sequence[Sequence[Step]],
     track: Callable[[Step], tuple[FrameMasks, FrameMasks]],
     stop: Callable[[], bool] | None,
     agreement: Agreement | None,
     tracks: Collection[Track],
 ) -> Generator[FrameMasks, None, None]:
-    """Yields each frame's new masks along the ways.
+    """Yields each frame's new masks, pass by pass.
 
     Args:
-        ways: The frames in order.
-        track: Tracks one frame; returns the masks that it had and those that it has now.
-        stop: Asked before each frame.
-        agreement: Ends a way early; None to follow each to its end.
-        tracks: The objects as they were before.
+        passes: The frames of each, in order.
+        track: Tracks one frame; returns its masks before and after.
+        stop: Called before each frame; returns whether to stop.
+        agreement: Ends a pass early; None to complete each one.
+        tracks: The objects, as they were before.
     """
-    for way in ways:
+    for steps in passes:
         if agreement is not None:
-            agreement.begin_way(tracks, way)
-        for step in way:
+            agreement.begin_pass(tracks, steps)
+        for step in steps:
             if stop is not None and stop():
                 return
             old, new = track(step)

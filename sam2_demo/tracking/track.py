@@ -1,6 +1,6 @@
-"""One object's prompts and answers, and what a person is told of them.
+"""One object's prompts and masks through the video.
 
-Everything else that a session holds can be made again from its tracks.
+Everything else in a session, such as features and memories, can be recomputed from its tracks.
 """
 
 from collections.abc import Mapping
@@ -14,15 +14,15 @@ from sam2_demo.tracking.prompt_log import Event, note_tracked, shifted
 
 @dataclass(frozen=True, slots=True, eq=False, weakref_slot=True)
 class Answer:
-    """What was said of one object on one frame. Compared and hashed by identity.
+    """The prediction for one object on one frame. Compared and hashed by identity.
 
-    Nothing in it belongs to one model: another model can go on from here.
+    It does not depend on the model's internals, so another model can continue from it.
 
     Attributes:
         mask: The mask at the size of the video.
-        iou: Predicted IoU with what was meant, in [0, 1].
-        object_score_logits: Positive where the object is in the picture.
-        is_prompted: Whether a person prompted it; its memory is then made of a binary mask.
+        iou: Predicted IoU with the intended mask, in [0, 1].
+        object_score_logits: Positive where the object is visible.
+        is_prompted: Whether the frame was prompted; its memory is then made from a binary mask.
     """
 
     mask: EncodedMask
@@ -33,12 +33,12 @@ class Answer:
 
 @dataclass(frozen=True, slots=True)
 class ObjectMask:
-    """One object's mask on one frame and how sure the model is of it.
+    """One object's mask on one frame, with its confidence scores: the public part of an answer.
 
     Attributes:
         mask: The mask at the size of the video.
-        iou: Predicted IoU with what was meant, in [0, 1].
-        object_score_logits: Positive where the object is in the picture.
+        iou: Predicted IoU with the intended mask, in [0, 1].
+        object_score_logits: Positive where the object is visible.
     """
 
     mask: EncodedMask
@@ -47,7 +47,7 @@ class ObjectMask:
 
     @classmethod
     def of(cls, answer: Answer) -> "ObjectMask":
-        """Returns what a person is told of an answer."""
+        """Returns the public part of an answer."""
         return cls(answer.mask, answer.iou, answer.object_score_logits)
 
 
@@ -60,16 +60,16 @@ class FrameMasks:
 
     @classmethod
     def of(cls, frame_index: int, answers: Mapping[int, Answer]) -> "FrameMasks":
-        """Returns what a person is told of the answers of one frame."""
+        """Returns the public part of the answers on one frame."""
         return cls(frame_index, {key: ObjectMask.of(each) for key, each in answers.items()})
 
 
 class PromptedFrame(NamedTuple):
-    """A frame's prompt and what was there before it.
+    """A frame's prompt, and the answer that was there before.
 
     Attributes:
-        prompt: All that was given on this frame.
-        base: The tracked answer that the prompt refines, or None on a frame not tracked before.
+        prompt: All prompts on this frame.
+        base: The tracked answer that the prompt refines; None on a frame not tracked before.
     """
 
     prompt: FramePrompt
@@ -78,14 +78,14 @@ class PromptedFrame(NamedTuple):
 
 @dataclass
 class Track:
-    """One object through the video.
+    """One object through the video; everything but the log is by frame index.
 
     Attributes:
         prompts: The prompted frames.
-        answers: Every frame that has a mask.
-        conditioning: Frames whose memory conditions all others, whatever their distance.
-        steps: For each frame that was propagated over, 1 if forward, -1 if backward.
-        log: What was done, in order; what was undone is not in it.
+        answers: The frames that have a mask.
+        conditioning: Frames whose memory conditions all others, at any distance.
+        steps: For each frame that was tracked, 1 if forward, -1 if backward.
+        log: What was done, in order, without what was undone.
     """
 
     prompts: dict[int, PromptedFrame] = field(default_factory=dict)
@@ -95,18 +95,18 @@ class Track:
     log: list[Event] = field(default_factory=list)
 
     def take_tracked(self, frame_index: int, step: int, answer: Answer) -> None:
-        """Takes in the answer of a frame that was tracked."""
+        """Records the answer on a frame that was tracked."""
         self.answers[frame_index] = answer
         self.steps[frame_index] = step
         note_tracked(self.log, frame_index, step)
 
     def unanswered(self) -> "Track":
-        """Returns the track as it was tracked, with the same prompts, none of them answered."""
+        """Returns the track with the same prompts, but without the answers to them."""
         tracked = {f: each for f, each in self.answers.items() if f not in self.prompts}
         return Track(dict(self.prompts), tracked, set(), dict(self.steps), list(self.log))
 
     def shifted(self, frames: int) -> "Track":
-        """Returns the track as it is where so many frames come before the first one."""
+        """Returns the track for a video with this many more frames before the first one."""
         return Track(
             {frame + frames: prompted for frame, prompted in self.prompts.items()},
             {frame + frames: answer for frame, answer in self.answers.items()},
@@ -116,7 +116,7 @@ class Track:
         )
 
     def copy(self) -> "Track":
-        """Returns a track of its own with the same immutable values."""
+        """Returns a copy that shares only immutable values."""
         return Track(
             dict(self.prompts),
             dict(self.answers),

@@ -1,6 +1,6 @@
-"""How frames are computed: the model's five verbs, objects in one batch.
+"""Computes the answers on frames: calls the model's five methods for objects in one batch.
 
-Knows tracks and frames, but nothing of undo, ids or who may change what: that is the session's.
+It knows about tracks and frames, but not about undo, locks or saving: the session does that.
 
 Source: arXiv 2408.00714, §4.
 """
@@ -22,8 +22,9 @@ from sam2_demo.core.masks import EncodedMask
 from sam2_demo.core.prompts import FramePrompt
 from sam2_demo.model.prompt_encoder import PromptTensors
 from sam2_demo.model.sam2 import MaskPrediction, Sam2
-from sam2_demo.tracking.frame_cache import Attending, Recall, RecallBudgets
+from sam2_demo.tracking.frame_cache import AttendingTrack, CacheBudgets, FrameCache
 from sam2_demo.tracking.preprocessing import (
+    clamp_mask_prompt,
     fill_holes,
     logits_to_video,
     mask_to_model,
@@ -32,9 +33,7 @@ from sam2_demo.tracking.preprocessing import (
 from sam2_demo.tracking.track import Answer, ObjectMask, Track
 
 RELEASE_EVERY = 64
-"""Tracked frames after which freed memory goes back to the system; it takes a moment."""
-MASK_PROMPT_LIMIT = 32.0
-"""Logits of an earlier answer are cut to this range before they become a prompt."""
+"""Number of tracked frames after which freed memory is returned; each time costs a moment."""
 
 
 @dataclass(frozen=True)
@@ -42,12 +41,12 @@ class TrackerOptions:
     """Budgets and settings.
 
     Attributes:
-        budgets: What is kept of frames and answers.
-        objects_per_batch: Objects that go through the model together at most.
-        hole_area: Largest hole to be filled, in places of a mask of 256 x 256; 0 for none.
+        budgets: The limits of the caches.
+        objects_per_batch: Largest number of objects in one batch.
+        hole_area: Largest hole to fill, in pixels of a mask of 256 x 256; 0 to fill none.
     """
 
-    budgets: RecallBudgets = field(default_factory=RecallBudgets)
+    budgets: CacheBudgets = field(default_factory=CacheBudgets)
     objects_per_batch: int = 16
     hole_area: int = 8
 
@@ -56,7 +55,7 @@ class _Job(NamedTuple):
     """One object to be tracked on a frame."""
 
     object_id: int
-    attending: Attending
+    attending: AttendingTrack
 
 
 class Tracker:
@@ -81,17 +80,17 @@ class Tracker:
         self._options = options
         self._accelerator_lock = accelerator_lock
         self._tracked_frames = 0
-        self._recall = Recall(self._model, frames, options.budgets)
+        self._cache = FrameCache(self._model, frames, options.budgets)
 
     def clear(self) -> None:
         """Empties the caches."""
-        with self._computing():  # a file may be written still that asks for soft masks
-            self._recall.clear()
+        with self._computing():  # an export may still be reading soft masks
+            self._cache.clear()
 
     def rest(self) -> None:
-        """Gives back the memory of encoded frames; they are encoded again when they are needed."""
+        """Frees the memory of encoded frames; they are encoded again when needed."""
         with self._computing():
-            self._recall.forget_features()
+            self._cache.drop_features()
         release_freed_memory()
 
     def answer_prompt(
@@ -104,7 +103,7 @@ class Tracker:
         """Returns the answer to a prompt.
 
         Args:
-            track: The object; its other frames are remembered where this frame was tracked before.
+            track: The object; if it was tracked on this frame, its memories have a say.
             frame_index: The prompted frame.
             stages: The prompt as it grew, fitted to the video: each stage refines the one before.
             refined: The answer that the first stage refines, if any.
@@ -117,11 +116,12 @@ class Tracker:
     def candidates(
         self, track: Track, frame_index: int, click: FramePrompt, refined: Answer | None
     ) -> list[ObjectMask]:
-        """Returns all masks that a single click may mean, in the model's order."""
+        """Returns all candidates for a single click, in the model's order."""
         with self._computing():
-            mask_logits = None if refined is None else self._recall.logits(refined)
-            anyone = replace(click, candidate=None)
-            return self._object_masks(self._answer_stage(track, frame_index, anyone, mask_logits))
+            mask_logits = None if refined is None else self._cache.logits(refined)
+            any_of_them = replace(click, candidate=None)
+            predicted = self._answer_stage(track, frame_index, any_of_them, mask_logits)
+            return self._object_masks(predicted)
 
     def preview(
         self,
@@ -130,25 +130,26 @@ class Tracker:
         stages: Iterable[FramePrompt],
         refined: Answer | None,
     ) -> ObjectMask | None:
-        """Returns what ``answer_prompt`` would; None if that meant encoding the frame."""
+        """Returns what the answer to a prompt would be; None if the frame is not encoded yet."""
         with self._computing():
-            if not self._recall.is_encoded(frame_index):
+            if not self._cache.is_encoded(frame_index):
                 return None
             predicted, given = self._answer_stages(track, frame_index, stages, refined)
-            seen = self._object_masks(predicted)[0]
-            return seen if given is None else replace(seen, mask=given)
+            preview = self._object_masks(predicted)[0]
+            return preview if given is None else replace(preview, mask=given)
 
     def encode(self, frame_index: int) -> None:
-        """Encodes a frame ahead of its first prompt, which will be answered at once."""
+        """Encodes a frame ahead of its first prompt, so that this is answered at once."""
         with self._computing():
-            self._recall.features(frame_index)
+            self._cache.features(frame_index)
 
     def track_frame(
         self, tracks: Mapping[int, Track], frame_index: int, step: int
     ) -> dict[int, Answer]:
-        """Returns the answers for all prompted objects on one frame.
+        """Returns the answers for all objects on one frame.
 
-        Objects that are prompted here keep their answer; the others are tracked together.
+        Objects that are prompted there keep their answer, the others are tracked in batches of
+        equally many memories. Objects without any prompted frame are left out.
 
         Args:
             tracks: The objects by id.
@@ -166,9 +167,9 @@ class Tracker:
             if frame_index in track.conditioning:
                 found[object_id] = track.answers[frame_index]
                 continue
-            attended = self._recall.attended(track, frame_index, step)
+            attended = self._cache.attended(track, frame_index, step)
             size = (len(attended.memories), len(attended.pointers))
-            groups[size].append(_Job(object_id, Attending(track, attended)))
+            groups[size].append(_Job(object_id, AttendingTrack(track, attended)))
         with self._computing():
             for jobs in groups.values():
                 for start in range(0, len(jobs), self._options.objects_per_batch):
@@ -177,9 +178,9 @@ class Tracker:
         return {object_id: found[object_id] for object_id in tracks if object_id in found}
 
     def mask_logits(self, answer: Answer, at_video_size: bool) -> Float[np.ndarray, "height width"]:
-        """Returns an answer's mask logits, at the size of the video or as the model drew them."""
+        """Returns an answer's mask logits, at the size of the video or as predicted."""
         with self._computing():
-            logits = self._recall.logits(answer)
+            logits = self._cache.logits(answer)
             if at_video_size:
                 logits = logits_to_video(logits, self._frames.size_hw)
             return logits[0, 0].cpu().numpy()
@@ -187,11 +188,11 @@ class Tracker:
     def pointer(self, answer: Answer, frame_index: int) -> Float[Tensor, " channels"]:
         """Returns the object pointer of an answer on a frame."""
         with self._computing():
-            return self._recall.pointer(answer, frame_index)
+            return self._cache.pointer(answer, frame_index)
 
     @contextmanager
     def _computing(self) -> Iterator[None]:
-        """Holds the accelerator's lock, without gradients; in bfloat16 where the device is CUDA."""
+        """Holds the accelerator's lock, without gradients; with bfloat16 autocast on CUDA."""
         device = self._model.device.type
         autocast = torch.autocast(device, dtype=torch.bfloat16, enabled=device == "cuda")
         with self._accelerator_lock, torch.inference_mode(), autocast:
@@ -204,8 +205,8 @@ class Tracker:
         stages: Iterable[FramePrompt],
         refined: Answer | None,
     ) -> tuple[MaskPrediction, EncodedMask | None]:
-        """Returns the answer to the last stage, and the mask that was given if nothing else was."""
-        mask_logits = None if refined is None else self._recall.logits(refined)
+        """Returns the prediction for the last stage, and the prompt's mask if it is only a mask."""
+        mask_logits = None if refined is None else self._cache.logits(refined)
         for stage in stages:
             predicted = self._answer_stage(track, frame_index, stage, mask_logits).best()
             mask_logits = self._filled(predicted.visible_logits())
@@ -218,40 +219,40 @@ class Tracker:
         prompt: FramePrompt,
         mask_logits: Float[Tensor, "1 1 _ _"] | None,
     ) -> MaskPrediction:
-        """Returns the answer to a prompt that refines a mask, if there is one so far.
+        """Returns the prediction for a prompt that refines the previous mask, if there is one.
 
-        A single click is answered with its candidates, or the one that was chosen. On a tracked
-        frame the memories have a say.
+        A single click gets all its candidates, or the chosen one. On a frame that was tracked, the
+        prediction is conditioned on the object's memories.
         """
         size, device = self._model.config.image_size, self._model.device
-        features = self._recall.features(frame_index)
+        features = self._cache.features(frame_index)
         if prompt.is_mask_alone and prompt.mask is not None:
             given = mask_to_model(prompt.mask.decode(), size, device)
             return self._model.decode_mask(features, given)
         if mask_logits is not None:
-            mask_logits = mask_logits.clamp(-MASK_PROMPT_LIMIT, MASK_PROMPT_LIMIT)
+            mask_logits = clamp_mask_prompt(mask_logits)
         prompts = prompt_tensors(prompt, self._frames.size_hw, size, device, mask_logits)
         is_ambiguous = prompts.points.shape[1] <= 1
-        conditioned = self._recall.embedding(track, frame_index)
+        conditioned = self._cache.conditioned_embedding(track, frame_index)
         candidate = prompt.candidate if is_ambiguous else None
         return self._model.decode(conditioned, features, prompts, is_ambiguous, candidate)
 
     def _track_batch(self, batch: Sequence[_Job], frame_index: int) -> dict[int, Answer]:
-        """Returns the answers of a group of objects that remember equally many frames."""
-        features = self._recall.features(frame_index)
-        bank = self._recall.bank([job.attending for job in batch])
+        """Returns the answers for a group of objects that attend to equally many frames."""
+        features = self._cache.features(frame_index)
+        bank = self._cache.memory_bank([job.attending for job in batch])
         embedding = features.stride16.expand(len(batch), -1, -1, -1)
         conditioned = self._model.condition(embedding, bank)
         prompts = PromptTensors.none(len(batch), self._model.device)
         predicted = self._model.decode(conditioned, features, prompts, multimask=True).best()
         answers = self._keep(predicted, is_prompted=False)
-        self._recall.remember(frame_index, answers)
+        self._cache.encode_memories(frame_index, answers)
         for job in batch:
-            self._recall.forget_distant(job.attending.track, frame_index)
+            self._cache.drop_distant_memories(job.attending.track, frame_index)
         return {job.object_id: answer for job, answer in zip(batch, answers, strict=True)}
 
     def _keep(self, predicted: MaskPrediction, is_prompted: bool) -> list[Answer]:
-        """Returns the answers of one frame's objects; their logits are kept for refinement."""
+        """Returns the predictions for one frame as answers, after caching logits and pointers."""
         logits = self._filled(predicted.visible_logits())
         answers = [
             Answer(mask, iou, score, is_prompted)
@@ -263,19 +264,19 @@ class Tracker:
             )
         ]
         for index, answer in enumerate(answers):
-            self._recall.keep_logits(answer, logits[index : index + 1])
-            self._recall.keep_pointer(answer, predicted.pointer[index])
+            self._cache.keep_logits(answer, logits[index : index + 1])
+            self._cache.keep_pointer(answer, predicted.pointer[index])
         return answers
 
     def _as_given(self, answer: Answer, mask: EncodedMask, frame_index: int) -> Answer:
-        """Returns the answer to a mask with that very mask, not as the model's grid holds it."""
+        """Returns the answer with exactly the given mask, not resampled by the model."""
         exact = replace(answer, mask=mask)
-        self._recall.keep_logits(exact, self._recall.logits(answer))
-        self._recall.keep_pointer(exact, self._recall.pointer(answer, frame_index))
+        self._cache.keep_logits(exact, self._cache.logits(answer))
+        self._cache.keep_pointer(exact, self._cache.pointer(answer, frame_index))
         return exact
 
     def _object_masks(self, predicted: MaskPrediction) -> list[ObjectMask]:
-        """Returns the masks of one object's candidates."""
+        """Returns the candidate masks for one object."""
         logits = self._filled(predicted.visible_logits().transpose(0, 1))
         score = float(predicted.object_score_logits[0, 0])
         ious = predicted.ious[0].tolist()

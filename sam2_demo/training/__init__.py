@@ -1,1 +1,1 @@
-"""The paper's training recipe: simulated prompts, rollout, losses, loop, experiments."""
+"""The paper's training recipe: simulated prompts, rollout, losses, training loop, experiments."""

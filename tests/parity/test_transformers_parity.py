@@ -16,7 +16,7 @@ from sam2_demo.core.prompts import FramePrompt, Point
 from sam2_demo.model.sam2 import Sam2
 from sam2_demo.session.session import SessionOptions, VideoSession
 from sam2_demo.tracking.image_predictor import ImagePredictor
-from sam2_demo.tracking.preprocessing import frame_to_pixels, picture_to_pixels
+from sam2_demo.tracking.preprocessing import frame_to_pixels, image_to_pixels
 from sam2_demo.tracking.propagation import Direction
 from sam2_demo.tracking.tracker import TrackerOptions
 
@@ -54,7 +54,7 @@ def ours_for_pictures() -> Sam2:
 @pytest.mark.parametrize("kind", ["click", "box"])
 def test_image_answers_are_the_same(ours_for_pictures: Sam2, kind: str) -> None:
     picture = video(1)[0]
-    pixels = picture_to_pixels(picture, SIZE, CPU)
+    pixels = image_to_pixels(picture, SIZE, CPU)
     if kind == "click":
         prompt = FramePrompt(points=(Point(*CLICK_XY),))
         given = {

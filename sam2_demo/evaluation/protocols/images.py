@@ -26,7 +26,7 @@ from sam2_demo.evaluation.protocols.simulated_user import next_click
 from sam2_demo.evaluation.scores import ObjectScore, Progress, Stopwatch
 from sam2_demo.model.sam2 import Sam2
 from sam2_demo.tracking.image_predictor import Candidates, ImagePredictor
-from sam2_demo.tracking.tracker import MASK_PROMPT_LIMIT
+from sam2_demo.tracking.preprocessing import clamp_mask_prompt
 
 REPORTED_CLICKS = (1, 5)
 BOX = "IoU@box"
@@ -110,7 +110,7 @@ def clicked(
                 single = candidates if count == 1 else predictor.predict(prompt, False, logits)
                 chosen = int(single.ious.argmax())
                 predicted = _masks(single)[chosen]
-            logits = single.low_res_logits[chosen].clamp(-MASK_PROMPT_LIMIT, MASK_PROMPT_LIMIT)
+            logits = clamp_mask_prompt(single.low_res_logits[chosen])
             best = max(region_similarity(mask, truth) for mask in _masks(candidates))
             scores = Clicked(region_similarity(predicted, truth), best)
         if count in REPORTED_CLICKS:

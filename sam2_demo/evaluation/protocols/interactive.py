@@ -26,7 +26,7 @@ from sam2_demo.evaluation.scores import (
 )
 from sam2_demo.session.session import SessionOptions, VideoSession
 from sam2_demo.tracking.byte_cache import Budget
-from sam2_demo.tracking.frame_cache import RecallBudgets
+from sam2_demo.tracking.frame_cache import CacheBudgets
 from sam2_demo.tracking.tracker import TrackerOptions
 
 MAX_ANNOTATED_FRAMES = 8
@@ -36,7 +36,7 @@ PAUSE_BELOW_IOU = 0.75
 SESSION_OPTIONS = SessionOptions(
     undo_steps=0,
     tracker=TrackerOptions(
-        RecallBudgets(features=Budget(4 << 30, 4096), logits=Budget(1 << 30, 4096))
+        CacheBudgets(features=Budget(4 << 30, 4096), logits=Budget(1 << 30, 4096))
     ),
 )
 """Features and logits of every frame are kept where they fit, for the passes after the first."""

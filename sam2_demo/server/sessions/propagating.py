@@ -15,7 +15,7 @@ from sam2_demo.server.routes.wire import (
     reply_json,
 )
 from sam2_demo.session.open_video import OpenVideo
-from sam2_demo.tracking.propagation import Agreement, planned_ways
+from sam2_demo.tracking.propagation import Agreement, planned_passes
 from sam2_demo.video.scene_cuts import scene_cuts
 
 
@@ -29,7 +29,7 @@ def tracking(state: AppState, video: OpenVideo, fields: Fields) -> Work:
     run = video.new_run()  # before anything is waited for: a stop may follow at once
     if not video.session.prompts:
         raise PromptError("Click on an object first, then propagate.", "NO_PROMPT")
-    total = sum(len(way) for way in planned_ways(start, direction, within))
+    total = sum(len(way) for way in planned_passes(start, direction, within))
 
     def work(report: Report, closed: Stopped) -> None:
         def stopped() -> bool:

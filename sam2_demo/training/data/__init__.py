@@ -1,1 +1,1 @@
-"""Batches of clips, composed ahead of the model."""
+"""Batches of clips and images, loaded in the background."""

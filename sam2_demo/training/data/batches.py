@@ -1,4 +1,4 @@
-"""Clips made ready for a training step: enough visible objects, square, changed, batched."""
+"""Batches of clips for a training step: objects chosen, resized, augmented and stacked."""
 
 from collections.abc import Callable
 from typing import NamedTuple
@@ -15,23 +15,23 @@ from sam2_demo.training.experiments.experiment import BatchOptions
 from sam2_demo.training.recipe.augmentation import augmented
 
 SMALLEST_SHARE = 0.004
-"""An object is prompted only where it covers this share of the frame."""
+"""An object is used only if it covers at least this share of the first frame."""
 SMALLEST_AUGMENTED_SHARE = 0.0005
-"""And this share of it once it was moved, or shown at half the size."""
+"""The same after augmentation, which may move objects or halve their size."""
 
-MOST_IN_VAIN = 200
-"""Clips in a row without a single object to prompt; data with more of them would never do."""
+MAX_UNUSABLE_CLIPS = 200
+"""Number of clips in a row without a single usable object after which loading gives up."""
 
 Sampler = Callable[[np.random.Generator], Clip]
-"""Returns the next clip; of pictures, any number of them at once."""
+"""Returns the next clip; for images, a clip whose frames are any number of images."""
 
 
 class Batch(NamedTuple):
-    """The clips of a step, or of a part of it.
+    """The clips of a training step, or of a part of it.
 
     Attributes:
         pixels: Normalised frames.
-        masks: What is visible of each object; each is on the first frame.
+        masks: The visible part of each object; all are visible on the first frame.
     """
 
     pixels: Float[Tensor, "clips frames 3 size size"]
@@ -42,24 +42,24 @@ class Batch(NamedTuple):
         return Batch(self.pixels.to(device), self.masks.to(device))
 
 
-def compose_batch(
+def make_batch(
     sample: Sampler, options: BatchOptions, size_px: int, clips: int, random: np.random.Generator
 ) -> Batch:
-    """Returns a batch of ``clips`` square clips, or pictures where they have one frame.
+    """Returns a batch of ``clips`` square clips, or of images if ``options.frames`` is 1.
 
     Raises:
-        DataError: clip after clip shows no object that is large enough.
+        DataError: too many clips in a row have no object that is large enough.
     """
     parts: list[Clip] = []
-    in_vain = 0
+    unusable = 0
     while len(parts) < clips:
-        if in_vain == MOST_IN_VAIN:
+        if unusable == MAX_UNUSABLE_CLIPS:
             raise DataError(
-                f"none of {MOST_IN_VAIN} clips or pictures in a row shows an object that covers "
-                f"{SMALLEST_SHARE:.1%} of its first frame: give --data with larger objects",
+                f"none of {MAX_UNUSABLE_CLIPS} clips or images in a row shows an object that "
+                f"covers {SMALLEST_SHARE:.1%} of its first frame: give --data with larger objects",
                 "OBJECTS_TOO_SMALL",
             )
-        clip, found = sample(random), len(parts)
+        clip, count_before = sample(random), len(parts)
         if options.frames > 1:
             pieces = [clip]
         else:
@@ -67,11 +67,11 @@ def compose_batch(
         for piece in pieces:
             chosen = _choose_objects(piece, options.objects, SMALLEST_SHARE, random)
             if chosen is not None:
-                changed = augmented(_squared(chosen, size_px), options.augmentation, random)
-                chosen = _choose_objects(changed, options.objects, SMALLEST_AUGMENTED_SHARE, random)
+                chosen = augmented(_squared(chosen, size_px), options.augmentation, random)
+                chosen = _choose_objects(chosen, options.objects, SMALLEST_AUGMENTED_SHARE, random)
             if chosen is not None:
                 parts.append(_repeated(chosen, options.objects))
-        in_vain = 0 if len(parts) > found else in_vain + 1
+        unusable = 0 if len(parts) > count_before else unusable + 1
     parts = parts[:clips]
     mean, std = torch.tensor(PIXEL_MEAN), torch.tensor(PIXEL_STD)
     frames = torch.from_numpy(np.stack([part.frames for part in parts])).float() / 255
@@ -82,7 +82,7 @@ def compose_batch(
 def _choose_objects(
     clip: Clip, most: int, smallest_share: float, random: np.random.Generator
 ) -> Clip | None:
-    """Returns the clip with some of the objects that are on its first frame; None without any."""
+    """Returns the clip with a random choice of the objects on its first frame; None without any."""
     share = clip.masks[0].mean(axis=(1, 2))
     visible = np.flatnonzero(share >= smallest_share)
     if len(visible) == 0:
@@ -91,12 +91,12 @@ def _choose_objects(
 
 
 def _repeated(clip: Clip, count: int) -> Clip:
-    """Returns the clip with ``count`` objects, some of them several times if there are fewer."""
+    """Returns the clip with exactly ``count`` objects, repeating some if there are fewer."""
     return Clip(clip.frames, clip.masks[:, np.resize(np.arange(clip.masks.shape[1]), count)])
 
 
 def _squared(clip: Clip, size: int) -> Clip:
-    """Returns the clip squeezed into squares of ``size`` pixels, as videos are for the model."""
+    """Returns the clip stretched to squares of ``size`` pixels, as the model sees videos."""
     if clip.frames.shape[1:3] == (size, size):
         return clip
     frames = np.stack([squared(frame, size) for frame in clip.frames])

@@ -1,6 +1,6 @@
-"""What a stage is trained on: its data sets of pictures and of clips, and which a step draws from.
+"""The data sets of a training stage, and the choice between images and clips for each step.
 
-Source: arXiv 2408.00714, appendix D.2.2: each step takes either pictures or clips, at random in
+Source: arXiv 2408.00714, appendix D.2.2: each step takes either images or clips, at random in
 proportion to how many there are.
 """
 
@@ -20,9 +20,9 @@ from sam2_demo.training.data.batches import Sampler
 from sam2_demo.training.experiments.experiment import BatchOptions, Experiment, Stage
 
 ASPECT_RATIOS = (1.0, 1.4, 1.78)
-"""Videos are squeezed into a square; the model has to know what that does to shapes."""
+"""Videos are stretched to a square; the model has to learn what that does to shapes."""
 MOTION_FACTORS = (1.0, 2.0, 3.5)
-"""In real videos some things move by a twentieth of the picture from one frame to the next."""
+"""In real videos, some objects move by a twentieth of the image from frame to frame."""
 SYNTHETIC, DISCS = "synthetic", "discs"
 
 
@@ -31,10 +31,10 @@ class DataMix:
     """The data of a stage.
 
     Attributes:
-        stage: What its steps look like.
-        images: Data sets that pictures are taken from; clips are cut into their frames.
-        videos: Data sets that clips are taken from.
-        image_share: Share of the steps that take pictures.
+        stage: The stage, which says what its steps look like.
+        images: Data sets for steps on images; clips are split into their frames.
+        videos: Data sets for steps on clips.
+        image_share: Share of the steps that take images.
     """
 
     stage: Stage
@@ -43,42 +43,42 @@ class DataMix:
     image_share: float
 
     def draw_kind(self, random: np.random.Generator) -> tuple[BatchOptions, Sampler]:
-        """Returns what a step is to look like, and where its clips or pictures come from."""
-        takes_pictures = random.random() < self.image_share
-        options = self.stage.images if takes_pictures else self.stage.videos
+        """Returns the options of the next step, and the sampler of its clips or images."""
+        takes_images = random.random() < self.image_share
+        options = self.stage.images if takes_images else self.stage.videos
         if options is None:
             raise AssertionError("image_share is 0 or 1 where a stage has one kind of step")
-        return options, _any_of(self.images if takes_pictures else self.videos)
+        return options, _any_of(self.images if takes_images else self.videos)
 
 
 def _any_of(sources: Sequence[ClipSource]) -> Sampler:
-    """Returns a function that draws from each source in proportion to its length."""
+    """Returns a sampler that draws from each source in proportion to its length."""
     ends = np.cumsum([len(source) for source in sources])
 
     def sample(random: np.random.Generator) -> Clip:
-        place = int(random.integers(ends[-1]))
-        return sources[int(np.searchsorted(ends, place, side="right"))].sample(random)
+        index = int(random.integers(ends[-1]))
+        return sources[int(np.searchsorted(ends, index, side="right"))].sample(random)
 
     return sample
 
 
 def mix_opener(experiment: Experiment) -> Callable[[Stage], DataMix]:
-    """Returns a function that opens the experiment's data sets as one of its stages wants them.
+    """Returns a function that opens the experiment's data sets for one of its stages.
 
     Raises:
-        SettingError: a specification names no data set, or there is none.
-        DataError: nothing usable lies at a path.
+        SettingError: there are no data sets, or one of them is specified wrongly.
+        DataError: there is nothing usable at a path.
     """
     packs: dict[str, SourcePack] = {}
 
     def open_set(specification: str, stage: Stage, options: BatchOptions) -> ClipSource:
-        kind, _, place = specification.partition(":")
+        kind, _, path = specification.partition(":")
         if kind == DISCS:
             return DiscClips(stage.image_size, options)
         if kind == SYNTHETIC:
-            if place not in packs:
-                packs[place] = SourcePack.load(Path(place))
-            return _VariedSyntheticClips(packs[place], stage, options)
+            if path not in packs:
+                packs[path] = SourcePack.load(Path(path))
+            return _VariedSyntheticClips(packs[path], stage, options)
         return open_clips(
             specification,
             ClipOptions(
@@ -104,19 +104,19 @@ def mixed(
     for_videos: Sequence[ClipSource],
     image_share: float | None,
 ) -> DataMix:
-    """Returns the data of a stage, its steps shared out between pictures and clips.
+    """Returns the data of a stage, with its steps divided between images and clips.
 
-    Data sets of pictures serve steps on pictures, those of videos steps on clips. Where there are
-    no pictures, the videos' frames are taken for them.
+    Steps on images use the data sets of images, steps on clips those of videos. If there are no
+    images, frames of the videos take their place.
 
     Args:
-        stage: What steps it has.
-        for_images: All data sets, opened for its steps on pictures; empty if there are none.
-        for_videos: The same data sets in the same order, opened for its steps on clips; likewise.
-        image_share: Share of the steps that take pictures; None for that of the data.
+        stage: The stage.
+        for_images: All data sets, opened for steps on images; empty if the stage has none.
+        for_videos: The same data sets in the same order, opened for steps on clips; likewise.
+        image_share: Share of the steps that take images; None for the share in the data.
 
     Raises:
-        SettingError: there are no data for a step that the stage needs.
+        SettingError: there is no data for a kind of step that the stage has.
     """
     if not (for_images or for_videos):
         raise SettingError("there is nothing to train on: give --data or --pack", "NO_DATA")
@@ -125,25 +125,25 @@ def mixed(
     videos = [source for source in for_videos if source.frames == stage.videos.frames]
     if not videos:
         raise SettingError(
-            "all data sets are of pictures, but the experiment trains on clips, too: give --data "
-            "with videos",
+            "all data sets contain images, but the experiment trains on clips as well: give "
+            "--data with videos",
             "NO_VIDEOS",
         )
     if stage.images is None:
         return DataMix(stage, (), videos, 0.0)
-    pictures = [
+    images = [
         source for source, each in zip(for_images, for_videos, strict=True) if each not in videos
     ]
     if image_share is None:
-        counted = sum(map(len, pictures))
-        image_share = counted / (counted + sum(map(len, videos)))
-    return DataMix(stage, pictures or for_images, videos, image_share)
+        image_count = sum(map(len, images))
+        image_share = image_count / (image_count + sum(map(len, videos)))
+    return DataMix(stage, images or for_images, videos, image_share)
 
 
 class _VariedSyntheticClips:
-    """Synthetic clips of varying shape and speed; for pictures several frames of one clip at once.
+    """Synthetic clips of various aspect ratios and speeds; for images, several from one clip.
 
-    As a data set it counts as large as its pack of pictures.
+    It counts as a data set of the size of its pack of images.
     """
 
     def __init__(self, pack: SourcePack, stage: Stage, options: BatchOptions) -> None:
@@ -155,7 +155,7 @@ class _VariedSyntheticClips:
                 SyntheticOptions(
                     size_px=stage.image_size,
                     aspect_ratio=ratio,
-                    frames=options.frames if options.frames > 1 else stage.pictures_per_clip,
+                    frames=options.frames if options.frames > 1 else stage.images_per_clip,
                     objects=(options.objects, options.objects + 2),
                     scale=stage.scale,
                     motion=stage.motion * factor,
@@ -176,7 +176,7 @@ class _VariedSyntheticClips:
 
 
 class DiscClips:
-    """Always the same clip: coloured discs that move over noise."""
+    """A data set of one clip: coloured discs that move over noise."""
 
     def __init__(self, size_px: int, options: BatchOptions) -> None:
         self.frames = options.frames
@@ -190,8 +190,8 @@ class DiscClips:
             start = (index + 1) * size_px / (count + 1)
             for time in range(options.frames):
                 row, column = start + 0.03 * size_px * time, size_px - start
-                reach = size_px / (2.5 * count)
-                disc = (rows - row) ** 2 + (columns - column) ** 2 < reach**2
+                radius = size_px / (2.5 * count)
+                disc = (rows - row) ** 2 + (columns - column) ** 2 < radius**2
                 frames[time][disc] = colours[index]
                 masks[time, :index] &= ~disc
                 masks[time, index] = disc

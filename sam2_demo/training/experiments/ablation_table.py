@@ -1,4 +1,4 @@
-"""The ablations' results as a table for people (Markdown) and for programs (CSV)."""
+"""The results of the ablations as a table, in Markdown and in CSV."""
 
 import csv
 from collections.abc import Sequence
@@ -8,16 +8,16 @@ from pathlib import Path
 
 @dataclass(frozen=True)
 class Result:
-    """What a variant reached, and on what budget.
+    """The scores and the cost of a variant.
 
     Attributes:
-        name: The variant's.
-        change: What differs from the base.
-        from_mask: Mean J&F in percent, prompted by the first frame's true mask.
-        from_click: The same, prompted by one click.
-        steps: Of training on clips.
-        minutes: That they took here.
-        millions: Parameters.
+        name: Name of the variant.
+        change: How it differs from the base.
+        from_mask: Mean J&F in percent, prompted with the true mask on the first frame.
+        from_click: The same, prompted with one click.
+        steps: Training steps on clips.
+        minutes: How long they took.
+        millions: Number of parameters, in millions.
     """
 
     name: str
@@ -33,14 +33,14 @@ def write_table(folder: Path, results: Sequence[Result], budget: str, clips: int
     """Returns the table as Markdown, after writing ``ablations.md`` and ``ablations.csv``.
 
     Args:
-        folder: Where to.
-        results: The first is what the others are compared with.
-        budget: How long each was trained, in words.
-        clips: On how many clips they were measured.
+        folder: The folder of both files.
+        results: The first one is the base of the comparison.
+        budget: How long each variant was trained, in words.
+        clips: Number of clips they were evaluated on.
     """
     base = results[0]
     lines = [
-        "| variant | what differs | J&F, mask | | J&F, 1 click | | M parameters | minutes |",
+        "| variant | difference | J&F, mask | | J&F, 1 click | | M parameters | minutes |",
         "|---|---|---|---|---|---|---|---|",
     ]
     for each in results:
@@ -52,8 +52,8 @@ def write_table(folder: Path, results: Sequence[Result], budget: str, clips: int
         )
     lines += [
         "",
-        f"Each variant was trained once on clips for {budget}, and measured on {clips} clips. A "
-        "difference is only worth something where it is well above that of another seed.",
+        f"Each variant was trained once on clips for {budget}, and evaluated on {clips} clips. A "
+        "difference means something only if it is much larger than that of another seed.",
     ]
     text = "\n".join(lines)
     (folder / "ablations.md").write_text(text + "\n", encoding="utf-8")

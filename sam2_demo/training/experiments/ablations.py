@@ -1,14 +1,14 @@
-"""Takes parts of the model away, trains each variant on the same budget, and compares them.
+"""Trains variants of a small model on the same budget and compares them.
 
     python -m sam2_demo ablations --pack PACK --test DAVIS --out DIR
     python -m sam2_demo ablations --pack PACK --test DAVIS --out DIR --only base 1-memory
 
-All variants begin with the image part of one model, which is trained on pictures first, and train
-on clips for as many steps. They are measured semi-supervised, from a mask and from one click.
-The table is written after each variant to ablations.md and ablations.csv; the same command again
-goes on where it was stopped.
+All variants start from the image part of one model that is pre-trained on images, and are trained
+on clips for the same number of steps. The evaluation is semi-supervised, from a mask and from one
+click. After each variant, the table is written to ablations.md and ablations.csv; running the same
+command again continues where it was stopped.
 
-Source: arXiv 2408.00714, appendix A, of whose ablations a small model can show these.
+Source: arXiv 2408.00714, appendix A; these are the ablations that a small model can show.
 """
 
 import argparse
@@ -36,8 +36,8 @@ from sam2_demo.model.config import HieraConfig, MaskDecoderConfig, MemoryConfig,
 from sam2_demo.model.sam2 import Sam2
 from sam2_demo.training.command import (
     data_sets,
-    prepare_products,
     restart_with_malloc_settings,
+    set_matmul_precision,
     stop_when_asked,
 )
 from sam2_demo.training.data.data_mix import mix_opener
@@ -58,7 +58,7 @@ _SMALL = Sam2Config(
     memory=MemoryConfig(frames=5, pointers=5, layers=2, feed_forward=512, dropout=0.0),
     pointer_positions=False,
 )
-"""A whole SAM 2, small enough to be trained from random weights again and again."""
+"""A complete SAM 2, small enough to be trained from scratch many times."""
 
 _ROLLOUT = RolloutOptions(kinds=(0.4, 0.35, 0.25), weights=LossWeights(dice=4.0))
 
@@ -73,16 +73,16 @@ PRETRAINING = Experiment(
     steps=400,
     encoder_rate=0.5,
 )
-"""On pictures, at 128 px."""
+"""On images, at 128 px."""
 BASE = replace(
     PRETRAINING,
     stages=(Stage(videos=BatchOptions(6, frames=5, rollout=_ROLLOUT), scale=(0.2, 0.8)),),
     steps=200,
 )
-"""On clips of 5 frames, at 128 px; every variant differs from it in one thing."""
+"""On clips of 5 frames, at 128 px; every variant differs from it in one respect."""
 
 IMAGE_PARTS = ("image_encoder.", "sam_prompt_encoder.", "sam_mask_decoder.", "no_mem_embed")
-"""What image pre-training teaches; memory begins at random in every variant."""
+"""What image pre-training trains; memory starts from random weights in every variant."""
 
 
 @dataclass(frozen=True)
@@ -90,10 +90,10 @@ class Variant:
     """One row of the table.
 
     Attributes:
-        name: Of its folder, and for ``--only``.
-        change: What differs from the base, in words.
-        settings: The same for the program.
-        is_pretrained: Whether it begins with the pre-trained image part.
+        name: Name of its folder, and for ``--only``.
+        change: How it differs from the base, in words.
+        settings: The same as settings.
+        is_pretrained: Whether it starts from the pre-trained image part.
     """
 
     name: str
@@ -104,13 +104,13 @@ class Variant:
 
 VARIANTS = (
     Variant("base", "5 memories, 5 pointers, 2 layers, 128 px, pre-trained"),
-    Variant("another-seed", "nothing but the seed: how far chance alone goes", ("seed=1",)),
-    Variant("1-memory", "1 memory: of prompted frames alone", ("model.memory.frames=1",)),
+    Variant("another-seed", "only the seed: the effect of chance", ("seed=1",)),
+    Variant("1-memory", "1 memory: only of prompted frames", ("model.memory.frames=1",)),
     Variant("3-memories", "3 memories: 2 recent frames", ("model.memory.frames=3",)),
     Variant("no-pointers", "no object pointers", ("model.memory.pointers=0",)),
     Variant("1-layer", "1 layer of memory attention", ("model.memory.layers=1",)),
-    Variant("96-px", "pictures of 96 px", ("model.image_size=96", "stages.0.image_size=96")),
-    Variant("192-px", "pictures of 192 px", ("model.image_size=192", "stages.0.image_size=192")),
+    Variant("96-px", "images of 96 px", ("model.image_size=96", "stages.0.image_size=96")),
+    Variant("192-px", "images of 192 px", ("model.image_size=192", "stages.0.image_size=192")),
     Variant("no-pretraining", "no image pre-training", is_pretrained=False),
 )
 
@@ -119,23 +119,32 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Adds the options of the command."""
     parser.add_argument("--data", action="append", default=[], metavar="KIND:PATH")
     parser.add_argument("--pack", type=Path, help="short for --data synthetic:PACK")
-    parser.add_argument("--test", required=True, help="clips to measure on, in the DAVIS layout")
-    parser.add_argument("--clips", nargs="+", default=[], help="only these of them")
-    parser.add_argument("--out", type=Path, required=True, help="folder for everything")
-    parser.add_argument("--steps", type=int, default=BASE.steps, help="of each variant")
-    parser.add_argument("--minutes", type=float, default=0.0, help="of each variant, not steps")
+    parser.add_argument("--test", required=True, help="clips to evaluate on, in the DAVIS layout")
+    parser.add_argument("--clips", nargs="+", default=[], help="only these clips")
+    parser.add_argument("--out", type=Path, required=True, help="folder for all results")
     parser.add_argument(
-        "--pretraining-steps", type=int, default=PRETRAINING.steps, help="on pictures, shared"
+        "--steps", type=int, default=BASE.steps, help="training steps of each variant"
     )
-    parser.add_argument("--start", help="a model whose image part is taken, not pre-training")
+    parser.add_argument(
+        "--minutes", type=float, default=0.0, help="minutes of each variant, in place of steps"
+    )
+    parser.add_argument(
+        "--pretraining-steps",
+        type=int,
+        default=PRETRAINING.steps,
+        help="steps of the shared pre-training on images",
+    )
+    parser.add_argument("--start", help="a model whose image part replaces pre-training")
     parser.add_argument(
         "--only", nargs="+", default=[], metavar="NAME", help=", ".join(v.name for v in VARIANTS)
     )
-    parser.add_argument("--set", action="append", default=[], dest="settings", help="of all runs")
+    parser.add_argument(
+        "--set", action="append", default=[], dest="settings", help="settings of all runs"
+    )
 
 
 def run(arguments: argparse.Namespace) -> None:
-    """Trains and measures what is not finished; prints the table.
+    """Trains and evaluates the variants that are not finished; prints the table.
 
     Raises:
         Sam2DemoError: data, settings or clips cannot be used.
@@ -148,29 +157,29 @@ def run(arguments: argparse.Namespace) -> None:
         replace(PRETRAINING, data=data),
         (f"steps={arguments.pretraining_steps}", *arguments.settings),
     )
-    # Mistakes are found before hours of training, not after.
+    # All inputs are checked now, not after hours of training.
     clips = open_videos(DataSet.parse(arguments.test, "davis"), arguments.clips)
     for clip in clips:
         TrueMasks(clip, CountedFrames.INNER)
     experiments = [with_settings(base, variant.settings) for variant in variants]
     restart_with_malloc_settings()
-    prepare_products(local_device())
+    set_matmul_precision(local_device())
     start = arguments.start
     if start is None:
         _train(pretraining, arguments.out / "pretraining")
         start = str(arguments.out / "pretraining" / "model.pt")
-    budget = f"{base.minutes:g} minutes" if base.is_by_the_clock else f"{base.steps} steps"
+    budget = f"{base.minutes:g} minutes" if base.is_limited_by_time else f"{base.steps} steps"
     results: list[Result] = []
     for variant, experiment in zip(variants, experiments, strict=True):
         print(f"{variant.name}: {variant.change}")
         folder = arguments.out / variant.name
-        begun = replace(experiment, start=_begin(variant, experiment, start, folder))
-        results.append(_finished(variant, begun, folder, clips))
+        started = replace(experiment, start=_start_of(variant, experiment, start, folder))
+        results.append(_finished(variant, started, folder, clips))
         print(write_table(arguments.out, results, budget, len(clips)))
 
 
 def _chosen(names: Sequence[str]) -> Sequence[Variant]:
-    """Returns the variants of these names, all of them if there are none."""
+    """Returns the variants with these names; all variants if there are none."""
     known = {variant.name: variant for variant in VARIANTS}
     for name in names:
         if name not in known:
@@ -183,11 +192,11 @@ def _chosen(names: Sequence[str]) -> Sequence[Variant]:
 
 
 def _train(experiment: Experiment, folder: Path) -> Trainer:
-    """Returns the trainer of a run that is over, whether just now or before.
+    """Returns the trainer of a completed run, after running or resuming it if necessary.
 
     Raises:
-        SettingError: the folder holds a run with other settings.
-        KeyboardInterrupt: the run was stopped; what it did is kept.
+        SettingError: the folder contains a run with other settings.
+        KeyboardInterrupt: the run was stopped; its progress is saved.
     """
     _check_same(experiment, folder / "experiment.json")
     trainer = Trainer(experiment, mix_opener(experiment), folder, local_device())
@@ -202,27 +211,27 @@ def _train(experiment: Experiment, folder: Path) -> Trainer:
 
 
 def _check_same(experiment: Experiment, path: Path) -> None:
-    """Raises SettingError where a file holds the settings of another experiment."""
+    """Raises SettingError if the file contains the settings of another experiment."""
     stored = json.loads(path.read_text(encoding="utf-8")) if path.exists() else None
     if stored is not None and stored != _as_json(experiment):
         raise SettingError(
-            f"{path.parent} holds a run with other settings: choose another --out, or delete it",
+            f"{path.parent} contains a run with other settings: choose another --out, or delete it",
             "OTHER_SETTINGS",
         )
 
 
 def _as_json(experiment: Experiment) -> dict[str, Any]:
-    """Returns the experiment as reading it from a file gives it."""
+    """Returns the experiment as it is read from a file: JSON turns tuples into lists."""
     return dict(json.loads(json.dumps(asdict(experiment))))
 
 
-def _begin(variant: Variant, experiment: Experiment, start: str, folder: Path) -> str:
-    """Returns the checkpoint that a variant begins with, made if it is not there.
+def _start_of(variant: Variant, experiment: Experiment, start: str, folder: Path) -> str:
+    """Returns the checkpoint that a variant starts from, after creating it if necessary.
 
-    Its memory is drawn at random; its image part, too, or it is that of ``start``.
+    Its memory is initialised at random, its image part likewise or from ``start``.
 
     Raises:
-        SettingError: the image part of ``start`` is another network.
+        SettingError: the image part of ``start`` has another architecture.
     """
     path = folder / "start.pt"
     if path.exists():
@@ -235,18 +244,18 @@ def _begin(variant: Variant, experiment: Experiment, start: str, folder: Path) -
 
 
 def take_image_part(model: Sam2, trained: Sam2) -> None:
-    """Gives a model the weights that answer prompts on pictures.
+    """Copies the weights of a trained model's image part into a model.
 
     Raises:
-        SettingError: the image part is another network.
+        SettingError: the image part has another architecture.
     """
     weights = model.state_dict()
     for name, weight in trained.state_dict().items():
         if name.startswith(IMAGE_PARTS):
             if name not in weights or weights[name].shape != weight.shape:
                 raise SettingError(
-                    f"the image part of the model to start from does not fit ({name}): start from "
-                    "a model of the same sizes",
+                    f"the image part of the model to start from does not match ({name}): start "
+                    "from a model of the same architecture",
                     "OTHER_NETWORK",
                 )
             weights[name] = weight
@@ -256,7 +265,7 @@ def take_image_part(model: Sam2, trained: Sam2) -> None:
 def _finished(
     variant: Variant, experiment: Experiment, folder: Path, clips: Sequence[DavisClip]
 ) -> Result:
-    """Returns a variant's figures, after training and measuring it where that was not done."""
+    """Returns a variant's result, after training and evaluating it if necessary."""
     path = folder / "result.json"
     names = [clip.name for clip in clips]
     _check_same(experiment, folder / "experiment.json")
@@ -269,8 +278,8 @@ def _finished(
     result = Result(
         variant.name,
         variant.change,
-        from_mask=_measure(model, FirstPrompt.MASK, clips, variant.name),
-        from_click=_measure(model, FirstPrompt.ONE_CLICK, clips, variant.name),
+        from_mask=_evaluate(model, FirstPrompt.MASK, clips, variant.name),
+        from_click=_evaluate(model, FirstPrompt.ONE_CLICK, clips, variant.name),
         steps=trainer.step,
         minutes=trainer.elapsed_s / 60,
         millions=sum(weight.numel() for weight in model.parameters()) / 1e6,
@@ -279,7 +288,7 @@ def _finished(
     return result
 
 
-def _measure(model: Sam2, prompt: FirstPrompt, clips: Sequence[DavisClip], name: str) -> float:
+def _evaluate(model: Sam2, prompt: FirstPrompt, clips: Sequence[DavisClip], name: str) -> float:
     """Returns the mean J&F over all objects in percent, prompted on the first frame."""
     prepare_cpu()
     torch.backends.cuda.enable_flash_sdp(True)

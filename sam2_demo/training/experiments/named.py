@@ -1,6 +1,6 @@
-"""The named experiments: the paper's recipe, and what was made for the small model here.
+"""The named experiments: the paper's recipe, and this project's own for the embedded model.
 
-Commands and what each needs are in the README. Every value can be changed by ``--set``.
+The README has their commands. Every value can be changed with ``--set``.
 """
 
 from dataclasses import replace
@@ -15,7 +15,7 @@ from sam2_demo.model.config import (
     Sam2Config,
 )
 from sam2_demo.training.experiments.experiment import BatchOptions, Experiment, Stage
-from sam2_demo.training.loop.schedule import Fall, Schedule
+from sam2_demo.training.loop.schedule import Decay, Schedule
 from sam2_demo.training.recipe.augmentation import PAPER_VIDEO
 from sam2_demo.training.recipe.losses import LossWeights
 from sam2_demo.training.recipe.rollout import RolloutOptions
@@ -50,13 +50,13 @@ _PRETRAIN = Experiment(
     learning_rate=4e-4,
     encoder_rate=1.0,
     layer_decay=0.8,
-    schedule=Schedule(Fall.RECIPROCAL_SQUARE_ROOT, 1 / 90, timescale=1 / 90, cool_down=5 / 90),
+    schedule=Schedule(Decay.RECIPROCAL_SQUARE_ROOT, 1 / 90, timescale=1 / 90, cool_down=5 / 90),
     drop_path=0.1,
-    average_decay=0.0,
+    ema_decay=0.0,
     parts=256,
     checkpoint_minutes=30.0,
 )
-"""Image pre-training on still pictures. Source: arXiv 2408.00714, appendix D.2.1."""
+"""Pre-training on images. Source: arXiv 2408.00714, appendix D.2.1."""
 
 _FULL = replace(
     _PRETRAIN,
@@ -66,9 +66,9 @@ _FULL = replace(
     encoder_rate=0.2,
     schedule=Schedule(warm_up=0.075),
 )
-"""Full training: steps on pictures and on clips by turns, at random in proportion to the data.
+"""Full training on images and clips, at random in proportion to the data.
 
-Source: arXiv 2408.00714, appendix D.2.2. Give it the model that ``pretrain`` wrote as ``start``.
+Source: arXiv 2408.00714, appendix D.2.2. Its ``start`` is the model that ``pretrain`` wrote.
 """
 
 _FINETUNE = replace(
@@ -83,21 +83,21 @@ _FINETUNE = replace(
     parts=4,
     checkpoint_minutes=10.0,
 )
-"""A trained model goes on with a person's own clips, at a rate that forgets little."""
+"""Fine-tuning on one's own clips, at a learning rate that preserves what the model knows."""
 
-_SHARPER = LossWeights(dice=4.0, iou=2.0, object_score=2.0)
-"""Small objects are lost in the focal loss, which counts pixels; more dice finds them sooner. A
-short run needs more of the two scores, as well."""
+_SHORT_RUN_WEIGHTS = LossWeights(dice=4.0, iou=2.0, object_score=2.0)
+"""More weight on dice than in the paper: the focal loss counts pixels and neglects small objects.
+In a short run, both scores need more weight, too."""
 
 _EMBEDDED_CLIPS = BatchOptions(
     clips=2,
     frames=8,
     objects=3,
     rollout=RolloutOptions(
-        corrected_frames=1, corrections=1, kinds=(0.4, 0.35, 0.25), weights=_SHARPER
+        corrected_frames=1, corrections=1, kinds=(0.4, 0.35, 0.25), weights=_SHORT_RUN_WEIGHTS
     ),
 )
-"""More clicks than the paper has: a short run sees too few of them otherwise."""
+"""More clicks than in the paper, as a short run sees too few of them otherwise."""
 
 _EMBEDDED = Experiment(
     stages=(
@@ -111,13 +111,13 @@ _EMBEDDED = Experiment(
     encoder_rate=0.0,
     decoder_rate=0.15,
     gradient_clip=1.0,
-    average_decay=0.99,
+    ema_decay=0.99,
     bfloat16=False,
     checkpoint_minutes=10.0,
 )
-"""The model that ships with the project: MobileSAM learns to track, on synthetic clips.
+"""The model that ships with the project: MobileSAM learns to track on synthetic clips.
 
-Give it what ``start`` wrote as ``start``.
+Its ``start`` is the file that the command ``start`` writes.
 """
 
 _OVERFIT = Experiment(
@@ -126,10 +126,10 @@ _OVERFIT = Experiment(
     data=("discs",),
     steps=300,
     learning_rate=2e-3,
-    average_decay=0.0,
+    ema_decay=0.0,
     bfloat16=False,
 )
-"""One clip of coloured discs, learned by heart in a minute: whether training works at all."""
+"""Overfitting one clip of coloured discs within a minute, to check that training works."""
 
 EXPERIMENTS: dict[str, Experiment] = {
     "pretrain": _PRETRAIN,
@@ -142,10 +142,10 @@ EXPERIMENTS: dict[str, Experiment] = {
 
 
 def find_experiment(name: str) -> Experiment:
-    """Returns the named experiment.
+    """Returns the experiment with this name.
 
     Raises:
-        SettingError: there is none of that name.
+        SettingError: there is none.
     """
     if name not in EXPERIMENTS:
         raise SettingError(

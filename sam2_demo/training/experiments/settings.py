@@ -1,4 +1,4 @@
-"""``--set name=value``: an experiment with some values changed, each checked where it is given."""
+"""``--set name=value``: changes values of an experiment and checks each of them."""
 
 import ast
 import types
@@ -14,19 +14,19 @@ from sam2_demo.model.config import EMBEDDED, RELEASED, Sam2Config
 Record = TypeVar("Record")
 
 NAMED: Mapping[type, Mapping[str, Any]] = {Sam2Config: {"embedded": EMBEDDED, **RELEASED}}
-"""Values that can be given by name, by their type."""
+"""Values that have names, by type."""
 
 
 def with_settings(record: Record, settings: Iterable[str]) -> Record:
     """Returns a frozen dataclass with some values changed.
 
     Args:
-        record: The experiment to vary.
-        settings: ``"name=value"`` each; a part's value by its path, such as ``model.width=64`` or
+        record: The experiment to change.
+        settings: Each ``"name=value"``; nested values by their path, such as ``model.width=64`` or
             ``stages.0.videos.clips=8``.
 
     Raises:
-        SettingError: a name is unknown or a value does not fit; the nearest name is given.
+        SettingError: a name is unknown, and the nearest one is suggested; or a value is invalid.
     """
     for setting in settings:
         path, equals, text = setting.partition("=")
@@ -42,27 +42,31 @@ def with_settings(record: Record, settings: Iterable[str]) -> Record:
 
 
 def _changed(old: Any, kind: Any, path: list[str], text: str) -> Any:
-    """Returns a value, or with a path left, the same with one value below it changed."""
+    """Returns the parsed value or, if there is a path, ``old`` with the value there changed."""
     if not path:
         return _parsed(text, kind, old)
     name, *rest = path
     if isinstance(old, tuple):
         if not name.isdecimal() or int(name) >= len(old):
-            raise SettingError(f"{name!r} is not one of 0 to {len(old) - 1}", "UNKNOWN_SETTING")
+            raise SettingError(
+                f"{name!r} is not an index from 0 to {len(old) - 1}", "UNKNOWN_SETTING"
+            )
         index = int(name)
         item = _changed(old[index], _item_kind(kind, index), rest, text)
         return (*old[:index], item, *old[index + 1 :])
     known = [entry.name for entry in fields(old)] if is_dataclass(old) else []
     if old is None:
-        raise SettingError(f"there is no {name!r} to change, for its whole is None", "NO_PART")
+        raise SettingError(f"there is no {name!r} to change: what it belongs to is None", "NO_PART")
     if name not in known:
-        raise SettingError(f"{name!r} is no setting{nearest_hint(name, known)}", "UNKNOWN_SETTING")
+        raise SettingError(
+            f"{name!r} is not a setting{nearest_hint(name, known)}", "UNKNOWN_SETTING"
+        )
     hint = get_type_hints(type(old))[name]
     return replace(old, **{name: _changed(getattr(old, name), hint, rest, text)})
 
 
 def _item_kind(kind: Any, index: int) -> Any:
-    """Returns the type of an item of a tuple type."""
+    """Returns the type of the item at an index of a tuple type."""
     kinds = get_args(kind)
     return kinds[0] if kinds[-1] is Ellipsis else kinds[index]
 
@@ -71,7 +75,7 @@ def _parsed(text: str, kind: Any, old: Any) -> Any:
     """Returns the text as a value of a type.
 
     Raises:
-        SettingError: it is none.
+        SettingError: it cannot be parsed as one.
     """
     if get_origin(kind) in (Union, types.UnionType):
         if text.lower() == "none":
@@ -83,7 +87,7 @@ def _parsed(text: str, kind: Any, old: Any) -> Any:
     if choices is not None:
         if text not in choices:
             raise SettingError(
-                f"{text!r} is none of {', '.join(choices)}{nearest_hint(text, choices)}",
+                f"{text!r} is not one of {', '.join(choices)}{nearest_hint(text, choices)}",
                 "BAD_SETTING",
             )
         return choices[text]
@@ -97,14 +101,14 @@ def _parsed(text: str, kind: Any, old: Any) -> Any:
 
 
 def _choices(kind: Any) -> Mapping[str, Any] | None:
-    """Returns the values that have names, of a type that consists of such; else None."""
+    """Returns the named values of a type; None if its values have no names."""
     if isinstance(kind, type) and issubclass(kind, StrEnum):
         return {member.value: member for member in kind}
     return NAMED.get(kind)
 
 
 def _fits(value: Any, kind: Any) -> bool:
-    """Returns whether a literal is of a type, where a whole number is a float, too."""
+    """Returns whether a literal is of a type; integers count as floats, too."""
     if get_origin(kind) is tuple:
         kinds = get_args(kind)
         if not isinstance(value, tuple):
@@ -116,7 +120,7 @@ def _fits(value: Any, kind: Any) -> bool:
 
 
 def _as_floats(value: Any, kind: Any) -> Any:
-    """Returns a value that fits with floats where its type has floats."""
+    """Returns the value with integers converted to floats where its type has floats."""
     if isinstance(value, tuple):
         return tuple(_as_floats(item, _item_kind(kind, i)) for i, item in enumerate(value))
     return float(value) if kind is float else value

@@ -1,1 +1,1 @@
-"""The steps of a training run, and what is written down of it."""
+"""The training loop: optimiser, learning rate, processes and log."""

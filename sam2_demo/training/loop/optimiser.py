@@ -1,4 +1,4 @@
-"""AdamW as the paper uses it: who decays, and how fast each layer of the image encoder learns.
+"""AdamW as in the paper: weight decay by kind of parameter, layer-wise learning rate decay.
 
 Source: arXiv 2408.00714, appendix D.
 """
@@ -27,8 +27,8 @@ class Rates:
     """Factors on the learning rate.
 
     Attributes:
-        encoder: Of the image encoder; 0 leaves it as it is.
-        decoder: Of the prompt encoder and the mask decoder, but for what SAM has not: skips and
+        encoder: For the image encoder; 0 freezes it.
+        decoder: For prompt encoder and mask decoder, except for what SAM does not have: skips and
             object score.
         layer_decay: From one block of the image encoder to the one before it.
     """
@@ -41,13 +41,13 @@ class Rates:
 def make_optimiser(
     model: Sam2, learning_rate: float, rates: Rates, weight_decay: float
 ) -> torch.optim.Optimizer:
-    """Returns AdamW with a factor on the learning rate, ``"rate"``, in each of its groups.
+    """Returns AdamW, with a factor on the learning rate, ``"rate"``, in each parameter group.
 
     Args:
-        model: Whose parameters are trained, but for those that need no gradient.
-        learning_rate: The highest.
+        model: The model; parameters that do not require a gradient are left out.
+        learning_rate: The peak learning rate.
         rates: Factors on it.
-        weight_decay: Of matrices and kernels only: not of biases, norms or embeddings.
+        weight_decay: Of matrices and kernels only, not of biases, norms or embeddings.
     """
     embeddings = {id(m.weight) for m in model.modules() if isinstance(m, nn.Embedding)}
     blocks = block_numbers(model)
@@ -55,10 +55,8 @@ def make_optimiser(
     for name, parameter in model.named_parameters():
         if not parameter.requires_grad:
             continue
-        is_layer = (
-            name.endswith("weight") and parameter.ndim > 1 and id(parameter) not in embeddings
-        )
-        groups[_Group(layer_rate(name, blocks, rates), is_layer)].append(parameter)
+        decays = name.endswith("weight") and parameter.ndim > 1 and id(parameter) not in embeddings
+        groups[_Group(layer_rate(name, blocks, rates), decays)].append(parameter)
     return torch.optim.AdamW(
         [
             {
@@ -74,9 +72,9 @@ def make_optimiser(
 
 
 def block_numbers(model: Sam2) -> dict[str, int]:
-    """Returns the number of each block of the trunk, counted from 1, by its parameters' prefix.
+    """Returns the number of each block of the trunk, from 1, by the prefix of its parameters.
 
-    What stands between two blocks has the number of the one before it.
+    A transition between two blocks has the number of the first of them.
     """
     numbers: dict[str, int] = {}
     count = 0
@@ -92,12 +90,12 @@ def block_numbers(model: Sam2) -> dict[str, int]:
 def layer_rate(name: str, blocks: Mapping[str, int], rates: Rates) -> float:
     """Returns the factor on the learning rate of a parameter.
 
-    The trunk's last block has ``layer_decay`` of the image encoder's rate, the one before it the
-    square of that, and so on; what comes before the first block, patches and positions, is one step
-    lower.
+    The trunk's last block gets ``layer_decay`` times the image encoder's factor, the one before it
+    its square, and so on. The patch embedding and the positional encoding count as one more block
+    before the first.
 
     Args:
-        name: The parameter's, in ``Sam2``.
+        name: Name of the parameter in ``Sam2``.
         blocks: Of ``block_numbers``.
         rates: The factors.
     """
@@ -107,5 +105,5 @@ def layer_rate(name: str, blocks: Mapping[str, int], rates: Rates) -> float:
         return 1.0
     if not name.startswith("image_encoder.trunk."):
         return rates.encoder
-    place = next((n for start, n in blocks.items() if name.startswith(start)), 0)
-    return rates.encoder * rates.layer_decay ** (max(blocks.values()) + 1 - place)
+    number = next((n for prefix, n in blocks.items() if name.startswith(prefix)), 0)
+    return rates.encoder * rates.layer_decay ** (max(blocks.values()) + 1 - number)

@@ -1,8 +1,8 @@
-"""One process or many: what ``torchrun`` started shares a step's work and adds up the gradients.
+"""Data-parallel training: the processes of ``torchrun`` divide a step's parts among them.
 
-Every process holds the whole model and takes its share of a step's parts, as with torch's
-``DistributedDataParallel``. That class is not used, for it wraps one forward pass, and a rollout
-is many calls of the model's verbs.
+Each process has the whole model and computes its share of the parts; then gradients are summed.
+Torch's ``DistributedDataParallel`` does not fit, because it wraps a single forward pass, and a
+rollout calls many methods of the model many times.
 """
 
 import os
@@ -18,16 +18,16 @@ from torch import Tensor, distributed
 Value = TypeVar("Value")
 
 PATIENCE = timedelta(minutes=30)
-"""How long a process waits for the others; one of them may be writing a checkpoint."""
+"""How long a process waits for the others, one of which may be writing a checkpoint."""
 
 
 @dataclass(frozen=True)
 class Processes:
-    """This process among those of the run.
+    """The position of this process among those of the run.
 
     Attributes:
-        rank: Its number.
-        count: How many there are.
+        rank: Its number, from 0.
+        count: Number of processes.
     """
 
     rank: int = 0
@@ -35,7 +35,7 @@ class Processes:
 
     @property
     def is_first(self) -> bool:
-        """Whether this is the process that writes files and talks."""
+        """Whether this is the process that writes files and reports progress."""
         return self.rank == 0
 
     def share(self, parts: int) -> range:
@@ -48,12 +48,13 @@ class Processes:
         """Returns the sum over all processes; None where no process has a gradient.
 
         Args:
-            gradients: This process's, None where a parameter had no part in the loss.
+            gradients: Those of this process; None for parameters that the loss does not depend on.
             like: The parameters, in the same order on every process.
         """
         if self.count == 1:
             return list(gradients)
         given = [g is not None for g in gradients]
+        # One all_reduce of everything, and of which gradients there are, is faster than many.
         flat = torch.cat(
             [
                 torch.zeros_like(p).flatten() if g is None else g.flatten()
@@ -69,7 +70,7 @@ class Processes:
         ]
 
     def gathered(self, value: Value) -> list[Value]:
-        """Returns every process's value, in the order of their ranks."""
+        """Returns the values of all processes, in the order of their ranks."""
         if self.count == 1:
             return [value]
         values: list[Value | None] = [None] * self.count
@@ -78,7 +79,7 @@ class Processes:
 
 
 def local_device() -> torch.device:
-    """Returns the device of this process: a CUDA device of its own where there are any."""
+    """Returns the device of this process: its own GPU if there is CUDA, or else the CPU."""
     if torch.cuda.is_available():
         return torch.device("cuda", int(os.environ.get("LOCAL_RANK", "0")))
     return torch.device("cpu")
@@ -86,10 +87,10 @@ def local_device() -> torch.device:
 
 @contextmanager
 def joined(device: torch.device) -> Iterator[Processes]:
-    """Yields this process among those that ``torchrun`` started, or alone without it.
+    """Joins the processes that ``torchrun`` started, if any, and yields this one's position.
 
     Args:
-        device: Where this process computes: gradients travel by NCCL from CUDA, by gloo otherwise.
+        device: The device of this process: with CUDA, NCCL is used, otherwise gloo.
     """
     if int(os.environ.get("WORLD_SIZE", "1")) == 1:
         yield Processes()

@@ -1,8 +1,7 @@
-"""Clips changed at random, so that fewer of them teach as much as many would.
+"""Data augmentation of clips.
 
-Place and shape change once for a whole clip, so that motion stays motion; light also
-changes from frame to frame, as an automatic exposure does. What is drawn follows from
-the random generator alone.
+Geometry changes once for a whole clip, so that motion stays consistent; colours also change from
+frame to frame, as with automatic exposure. All randomness comes from the generator given.
 
 Source: arXiv 2408.00714, appendix D.2.
 """
@@ -17,9 +16,9 @@ from jaxtyping import Bool, Float64, UInt8
 from sam2_demo.datasets.clip import Clip
 
 GREY_WEIGHTS = (0.299, 0.587, 0.114)
-"""How bright red, green and blue are. Source: ITU-R BT.601."""
-FILLING_RGB = (124, 116, 104)
-"""What comes in from outside of a frame: the mean colour of pictures, zero to the model."""
+"""Brightness of red, green and blue. Source: ITU-R BT.601."""
+BORDER_RGB = (124, 116, 104)
+"""The colour beyond a frame's border: the mean colour of images, which is zero to the model."""
 
 Frames = UInt8[np.ndarray, "time height width 3"]
 Masks = Bool[np.ndarray, "time objects height width"]
@@ -33,12 +32,12 @@ def _check_share(name: str, value: float) -> None:
 
 @dataclass(frozen=True)
 class ColourJitter:
-    """How far colours may be off: each factor is uniform in 1 ± its value.
+    """How much colours may change: each factor is uniform in 1 ± its value.
 
     Attributes:
-        brightness: Of all channels.
-        contrast: Distance from the frame's mean grey.
-        saturation: Distance from a pixel's own grey.
+        brightness: Factor on all channels.
+        contrast: Factor on the difference from the frame's mean grey.
+        saturation: Factor on the difference from a pixel's own grey.
     """
 
     brightness: float = 0.0
@@ -52,17 +51,17 @@ class ColourJitter:
 
 @dataclass(frozen=True)
 class Augmentation:
-    """What may be done to a clip; by default it is only mirrored.
+    """What may be done to a clip; by default, it is only mirrored.
 
     Attributes:
-        mirror: Chance of exchanging left and right.
-        rotation_degrees: Largest turn, either way, about the middle of the frame.
-        shear_degrees: Largest slant of the vertical, either way.
-        colour: The same on all frames.
-        frame_colour: Drawn anew for each frame.
-        grey: Chance that the clip loses its colours.
-        mosaic: Chance that the clip is shown four times in a 2 × 2 grid, with the objects meant in
-            only one of its cells: what tells them from the others is place and motion alone.
+        mirror: Probability of a horizontal flip.
+        rotation_degrees: Largest rotation about the centre of the frame, either way.
+        shear_degrees: Largest horizontal shear, either way.
+        colour: Jitter that is the same for all frames.
+        frame_colour: Jitter that is drawn anew for each frame.
+        grey: Probability of turning the clip to greyscale.
+        mosaic: Probability of repeating the clip in a 2 × 2 grid, with the objects masked in one
+            cell only: position alone distinguishes them from their copies.
     """
 
     mirror: float = 0.5
@@ -78,7 +77,9 @@ class Augmentation:
             _check_share(name, getattr(self, name))
         for name in ("rotation_degrees", "shear_degrees"):
             if not 0 <= getattr(self, name) < 90:
-                raise ValueError(f"{name} is {getattr(self, name)}: give 0 to below 90")
+                raise ValueError(
+                    f"{name} is {getattr(self, name)}: give at least 0 and less than 90"
+                )
 
 
 PAPER_VIDEO = Augmentation(
@@ -89,13 +90,13 @@ PAPER_VIDEO = Augmentation(
     grey=0.05,
     mosaic=0.1,
 )
-"""What the paper does to videos in full training. Source: appendix D.2."""
+"""The paper's augmentation of videos in full training. Source: appendix D.2."""
 
 
 def augmented(clip: Clip, options: Augmentation, random: np.random.Generator) -> Clip:
-    """Returns the clip changed as drawn from ``random``, in its own size.
+    """Returns the clip augmented at random, at the same size.
 
-    An object may leave the picture, or become too small to be seen.
+    An object may leave the image, or become too small to be seen.
     """
     frames, masks = clip.frames, clip.masks
     if random.random() < options.mirror:
@@ -111,28 +112,26 @@ def augmented(clip: Clip, options: Augmentation, random: np.random.Generator) ->
 def warped(
     frames: Frames, masks: Masks, matrix: Float64[np.ndarray, "2 3"]
 ) -> tuple[Frames, Masks]:
-    """Returns frames and masks moved by one matrix, from old pixel places (x, y, 1) to new ones."""
+    """Returns frames and masks warped by a matrix from old pixels (x, y, 1) to new ones."""
     height, width = frames.shape[1:3]
-    moved = [
-        cv2.warpAffine(
-            np.ascontiguousarray(frame), matrix, (width, height), borderValue=FILLING_RGB
-        )
+    warped_frames = [
+        cv2.warpAffine(np.ascontiguousarray(frame), matrix, (width, height), borderValue=BORDER_RGB)
         for frame in frames
     ]
     flat = np.ascontiguousarray(masks).reshape(-1, height, width).view(np.uint8)
-    shapes = [
+    warped_masks = [
         cv2.warpAffine(mask, matrix, (width, height), flags=cv2.INTER_NEAREST) for mask in flat
     ]
-    stacked = np.stack(shapes).astype(bool) if shapes else np.zeros(flat.shape, bool)
-    return np.stack(moved), stacked.reshape(masks.shape)
+    stacked = np.stack(warped_masks).astype(bool) if warped_masks else np.zeros(flat.shape, bool)
+    return np.stack(warped_frames), stacked.reshape(masks.shape)
 
 
 def mosaic(frames: Frames, masks: Masks, cell: int) -> tuple[Frames, Masks]:
-    """Returns the clip four times at half the size; the masks in one cell only.
+    """Returns the clip four times at half the size, with its masks in one cell only.
 
     Args:
-        frames: Of any size; an odd last row or column is lost.
-        masks: Of the same size.
+        frames: The frames; an odd last row or column is cut off.
+        masks: The masks, of the same size.
         cell: 0 to 3: upper left, upper right, lower left, lower right.
     """
     height, width = frames.shape[1] // 2, frames.shape[2] // 2
@@ -154,19 +153,19 @@ def mosaic(frames: Frames, masks: Masks, cell: int) -> tuple[Frames, Masks]:
 def _draw_affine(
     options: Augmentation, size_hw: tuple[int, int], random: np.random.Generator
 ) -> Float64[np.ndarray, "2 3"]:
-    """Returns a turn and a slant about the middle of the frame."""
-    turn, slant = (
+    """Returns a random rotation and shear about the centre of the frame."""
+    angle, shear = (
         math.radians(random.uniform(-limit, limit))
         for limit in (options.rotation_degrees, options.shear_degrees)
     )
-    rotation = np.array([[math.cos(turn), -math.sin(turn)], [math.sin(turn), math.cos(turn)]])
-    linear = rotation @ np.array([[1.0, math.tan(slant)], [0.0, 1.0]])
-    middle = (np.array(size_hw[::-1]) - 1) / 2
-    return np.concatenate([linear, (middle - linear @ middle)[:, None]], axis=1)
+    rotation = np.array([[math.cos(angle), -math.sin(angle)], [math.sin(angle), math.cos(angle)]])
+    linear = rotation @ np.array([[1.0, math.tan(shear)], [0.0, 1.0]])
+    centre = (np.array(size_hw[::-1]) - 1) / 2
+    return np.concatenate([linear, (centre - linear @ centre)[:, None]], axis=1)
 
 
 def _recoloured(frames: Frames, options: Augmentation, random: np.random.Generator) -> Frames:
-    """Returns the frames with one change for all of them, and one more for each."""
+    """Returns the frames with one colour change for all of them, and another for each."""
     clip_factors = _draw_factors(options.colour, random)
     is_grey = random.random() < options.grey
     changed = []
@@ -185,22 +184,22 @@ def _recoloured(frames: Frames, options: Augmentation, random: np.random.Generat
 
 
 def _draw_factors(jitter: ColourJitter, random: np.random.Generator) -> tuple[float, float, float]:
-    """Returns factors of brightness, contrast and saturation."""
+    """Returns random factors of brightness, contrast and saturation."""
     spread = np.array([jitter.brightness, jitter.contrast, jitter.saturation])
     brightness, contrast, saturation = (1 + random.uniform(-1, 1, 3) * spread).tolist()
     return brightness, contrast, saturation
 
 
 def colour_matrix(factors: tuple[float, float, float], mean_rgb: tuple[float, ...]) -> ColourMatrix:
-    """Returns the change of (red, green, blue, 1) by factors of brightness, contrast, saturation.
+    """Returns the matrix that changes colours (red, green, blue, 1) by three factors.
 
     Args:
-        factors: Applied in this order; 1 changes nothing.
-        mean_rgb: The frame's mean colour, about whose grey the contrast changes.
+        factors: Of brightness, contrast and saturation; 1 changes nothing.
+        mean_rgb: The frame's mean colour, whose grey stays the same when contrast changes.
     """
     brightness, contrast, saturation = factors
     grey = np.array(GREY_WEIGHTS)
-    linear = saturation * np.eye(3) + (1 - saturation) * grey
+    linear = saturation * np.eye(3) + (1 - saturation) * grey  # each row mixes in the pixel's grey
     matrix = np.eye(4)
     matrix[:3, :3] = brightness * contrast * linear
     matrix[:3, 3] = (1 - contrast) * brightness * float(grey @ mean_rgb)

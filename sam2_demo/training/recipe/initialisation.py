@@ -1,9 +1,9 @@
-"""First weights from which a small model learns to point within minutes.
+"""Initial weights from which a small model learns to respond to clicks within minutes.
 
-Random queries and keys do not match: a click's token would first have to find out
-where it is. Here queries and keys start with the same projection, so a token
-attends to the place whose position code is like its own, and a frame's embedding
-to the memory of places that look alike.
+With random projections, queries and keys do not match, and a click's token would first have to
+learn where it is. Here, queries and keys start with the same projection. So a token attends to the
+positions whose encoding is similar to its own, and a frame's embedding attends to memories that
+look similar.
 
 Source: this project's own measurements; the network is that of arXiv 2408.00714.
 """
@@ -29,28 +29,28 @@ class InitialisationOptions:
     """How the first weights are drawn.
 
     Attributes:
-        pointing: Factor of the shared projection in the mask decoder; 0 leaves it random.
-        matching: Factor of the shared projection in memory attention; 0 leaves it random.
+        pointing: Factor on the shared projection in the mask decoder; 0 for random projections.
+        matching: Factor on the shared projection in memory attention; 0 likewise.
         embedding_std: Standard deviation of learned tokens and prompt embeddings.
-        picture_std: Standard deviation of the image embedding at first. Position codes have 0.7:
-            an embedding that is much larger drowns them, and no click is heard.
-        background_logit: How far below zero the logits of the first masks lie. Were they at zero,
-            the first steps would push every weight the same way to empty the masks, and what a
-            click says would be lost on the way.
-        layer_scale: First value of the layer scale in the memory encoder.
+        image_embedding_std: Standard deviation of the image embedding. That of positional
+            encodings is 0.7; next to a much larger embedding, they and thus clicks have no effect.
+        background_logit: How far below zero the logits of the first masks are. If they were zero,
+            the first steps would push all weights towards empty masks, and drown the effect of
+            clicks.
+        layer_scale: Initial layer scale in the memory encoder.
     """
 
     pointing: float = 2.0
     matching: float = 1.0
     embedding_std: float = 0.5
-    picture_std: float = 0.5
+    image_embedding_std: float = 0.5
     layer_scale: float = 0.1
     background_logit: float = 2.5
 
 
 @torch.no_grad()
 def initialise(model: Sam2, options: InitialisationOptions, seed: int = 0) -> None:
-    """Draws the weights of a new model, in place; the same seed draws the same weights."""
+    """Initialises the weights of a model in place; the same seed gives the same weights."""
     generator = torch.Generator().manual_seed(seed)
     for module in model.modules():
         if isinstance(module, nn.Linear | nn.Conv2d | nn.ConvTranspose2d):
@@ -67,7 +67,7 @@ def initialise(model: Sam2, options: InitialisationOptions, seed: int = 0) -> No
         if "." not in name or name in positions:
             parameter.normal_(0.0, 0.02, generator=generator)
     _start_with_background(model, options.background_logit)
-    _calibrate(model, options.picture_std, generator)
+    _calibrate(model, options.image_embedding_std, generator)
     if options.pointing > 0:
         _tie_pointing(model, options.pointing, generator)
     if options.matching > 0:
@@ -75,7 +75,7 @@ def initialise(model: Sam2, options: InitialisationOptions, seed: int = 0) -> No
 
 
 def _fan_in(weight: Tensor, bias: Tensor | None, generator: torch.Generator) -> None:
-    """Draws a layer's weights so that its results are about as large as what comes in."""
+    """Initialises a layer so that its outputs are about as large as its inputs."""
     inputs = weight[0].numel()
     weight.normal_(0.0, inputs**-0.5 * 0.6, generator=generator)
     if bias is not None:
@@ -83,48 +83,48 @@ def _fan_in(weight: Tensor, bias: Tensor | None, generator: torch.Generator) -> 
 
 
 def _start_with_background(model: Sam2, logit: float) -> None:
-    """Keeps one channel of the upscaled picture constant, and lets every mask subtract it."""
+    """Makes one channel of the upscaled embedding constant, and every mask subtract it."""
     decoder = model.sam_mask_decoder
     last = cast(nn.ConvTranspose2d, decoder.output_upscaling[3])
     last.weight[:, 0] = 0.0
     cast(Tensor, last.bias)[0] = 1.5
     decoder.conv_s0.weight[0] = 0.0
-    for brush in decoder.output_hypernetworks_mlps:
-        final = cast(nn.Linear, cast(Mlp, brush).layers[-1])
+    for hypernetwork in decoder.output_hypernetworks_mlps:
+        final = cast(nn.Linear, cast(Mlp, hypernetwork).layers[-1])
         final.weight[0] = 0.0
         final.bias[0] = -logit / 1.4  # what is left of 1.5 after GELU
 
 
 def _calibrate(model: Sam2, std: float, generator: torch.Generator) -> None:
-    """Scales the neck's result so that it has this standard deviation.
+    """Scales the neck so that its output has this standard deviation.
 
-    A pyramid's is measured on coloured noise of several grains, which is as varied as pictures are.
+    A feature pyramid is measured on coloured noise of several scales, which stands for images.
     """
     neck = model.image_encoder.neck
     if isinstance(neck, SamNeck):
         cast(LayerNorm2d, neck.layers[-1]).weight.fill_(std)
         return
     size = model.config.image_size
-    grains = [
+    noise = [
         functional.interpolate(
             torch.randn(2, 3, side, side, generator=generator), size=(size, size), mode="bicubic"
         )
         for side in (4, 8, 16, 32)
     ]
-    stages = model.image_encoder.trunk(torch.cat(grains))
+    stages = model.image_encoder.trunk(torch.cat(noise))
     for lateral, stage in zip(reversed(neck.convs), stages, strict=True):
         cast(Lateral, lateral).conv.weight.mul_(std / lateral(stage).std())
 
 
 def _orthogonal(rows: int, columns: int, generator: torch.Generator) -> Tensor:
-    """Returns a random matrix whose rows, or columns if they are fewer, are orthonormal."""
+    """Returns a random matrix whose rows, or columns if these are fewer, are orthonormal."""
     wide = torch.randn(max(rows, columns), min(rows, columns), generator=generator)
     basis, _ = torch.linalg.qr(wide)
     return basis if rows >= columns else basis.T
 
 
 def _tie_pointing(model: Sam2, gain: float, generator: torch.Generator) -> None:
-    """Gives queries and keys between tokens and picture the same projection."""
+    """Gives queries and keys of attention between tokens and image the same projection."""
     attentions: list[Attention] = []
     for module in model.sam_mask_decoder.modules():
         if isinstance(module, TwoWayBlock):
@@ -139,10 +139,10 @@ def _tie_pointing(model: Sam2, gain: float, generator: torch.Generator) -> None:
 
 
 def _tie_matching(model: Sam2, gain: float, generator: torch.Generator) -> None:
-    """Lets memory attention's queries meet the keys that their own picture would have made.
+    """Makes memory attention's queries match the keys of memories of similar embeddings.
 
-    A memory is the embedding narrowed by an orthonormal matrix (plus the mask); the query is
-    narrowed by the same one, in the first of the inner channels.
+    A memory is a projection of the embedding (plus the mask) to fewer channels; queries start with
+    the same projection, so that query and key are similar where the embeddings are.
     """
     encoder: MemoryEncoder = model.memory_encoder
     narrow, channels = encoder.out_proj.weight.shape[:2]

@@ -1,4 +1,4 @@
-"""What a prediction is punished for: the mask, the guess of its IoU, the guess of presence.
+"""The losses of a prediction: of masks, of predicted IoUs, and of object scores.
 
 Source: section 4 and appendix D.2 of arXiv 2408.00714; the focal loss is that of
 arXiv 1708.02002, the dice loss that of arXiv 1606.04797.
@@ -18,7 +18,7 @@ FOCAL_GAMMA = 2.0
 
 @dataclass(frozen=True)
 class LossWeights:
-    """How much each part counts. Source: appendix D.2."""
+    """Weights of the parts of the loss. Source: appendix D.2."""
 
     focal: float = 20.0
     dice: float = 1.0
@@ -27,12 +27,12 @@ class LossWeights:
 
 
 class Losses(NamedTuple):
-    """The parts of the loss for each object, unweighted, and what they add up to weighted.
+    """The unweighted parts of the loss for each object, and their weighted sum.
 
     Attributes:
-        total: The weighted sum, to be minimised.
-        best: Which of the masks the mask loss was taken on.
-        true_iou: IoU of that mask with the truth; 1 where the object is absent.
+        total: The weighted sum.
+        best: Index of the candidate with the lowest mask loss, the only one that it counts for.
+        true_iou: IoU of that candidate with the true mask; 1 if the object is not visible.
     """
 
     total: Float[Tensor, "objects"]
@@ -47,10 +47,10 @@ class Losses(NamedTuple):
 def focal_loss(
     logits: Float[Tensor, "*batch height width"], truth: Float[Tensor, "*batch height width"]
 ) -> Float[Tensor, "*batch"]:
-    """Returns the focal loss of each mask, averaged over its pixels; ``truth`` is in 0 … 1."""
+    """Returns the focal loss of each mask, averaged over pixels; ``truth`` is in [0, 1]."""
     entropy = functional.binary_cross_entropy_with_logits(logits, truth, reduction="none")
     probability = logits.sigmoid()
-    miss = probability + truth - 2 * probability * truth
+    miss = probability + truth - 2 * probability * truth  # 1 - p_t, for soft truth as well
     balance = FOCAL_ALPHA * truth + (1 - FOCAL_ALPHA) * (1 - truth)
     return (balance * miss**FOCAL_GAMMA * entropy).mean(dim=(-2, -1))
 
@@ -58,7 +58,7 @@ def focal_loss(
 def dice_loss(
     logits: Float[Tensor, "*batch height width"], truth: Float[Tensor, "*batch height width"]
 ) -> Float[Tensor, "*batch"]:
-    """Returns 1 − (2·overlap + 1) / (sum of both + 1) for each mask, in 0 … 1."""
+    """Returns 1 − (2·overlap + 1) / (sum of both + 1) for each mask, in [0, 1]."""
     probability = logits.sigmoid()
     overlap = (probability * truth).sum(dim=(-2, -1))
     both = probability.sum(dim=(-2, -1)) + truth.sum(dim=(-2, -1))
@@ -68,7 +68,7 @@ def dice_loss(
 def mask_iou(
     first: Bool[Tensor, "*batch height width"], second: Bool[Tensor, "*batch height width"]
 ) -> Float[Tensor, "*batch"]:
-    """Returns intersection over union of each pair of masks; 1 where both are empty."""
+    """Returns the IoU of each pair of masks; 1 if both are empty."""
     intersection = (first & second).sum(dim=(-2, -1))
     union = (first | second).sum(dim=(-2, -1))
     return torch.where(union > 0, intersection / union.clamp(min=1), 1.0)
@@ -83,39 +83,39 @@ def prediction_losses(
 ) -> Losses:
     """Returns the losses of one frame's predictions, object by object.
 
-    The mask loss counts only on the mask that fits best, the IoU loss on all of them; neither
-    counts where the object is absent. The object score always counts.
+    The mask losses count for the best candidate only, the IoU loss for all of them; neither counts
+    if the object is not visible. The loss of the object score always counts.
 
     Args:
-        mask_logits: Several candidates for each object.
-        iou: The predicted IoU of each candidate, in 0 … 1.
-        object_score_logits: Above zero where the model takes the object to be present.
-        truth: The share of each pixel that the object covers, in 0 … 1; all zeros if absent.
-        weights: How much each part counts; the paper's by default.
+        mask_logits: One mask or several candidates for each object.
+        iou: The predicted IoU of each candidate, in [0, 1].
+        object_score_logits: Positive where the object is predicted to be visible.
+        truth: The share of each pixel that the object covers, in [0, 1]; zeros if not visible.
+        weights: Weights of the parts; by default the paper's.
     """
     weights = weights or LossWeights()
     mask_logits, iou = mask_logits.float(), iou.float()
     expanded = truth[:, None].expand_as(mask_logits)
     true_mask = expanded > 0.5
-    present = (truth > 0.5).flatten(1).any(dim=1)
+    visible = (truth > 0.5).flatten(1).any(dim=1)
 
     focal, dice = focal_loss(mask_logits, expanded), dice_loss(mask_logits, expanded)
     best = (weights.focal * focal + weights.dice * dice).argmin(dim=1)
     true_iou = mask_iou(mask_logits > 0, true_mask)
     iou_error = (iou - true_iou).abs().mean(dim=1)
     score = functional.binary_cross_entropy_with_logits(
-        object_score_logits.float().squeeze(1), present.float(), reduction="none"
+        object_score_logits.float().squeeze(1), visible.float(), reduction="none"
     )
 
     focal, dice, best_iou = (
         values.gather(1, best[:, None]).squeeze(1) for values in (focal, dice, true_iou)
     )
-    focal, dice, iou_error = (torch.where(present, v, 0.0) for v in (focal, dice, iou_error))
+    focal, dice, iou_error = (torch.where(visible, v, 0.0) for v in (focal, dice, iou_error))
     total = (
         weights.focal * focal
         + weights.dice * dice
         + weights.iou * iou_error
         + weights.object_score * score
     )
-    true_iou = torch.where(present, best_iou, 1.0)
+    true_iou = torch.where(visible, best_iou, 1.0)
     return Losses(total, focal, dice, iou_error, score, best, true_iou)

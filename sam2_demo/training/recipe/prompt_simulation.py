@@ -1,8 +1,8 @@
-"""Prompts as a person would give them, drawn from true masks: what the model trains on.
+"""Simulated prompts for training, drawn from true masks.
 
-Everything works on all objects of a batch at once, on their device, and draws from
-one ``torch.Generator`` of the CPU, so a seed repeats a training run. Coordinates are (x, y) in
-pixels of the masks given, pixel centres at .5; the caller scales them.
+All functions work on all objects of a batch at once, on their device. Random numbers come from one
+``torch.Generator`` on the CPU, so that a seed reproduces a training run on any device. Coordinates
+are (x, y) in pixels of the masks, with pixel centres at .5; the caller scales them.
 
 Source: section 4 and appendix D.2 of arXiv 2408.00714.
 """
@@ -18,17 +18,17 @@ from torch import Tensor
 from sam2_demo.model.prompt_encoder import BOX_LOWER_RIGHT, BOX_UPPER_LEFT, PADDING
 
 KIND_PROBABILITIES = (0.5, 0.25, 0.25)
-"""How often a first prompt is a mask, a click, a box. Source: section 4."""
+"""Probabilities of a mask, a click and a box as the first prompt. Source: section 4."""
 
 CLICK_FROM_TRUTH_PROBABILITY = 0.1
-"""How often a correction ignores the prediction and falls on the true mask. Source: D.2."""
+"""Probability that a correction ignores the prediction and clicks on the true mask. Source: D.2."""
 
 BOX_JITTER = 0.1
-"""How far a box's corner may be off, as a share of the box's side."""
+"""Largest error of a box's edge, as a share of the box's side."""
 
 
 class PromptKind(IntEnum):
-    """What the first prompt of an object is."""
+    """The kind of an object's first prompt."""
 
     MASK = 0
     CLICK = 1
@@ -40,14 +40,14 @@ class PointPrompts(NamedTuple):
 
     Attributes:
         points: (x, y) in pixels of the masks that they were drawn from.
-        labels: One of the prompt encoder's labels for each point.
+        labels: For each point, one of the prompt encoder's labels.
     """
 
     points: Float[Tensor, "objects points 2"]
     labels: Int[Tensor, "objects points"]
 
     def joined(self, later: "PointPrompts") -> "PointPrompts":
-        """Returns these points followed by later ones of the same objects."""
+        """Returns these points followed by later ones for the same objects."""
         return PointPrompts(
             torch.cat([self.points, later.points], dim=1),
             torch.cat([self.labels, later.labels], dim=1),
@@ -59,17 +59,17 @@ def draw_kinds(
     generator: torch.Generator,
     probabilities: tuple[float, float, float] = KIND_PROBABILITIES,
 ) -> Int[Tensor, "objects"]:
-    """Returns the kind of first prompt of each of ``count`` objects, as ``PromptKind`` values."""
-    weights = torch.tensor(probabilities)
+    """Returns the kinds of the first prompts of ``count`` objects, as ``PromptKind`` values."""
+    weights = torch.tensor(probabilities, dtype=torch.float32)
     return torch.multinomial(weights, count, replacement=True, generator=generator)
 
 
 def draw_prompted_frames(
     frame_count: int, maximum: int, generator: torch.Generator
 ) -> tuple[int, ...]:
-    """Returns the frames that get prompts: always the first, and up to ``maximum`` in all.
+    """Returns the frames that get prompts: always the first one, and at most ``maximum`` in all.
 
-    The number is uniform in 1 … ``maximum``; the others are uniform among later frames.
+    Their number is uniform from 1 to ``maximum``; the others are drawn uniformly from later frames.
     """
     most = min(maximum, frame_count)
     count = int(torch.randint(1, most + 1, (), generator=generator))
@@ -80,34 +80,34 @@ def draw_prompted_frames(
 def draw_corrected_frames(
     tracked: Sequence[int], maximum: int, generator: torch.Generator
 ) -> tuple[int, ...]:
-    """Returns the tracked frames that are corrected: 0 … ``maximum`` of them, uniform."""
+    """Returns the tracked frames to be corrected; their number is uniform from 0 to the maximum."""
     count = int(torch.randint(0, min(maximum, len(tracked)) + 1, (), generator=generator))
     chosen = torch.randperm(len(tracked), generator=generator)[:count]
-    return tuple(sorted(tracked[place] for place in chosen.tolist()))
+    return tuple(sorted(tracked[index] for index in chosen.tolist()))
 
 
 def draw_pixels(
     regions: Bool[Tensor, "objects height width"], generator: torch.Generator
 ) -> Float[Tensor, "objects 2"]:
-    """Returns one pixel's centre (x, y) for each region, uniform over it.
+    """Returns the centre (x, y) of one pixel of each region, drawn uniformly.
 
-    An empty region gives a pixel of the whole picture.
+    For an empty region, it is drawn from the whole image.
     """
     width = regions.shape[-1]
     flat = regions.flatten(1)
     flat = flat | ~flat.any(dim=1, keepdim=True)
-    passed = flat.cumsum(dim=1, dtype=torch.int32)
+    counts = flat.cumsum(dim=1, dtype=torch.int32)
     draws = torch.rand(len(flat), 1, dtype=torch.float64, generator=generator)
-    # The draw says how many of the region's pixels to pass before the one that is taken.
-    before = (draws.to(flat.device) * passed[:, -1:]).to(torch.int32)
-    index = torch.searchsorted(passed, before, right=True).squeeze(1)
+    # The index of the pixel among those of the region; searchsorted finds where it is.
+    drawn = (draws.to(flat.device) * counts[:, -1:]).to(torch.int32)
+    index = torch.searchsorted(counts, drawn, right=True).squeeze(1)
     return torch.stack([index % width, index // width], dim=-1).float() + 0.5
 
 
 def tight_boxes(
     masks: Bool[Tensor, "objects height width"],
 ) -> Float[Tensor, "objects 4"]:
-    """Returns left, top, right, bottom of each mask, right and bottom excluded; zeros if empty."""
+    """Returns left, top, right and bottom (exclusive) of each mask; zeros if empty."""
     edges = []
     for along in (masks.any(dim=1), masks.any(dim=2)):
         length = along.shape[1]
@@ -123,7 +123,7 @@ def draw_boxes(
     generator: torch.Generator,
     jitter: float = BOX_JITTER,
 ) -> Float[Tensor, "objects 4"]:
-    """Returns each mask's box with every edge moved by up to ``jitter`` of the side, cut to fit."""
+    """Returns each mask's box with edges moved by up to ``jitter`` of the side, clipped."""
     height, width = masks.shape[-2:]
     boxes = tight_boxes(masks)
     sides = (boxes[:, 2:] - boxes[:, :2]).repeat(1, 2)
@@ -137,10 +137,10 @@ def draw_first_points(
     kinds: Int[Tensor, "objects"],
     generator: torch.Generator,
 ) -> PointPrompts:
-    """Returns the first prompt of each object in two points.
+    """Returns the first prompt of each object as two points.
 
-    A click and a padding point, or a box's two corners; two padding points where the prompt is a
-    mask. An object that is not in the picture gets a negative click anywhere.
+    These are a click and a padding point, or the corners of a box, or two padding points for a mask
+    prompt. An object that is not visible gets a negative click anywhere.
     """
     clicks = draw_pixels(masks, generator)
     corners = draw_boxes(masks, generator).view(-1, 2, 2)
@@ -164,10 +164,10 @@ def draw_corrections(
 ) -> PointPrompts:
     """Returns one correcting click for each object.
 
-    It is uniform over the pixels where prediction and truth differ: positive on a miss, negative on
-    an excess. With probability ``from_truth`` it is a positive click, uniform over the true mask.
-    Where nothing is wrong it confirms: a negative click beside the object, or, where the object
-    fills the picture, a positive one on it.
+    It is uniform over the pixels where prediction and truth differ: positive where the object was
+    missed, negative elsewhere. With probability ``from_truth``, it is instead a positive click,
+    uniform over the true mask. If nothing is wrong, it confirms the mask with a negative click
+    outside the object or, if the object fills the image, a positive one on it.
     """
     wrong = truth ^ predicted
     flawless = ~wrong.flatten(1).any(dim=1)

@@ -1,6 +1,6 @@
-"""One differentiable pass over a batch of short clips: prompt, correct, track, and what it costs.
+"""One differentiable pass over a batch of short clips: prompt, correct, track, compute losses.
 
-Every frame is encoded once; all objects of all clips go through the rest in one batch.
+Every frame is encoded once; from there on, all objects of all clips form one batch.
 
 Source: section 4 and appendix D.2 of arXiv 2408.00714.
 """
@@ -18,14 +18,13 @@ from torch.nn import functional
 
 from sam2_demo.model.prompt_encoder import PromptTensors
 from sam2_demo.model.sam2 import ImageFeatures, MaskPrediction, MemoryBank, Sam2
-from sam2_demo.tracking.memory_bank import attended_frames
+from sam2_demo.tracking.memory_bank import attended_frames, build_memory_bank
+from sam2_demo.tracking.preprocessing import clamp_mask_prompt
 from sam2_demo.training.recipe import prompt_simulation as simulation
 from sam2_demo.training.recipe.losses import Losses, LossWeights, prediction_losses
 from sam2_demo.training.recipe.prompt_simulation import PointPrompts, PromptKind
 
 MASK_STRIDE = 4
-LARGEST_PROMPT_LOGIT = 32.0
-"""Mask logits fed back to the decoder are kept within this."""
 
 
 @dataclass(frozen=True)
@@ -33,11 +32,11 @@ class RolloutOptions:
     """How a clip is prompted.
 
     Attributes:
-        prompted_frames: Most frames of a clip that get prompts.
-        corrected_frames: Most tracked frames that are corrected by clicks, and then remembered as
-            prompted ones.
-        corrections: Rounds of correcting clicks on a prompted frame (not where a mask was given);
-            on a tracked frame at least one.
+        prompted_frames: Maximum number of frames of a clip that get prompts.
+        corrected_frames: Maximum number of tracked frames that are corrected by clicks, and then
+            remembered as prompted ones.
+        corrections: Rounds of correcting clicks on a prompted frame (none after a mask prompt); on
+            a tracked frame that is corrected, at least one.
         kinds: Shares of objects first prompted by mask, click and box.
         weights: Weights of the losses.
     """
@@ -57,14 +56,14 @@ class RolloutOptions:
             raise ValueError(f"kinds are {self.kinds}: give shares of 0 or more, not all 0")
 
 
-class Answer(NamedTuple):
-    """The losses of some objects on one frame, and on what kind of answer they fell.
+class PredictionLosses(NamedTuple):
+    """The losses of one prediction, for some objects on one frame.
 
     Attributes:
-        kind: ``"mask"``, ``"click"``, ``"box"``, ``"corrected"``, ``"tracked"`` or ``"refined"``,
-            which is a tracked frame's after a correcting click.
+        kind: What was predicted from: ``"mask"``, ``"click"``, ``"box"`` or ``"corrected"`` on a
+            prompted frame; ``"tracked"``, or ``"refined"`` after a correcting click, on others.
         losses: One row for each object.
-        visible: Whether the object is in the picture.
+        visible: Whether the object is visible on the frame.
     """
 
     kind: str
@@ -72,8 +71,8 @@ class Answer(NamedTuple):
     visible: Bool[Tensor, "objects"]
 
 
-Stopwatch = Callable[[str], AbstractContextManager[None]]
-"""Measures how long the named part of a step takes."""
+PartTimer = Callable[[str], AbstractContextManager[None]]
+"""Returns a context that measures how long the named part of a step takes."""
 
 
 def untimed(part: str) -> AbstractContextManager[None]:
@@ -81,31 +80,33 @@ def untimed(part: str) -> AbstractContextManager[None]:
     return nullcontext()
 
 
-def answer_figures(answers: list[Answer]) -> dict[str, tuple[float, int]]:
-    """Returns the parts of the loss and the IoU by kind of answer, as sums and counts."""
-    figures: dict[str, tuple[float, int]] = defaultdict(lambda: (0.0, 0))
+def metric_sums(predictions: list[PredictionLosses]) -> dict[str, tuple[float, int]]:
+    """Returns the parts of the loss, and the IoU by kind of prediction, as sums and counts."""
+    metrics: dict[str, tuple[float, int]] = defaultdict(lambda: (0.0, 0))
 
     def add(name: str, values: Float[Tensor, " values"]) -> None:
-        total, count = figures[name]
-        figures[name] = (total + float(values.detach().sum()), count + values.numel())
+        total, count = metrics[name]
+        metrics[name] = (total + float(values.detach().sum()), count + values.numel())
 
-    for answer in answers:
+    for prediction in predictions:
         for part in ("focal", "dice", "iou", "object_score"):
-            add(part, getattr(answer.losses, part))
-        add(f"iou_{answer.kind}", answer.losses.true_iou[answer.visible])
-    return dict(figures)
+            add(part, getattr(prediction.losses, part))
+        add(f"iou_{prediction.kind}", prediction.losses.true_iou[prediction.visible])
+    return dict(metrics)
 
 
-class _Given(NamedTuple):
-    """Points on a frame, and the mask that they correct."""
+class _PointsOnMask(NamedTuple):
+    """Points on a frame, and the previous mask that they correct, if any."""
 
     points: PointPrompts
     mask_logits: Float[Tensor, "objects 1 height width"] | None
 
 
-class _Remembered(NamedTuple):
-    memory: Tensor
-    pointer: Tensor
+class _FrameMemory(NamedTuple):
+    """What is remembered of a frame."""
+
+    spatial: Float[Tensor, "objects memory_channels height width"]
+    pointer: Float[Tensor, "objects channels"]
 
 
 def rollout(
@@ -114,9 +115,9 @@ def rollout(
     masks: Bool[Tensor, "clips frames objects size size"],
     options: RolloutOptions,
     generator: torch.Generator,
-    stopwatch: Stopwatch = untimed,
-) -> list[Answer]:
-    """Returns the losses of every answer that the model gave on the clips.
+    timer: PartTimer = untimed,
+) -> list[PredictionLosses]:
+    """Returns the losses of every prediction that the model made on the clips.
 
     Args:
         model: In training mode.
@@ -124,28 +125,28 @@ def rollout(
         masks: The visible part of each object; every object must be visible on the first frame.
         options: How the clips are prompted.
         generator: Draws the prompts.
-        stopwatch: Measures encoding and decoding.
+        timer: Measures the parts ``encode`` and ``decode``.
     """
-    with stopwatch("encode"):
-        features = _encoded(model, pixels.flatten(0, 1))
-    with stopwatch("decode"):
-        return list(_ClipBatch(model, features, masks, options, generator).answers())
+    with timer("encode"):
+        features = _encode(model, pixels.flatten(0, 1))
+    with timer("decode"):
+        return list(_ClipBatch(model, features, masks, options, generator).predictions())
 
 
-def _encoded(model: Sam2, pixels: Float[Tensor, "images 3 size size"]) -> ImageFeatures:
-    """Returns the features of all frames; one after another where nothing is learned of them.
+def _encode(model: Sam2, pixels: Float[Tensor, "images 3 size size"]) -> ImageFeatures:
+    """Returns the features of all frames.
 
-    On a CPU one frame at a time is faster: what lies between the layers then stays in the cache.
+    On a CPU, with a frozen encoder, one frame at a time is faster: activations stay in the cache.
     """
     if next(model.image_encoder.parameters()).requires_grad or pixels.device.type != "cpu":
         return model.encode_image(pixels)
-    each = [model.encode_image(image) for image in pixels.split(1)]
-    return ImageFeatures(*(torch.cat(level) for level in zip(*each, strict=True)))
+    by_frame = [model.encode_image(image) for image in pixels.split(1)]
+    return ImageFeatures(*(torch.cat(level) for level in zip(*by_frame, strict=True)))
 
 
-def mean_loss(answers: list[Answer]) -> Float[Tensor, ""]:
-    """Returns the loss averaged over all answers and objects."""
-    return torch.cat([answer.losses.total for answer in answers]).mean()
+def mean_loss(predictions: list[PredictionLosses]) -> Float[Tensor, ""]:
+    """Returns the loss averaged over all predictions and objects."""
+    return torch.cat([prediction.losses.total for prediction in predictions]).mean()
 
 
 class _ClipBatch:
@@ -164,13 +165,12 @@ class _ClipBatch:
         self.features = ImageFeatures(
             *(level.unflatten(0, (self.clips, self.frame_count)) for level in features)
         )
-        by_frame = masks.transpose(0, 1).flatten(1, 2)
-        self.masks = by_frame
-        self.truth = functional.avg_pool2d(by_frame.float(), MASK_STRIDE)
-        self.remembered: dict[int, _Remembered] = {}
+        self.masks = masks.transpose(0, 1).flatten(1, 2)
+        self.truth = functional.avg_pool2d(self.masks.float(), MASK_STRIDE)
+        self.memories: dict[int, _FrameMemory] = {}
 
-    def answers(self) -> Iterator[Answer]:
-        """Yields the answers: prompted frames first, then the others in the order of time."""
+    def predictions(self) -> Iterator[PredictionLosses]:
+        """Yields the losses of all predictions: prompted frames first, then the others in order."""
         self.prompted = simulation.draw_prompted_frames(
             self.frame_count, self.options.prompted_frames, self.generator
         )
@@ -178,17 +178,17 @@ class _ClipBatch:
         corrected = simulation.draw_corrected_frames(
             tracked, self.options.corrected_frames, self.generator
         )
-        # One kind for the batch: one pass of the decoder then serves all objects.
+        # One kind of prompt for the batch, so that one decoder pass serves all objects.
         kind = PromptKind(int(simulation.draw_kinds(1, self.generator, self.options.kinds)))
         last = self.frame_count - 1
         for frame in self.prompted:
-            prediction = yield from self._answer_prompts(frame, kind)
-            if last > 0:
-                self.remembered[frame] = self._remember(frame, prediction, is_prompted=True)
+            prediction = yield from self._predict_prompted(frame, kind)
+            if last > 0:  # a single image needs no memory
+                self.memories[frame] = self._encode_memory(frame, prediction, is_prompted=True)
         for frame in tracked:
             prediction = yield from self._track(frame, frame in corrected)
             if frame < last:
-                self.remembered[frame] = self._remember(frame, prediction, frame in corrected)
+                self.memories[frame] = self._encode_memory(frame, prediction, frame in corrected)
             if frame in corrected:
                 self.prompted = (*self.prompted, frame)
 
@@ -198,22 +198,24 @@ class _ClipBatch:
             *(level[:, frame].repeat_interleave(self.objects, dim=0) for level in self.features)
         )
 
-    def _answer_prompts(
+    def _predict_prompted(
         self, frame: int, kind: PromptKind
-    ) -> Generator[Answer, None, MaskPrediction]:
-        """Yields the answers to prompts on one frame; returns the last one."""
+    ) -> Generator[PredictionLosses, None, MaskPrediction]:
+        """Yields the losses of all predictions on a prompted frame; returns the last one."""
         features = self._frame_features(frame)
         if kind != PromptKind.MASK:
-            return (yield from self._answer_points(frame, features, kind))
+            return (yield from self._predict_corrected(frame, features, kind))
         prediction = self.model.decode_mask(features, self.masks[frame][:, None].float())
-        yield self._redraw(frame, features, prediction)
+        yield self._reconstruction(frame, features, prediction)
         return prediction
 
-    def _redraw(self, frame: int, features: ImageFeatures, given: MaskPrediction) -> Answer:
-        """Returns the decoder's own drawing of a mask that was given.
+    def _reconstruction(
+        self, frame: int, features: ImageFeatures, given: MaskPrediction
+    ) -> PredictionLosses:
+        """Returns the losses of the decoder's reconstruction of a mask prompt.
 
-        It is not used as an answer, but it is learned within minutes, and with it how a mask is
-        drawn at all: without it, clicks take several times as long to be understood.
+        The reconstruction itself is not used. But it is learned within minutes, and teaches the
+        decoder to draw masks at all; without it, clicks take several times as long to learn.
         """
         prompts = PromptTensors.none(len(given.pointer), given.pointer.device)
         prediction = self.model.decode(
@@ -222,85 +224,85 @@ class _ClipBatch:
             prompts._replace(mask_logits=given.mask_logits),
             multimask=False,
         )
-        return self._judge("mask", prediction, self.truth[frame])
+        return self._losses("mask", frame, prediction)
 
-    def _answer_points(
+    def _predict_corrected(
         self, frame: int, features: ImageFeatures, kind: PromptKind
-    ) -> Generator[Answer, None, MaskPrediction]:
-        """Yields the answers to a click or box and its corrections; returns the last one."""
+    ) -> Generator[PredictionLosses, None, MaskPrediction]:
+        """Yields the losses after a click or box and after each correction; see above."""
         conditioned = self.model.condition(features.stride16, None)
         masks = self.masks[frame]
-        prompts = simulation.draw_first_points(
+        points = simulation.draw_first_points(
             masks, torch.full((len(masks),), int(kind), device=masks.device), self.generator
         )
-        if kind == PromptKind.CLICK:  # the second point only pads the rows to the length of boxes
-            prompts = PointPrompts(prompts.points[:, :1], prompts.labels[:, :1])
-        given = _Given(prompts, None)
-        prediction = yield from self._answer_given(frame, conditioned, given, kind.name.lower())
+        if kind == PromptKind.CLICK:  # the second point only pads clicks to the length of boxes
+            points = PointPrompts(points.points[:, :1], points.labels[:, :1])
+        prompt = _PointsOnMask(points, None)
+        prediction = yield from self._predict(frame, conditioned, prompt, kind.name.lower())
         for _ in range(self.options.corrections):
-            given = self._corrected(frame, given.points, prediction)
-            prediction = yield from self._answer_given(frame, conditioned, given, "corrected")
+            prompt = self._with_correction(frame, prompt.points, prediction)
+            prediction = yield from self._predict(frame, conditioned, prompt, "corrected")
         return prediction
 
-    def _answer_given(
+    def _predict(
         self,
         frame: int,
         conditioned: Float[Tensor, "objects channels height width"],
-        given: _Given,
+        prompt: _PointsOnMask,
         kind: str,
-    ) -> Generator[Answer, None, MaskPrediction]:
-        """Yields the answer to points and the mask that they correct; returns its best mask."""
-        points, labels = given.points
+    ) -> Generator[PredictionLosses, None, MaskPrediction]:
+        """Yields the losses of one prediction; returns it with its best mask only."""
+        points, labels = prompt.points
         prediction = self.model.decode(
             conditioned,
             self._frame_features(frame),
-            # The prompt encoder takes a pixel's number and adds the half to its centre.
-            PromptTensors(points - 0.5, labels, given.mask_logits),
+            # Simulated points are pixel centres, to which the prompt encoder itself adds the 0.5.
+            PromptTensors(points - 0.5, labels, prompt.mask_logits),
             multimask=points.shape[1] == 1,
         )
-        yield self._judge(kind, prediction, self.truth[frame])
+        yield self._losses(kind, frame, prediction)
         return prediction.best()
 
-    def _corrected(
+    def _with_correction(
         self, frame: int, points: PointPrompts | None, prediction: MaskPrediction
-    ) -> _Given:
-        """Returns the points so far and a click where the mask is wrong, and that mask."""
+    ) -> _PointsOnMask:
+        """Returns the previous points with one more click where the mask is wrong, on that mask."""
         previous = prediction.visible_logits().detach()
-        click = self._correct(self.masks[frame], previous)
-        return _Given(
-            click if points is None else points.joined(click),
-            previous.clamp(-LARGEST_PROMPT_LOGIT, LARGEST_PROMPT_LOGIT),
+        click = self._draw_correction(self.masks[frame], previous)
+        return _PointsOnMask(
+            click if points is None else points.joined(click), clamp_mask_prompt(previous)
         )
 
     @torch.no_grad()
-    def _correct(
+    def _draw_correction(
         self,
         masks: Bool[Tensor, "objects size size"],
         mask_logits: Float[Tensor, "objects 1 height width"],
     ) -> PointPrompts:
-        """Returns a click for each object where the mask so far is wrong."""
+        """Returns a click for each object where the predicted mask is wrong."""
         enlarged = functional.interpolate(mask_logits, scale_factor=MASK_STRIDE, mode="bilinear")
         return simulation.draw_corrections(masks, enlarged[:, 0] > 0, self.generator)
 
-    def _track(self, frame: int, is_corrected: bool) -> Generator[Answer, None, MaskPrediction]:
-        """Yields the answers on a frame without first prompts; returns the last one's best mask."""
+    def _track(
+        self, frame: int, is_corrected: bool
+    ) -> Generator[PredictionLosses, None, MaskPrediction]:
+        """Yields the losses on a frame without first prompts; returns the last best mask."""
         features = self._frame_features(frame)
-        conditioned = self.model.condition(features.stride16, self._bank(frame))
-        nothing = PromptTensors.none(len(conditioned), conditioned.device)
-        prediction = self.model.decode(conditioned, features, nothing, multimask=True)
-        yield self._judge("tracked", prediction, self.truth[frame])
+        conditioned = self.model.condition(features.stride16, self._memory_bank(frame))
+        no_prompts = PromptTensors.none(len(conditioned), conditioned.device)
+        prediction = self.model.decode(conditioned, features, no_prompts, multimask=True)
+        yield self._losses("tracked", frame, prediction)
         prediction = prediction.best()
         if is_corrected:
-            given = self._corrected(frame, None, prediction)
-            prediction = yield from self._answer_given(frame, conditioned, given, "refined")
+            prompt = self._with_correction(frame, None, prediction)
+            prediction = yield from self._predict(frame, conditioned, prompt, "refined")
             for _ in range(self.options.corrections - 1):
-                given = self._corrected(frame, given.points, prediction)
-                prediction = yield from self._answer_given(frame, conditioned, given, "refined")
+                prompt = self._with_correction(frame, prompt.points, prediction)
+                prediction = yield from self._predict(frame, conditioned, prompt, "refined")
         return prediction
 
-    def _judge(
-        self, kind: str, prediction: MaskPrediction, truth: Float[Tensor, "objects height width"]
-    ) -> Answer:
+    def _losses(self, kind: str, frame: int, prediction: MaskPrediction) -> PredictionLosses:
+        truth = self.truth[frame]
         losses = prediction_losses(
             prediction.mask_logits,
             prediction.ious,
@@ -308,39 +310,29 @@ class _ClipBatch:
             truth,
             self.options.weights,
         )
-        return Answer(kind, losses, (truth > 0.5).flatten(1).any(dim=1))
+        return PredictionLosses(kind, losses, (truth > 0.5).flatten(1).any(dim=1))
 
-    def _remember(self, frame: int, prediction: MaskPrediction, is_prompted: bool) -> _Remembered:
-        memory = self.model.encode_memory(
+    def _encode_memory(
+        self, frame: int, prediction: MaskPrediction, is_prompted: bool
+    ) -> _FrameMemory:
+        spatial = self.model.encode_memory(
             self._frame_features(frame),
             prediction.visible_logits(),
             prediction.object_score_logits,
             is_prompted,
         )
-        return _Remembered(memory, prediction.pointer)
+        return _FrameMemory(spatial, prediction.pointer)
 
-    def _bank(self, frame: int) -> MemoryBank:
-        """Returns what the objects remember on this frame."""
-        config, device = self.model.config.memory, self.masks.device
+    def _memory_bank(self, frame: int) -> MemoryBank:
+        """Returns the memory bank for a frame; all objects attend to the same frames."""
+        config = self.model.config
         attended = attended_frames(
-            frame,
-            tuple(self.prompted),
-            self.remembered,
-            step=1,
-            memory_frames=config.frames,
-            pointer_frames=config.pointers,
+            frame, self.prompted, self.memories, 1, config.memory.frames, config.memory.pointers
         )
-        count = self.clips * self.objects
-        pointers = [self.remembered[f].pointer for f, _ in attended.pointers]
-        none = torch.zeros(count, 0, self.model.config.width, device=device)
-        memory_ages, pointer_ages = (
-            torch.tensor([age for _, age in pairs], dtype=torch.long, device=device)
-            for pairs in attended
-        )
-        return MemoryBank(
-            torch.stack([self.remembered[f].memory for f, _ in attended.memories], dim=1),
-            memory_ages.expand(count, -1),
-            torch.stack(pointers, dim=1) if pointers else none,
-            pointer_ages.expand(count, -1),
-            max(1, min(self.frame_count, config.pointers) - 1),
+        return build_memory_bank(
+            [attended] * (self.clips * self.objects),
+            [self.memories[f].spatial for f, _ in attended.memories],
+            [self.memories[f].pointer for f, _ in attended.pointers],
+            config,
+            self.frame_count,
         )

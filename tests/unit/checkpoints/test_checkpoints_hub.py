@@ -18,7 +18,7 @@ from stand_in_hub import StandInHub, stand_in_hub
 from transformers_miniature import our_config, video_model
 
 from sam2_demo.checkpoints import loading as checkpoints
-from sam2_demo.checkpoints.download_progress import bar_that_tells
+from sam2_demo.checkpoints.download_progress import reporting_bar
 from sam2_demo.checkpoints.loading import RELEASED_FILES, load_model, save_checkpoint
 from sam2_demo.core.errors import CheckpointError, Sam2DemoError
 from sam2_demo.model.config import RELEASED
@@ -117,7 +117,7 @@ def test_damaged_file_is_deleted_and_fetched_anew(hub: StandInHub) -> None:
 
 def test_progress_is_told_of_downloads_from_xet_storage_too() -> None:
     told: list[tuple[int, int | None]] = []
-    bar = bar_that_tells(lambda done, total: told.append((done, total)))
+    bar = reporting_bar(lambda done, total: told.append((done, total)))
 
     def report(received: int, written: int) -> SimpleNamespace:
         return SimpleNamespace(

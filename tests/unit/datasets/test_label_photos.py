@@ -112,7 +112,7 @@ def test_the_command_labels_what_has_no_masks_yet(sources, monkeypatch, capsys):
 
 
 def test_a_missing_teacher_is_named(sources):
-    with pytest.raises(CheckpointError, match=r"no checkpoint at start\.pt"):
+    with pytest.raises(CheckpointError, match=r"checkpoint start\.pt cannot be opened"):
         label_photos.run(_options(sources))
 
 

@@ -1,4 +1,4 @@
-"""The network's parts by themselves: sizes, counts and invariants."""
+"""The parts of the network, each by itself: sizes, counts and invariants."""
 
 from typing import Any
 
@@ -14,7 +14,12 @@ from sam2_demo.model.hiera import join_windows, split_windows
 from sam2_demo.model.image_encoder import ImageEncoder
 from sam2_demo.model.layers import DropPath
 from sam2_demo.model.mask_decoder import stability
-from sam2_demo.model.positions import rotary_table, rotate, sine_positions_1d, sine_positions_2d
+from sam2_demo.model.positional_encoding import (
+    apply_rope,
+    axial_rope,
+    sine_encoding_1d,
+    sine_encoding_2d,
+)
 from sam2_demo.model.prompt_encoder import PromptTensors
 from sam2_demo.model.sam2 import NO_OBJECT_LOGIT, MaskPrediction, Sam2
 from sam2_demo.model.tiny_vit import window_offsets
@@ -43,7 +48,7 @@ def test_config_survives_being_stored(config: Sam2Config) -> None:
     assert Sam2Config.from_dict(config.to_dict()) == config
 
 
-def test_configurations_of_before_there_were_two_trunks_are_hieras() -> None:
+def test_configurations_without_a_trunk_are_hieras() -> None:
     stored = miniature_config().to_dict()
     del stored["image_encoder"]["trunk"]
     assert Sam2Config.from_dict(stored) == miniature_config()
@@ -53,7 +58,7 @@ def test_configurations_of_before_there_were_two_trunks_are_hieras() -> None:
     "changes",
     [{"heads": (2, 4, 5, 9)}, {"windows": (7, 7, 0, 7)}, {"drop_path": 1.0}],
 )
-def test_tiny_vit_of_odd_sizes_is_refused(changes: dict[str, Any]) -> None:
+def test_tiny_vit_of_impossible_sizes_is_refused(changes: dict[str, Any]) -> None:
     with pytest.raises(ValueError, match=next(iter(changes))):
         TinyVitConfig(**changes)
 
@@ -66,16 +71,16 @@ def test_config_of_another_program_is_refused() -> None:
 
 @pytest.mark.parametrize(("height", "width"), [(16, 16), (9, 14), (1, 3)])
 def test_windows_are_joined_as_they_were_split(height: int, width: int) -> None:
-    picture = torch.randn(2, height, width, 3)
-    windows = split_windows(picture, 4)
+    feature_map = torch.randn(2, height, width, 3)
+    windows = split_windows(feature_map, 4)
     assert windows.shape[1:] == (4, 4, 3)
-    assert torch.equal(join_windows(windows, 2, (height, width)), picture)
+    assert torch.equal(join_windows(windows, 2, (height, width)), feature_map)
 
 
 def test_offsets_in_a_window_count_rows_then_columns() -> None:
     offsets = window_offsets(3, torch.device("cpu"))
     assert offsets[0].tolist() == [0, 1, 2, 3, 4, 5, 6, 7, 8]
-    assert offsets[4].tolist() == [4, 3, 4, 1, 0, 1, 4, 3, 4]  # the middle: one away at most
+    assert offsets[4].tolist() == [4, 3, 4, 1, 0, 1, 4, 3, 4]  # the middle one: at most one away
     assert torch.equal(offsets, offsets.T)
 
 
@@ -87,7 +92,7 @@ def test_tiny_vit_gives_three_strides_at_any_side(side: int) -> None:
     assert [level.shape for level in features] == [*expected, (2, 32, side // 16, side // 16)]
 
 
-def test_attention_in_parts_is_attention_at_once() -> None:
+def test_attention_in_chunks_is_attention_at_once() -> None:
     queries, keys, values = (
         torch.randn(2, 1, 700, 8),
         torch.randn(2, 1, 50, 8),
@@ -99,12 +104,12 @@ def test_attention_in_parts_is_attention_at_once() -> None:
 
 def test_values_projected_late_are_values_projected_early() -> None:
     attention = RotaryAttention(16, memory_channels=4, dropout=0.1).eval()
-    table = rotary_table(3, 3, 16, 10000.0, torch.device("cpu"))
+    rope = axial_rope(3, 3, 16, 10000.0, torch.device("cpu"))
     queries, memory = torch.randn(2, 9, 16), torch.randn(2, 20, 4)
-    late = attention(queries, memory, memory, table, 2)
-    q = rotate(attention.q_proj(queries)[:, None], table)
+    late = attention(queries, memory, memory, rope, 2)
+    q = apply_rope(attention.q_proj(queries)[:, None], rope)
     k = attention.k_proj(memory)[:, None]
-    k = torch.cat((rotate(k[:, :, :18], table), k[:, :, 18:]), dim=2)
+    k = torch.cat((apply_rope(k[:, :, :18], rope), k[:, :, 18:]), dim=2)
     v = attention.v_proj(memory)[:, None]
     early = functional.scaled_dot_product_attention(q, k, v)[:, 0]
     assert torch.allclose(late, attention.out_proj(early), atol=1e-5)
@@ -112,35 +117,35 @@ def test_values_projected_late_are_values_projected_early() -> None:
 
 def test_stability_of_hand_drawn_masks() -> None:
     certain = torch.tensor([[9.0, 9.0], [-9.0, -9.0]])
-    doubtful = torch.tensor([[9.0, 0.01], [-0.01, -9.0]])  # one place inside of the band surely
+    doubtful = torch.tensor([[9.0, 0.01], [-0.01, -9.0]])  # only one pixel is above the band
     nothing = torch.full((2, 2), -9.0)
     ratios = stability(torch.stack((certain, doubtful, nothing))[:, None], delta=0.05)
     assert ratios.tolist() == pytest.approx([1.0, 1 / 3, 1.0])
 
 
-def test_rotary_positions_depend_on_distance_only() -> None:
-    table = rotary_table(8, 8, 32, 10000.0, torch.device("cpu"))
+def test_rope_depends_on_distance_only() -> None:
+    rope = axial_rope(8, 8, 32, 10000.0, torch.device("cpu"))
     query, key = torch.randn(32), torch.randn(32)
-    turned_queries = rotate(query.expand(1, 1, 64, 32), table)[0, 0].unflatten(0, (8, 8))
-    turned_keys = rotate(key.expand(1, 1, 64, 32), table)[0, 0].unflatten(0, (8, 8))
-    here = turned_queries[2, 3] @ turned_keys[4, 6]
-    elsewhere = turned_queries[5, 1] @ turned_keys[7, 4]  # the same step of (2, 3)
+    rotated_queries = apply_rope(query.expand(1, 1, 64, 32), rope)[0, 0].unflatten(0, (8, 8))
+    rotated_keys = apply_rope(key.expand(1, 1, 64, 32), rope)[0, 0].unflatten(0, (8, 8))
+    here = rotated_queries[2, 3] @ rotated_keys[4, 6]
+    elsewhere = rotated_queries[5, 1] @ rotated_keys[7, 4]  # the same step of (2, 3)
     assert here.item() == pytest.approx(elsewhere.item(), abs=1e-4)
 
 
 def test_rotation_keeps_lengths_and_repeats_over_grids() -> None:
-    table = rotary_table(2, 3, 8, 10000.0, torch.device("cpu"))
+    rope = axial_rope(2, 3, 8, 10000.0, torch.device("cpu"))
     tokens = torch.randn(1, 1, 6, 8)
-    turned = rotate(tokens.repeat(1, 1, 2, 1), table)
-    assert torch.allclose(turned[:, :, :6], turned[:, :, 6:])
-    assert torch.allclose(turned[:, :, :6].norm(dim=3), tokens.norm(dim=3), atol=1e-5)
+    rotated = apply_rope(tokens.repeat(1, 1, 2, 1), rope)
+    assert torch.allclose(rotated[:, :, :6], rotated[:, :, 6:])
+    assert torch.allclose(rotated[:, :, :6].norm(dim=3), tokens.norm(dim=3), atol=1e-5)
 
 
-def test_sine_positions() -> None:
-    picture = sine_positions_2d(4, 6, 16, torch.device("cpu"))
-    assert picture.shape == (1, 16, 4, 6)
-    assert torch.equal(picture[0, :8, 1, 0], picture[0, :8, 1, 5])  # rows do not know columns
-    now = sine_positions_1d(torch.tensor([0.0]), 8)[0]
+def test_sine_encoding() -> None:
+    encoding = sine_encoding_2d(4, 6, 16, torch.device("cpu"))
+    assert encoding.shape == (1, 16, 4, 6)
+    assert torch.equal(encoding[0, :8, 1, 0], encoding[0, :8, 1, 5])  # independent of the column
+    now = sine_encoding_1d(torch.tensor([0.0]), 8)[0]
     assert now.tolist() == [0, 0, 0, 0, 1, 1, 1, 1]
 
 

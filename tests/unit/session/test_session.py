@@ -17,7 +17,7 @@ from sam2_demo.model.sam2 import Sam2
 from sam2_demo.session.objects import ObjectSettings
 from sam2_demo.session.session import SessionOptions, VideoSession
 from sam2_demo.tracking.byte_cache import Budget
-from sam2_demo.tracking.frame_cache import RecallBudgets
+from sam2_demo.tracking.frame_cache import CacheBudgets
 from sam2_demo.tracking.propagation import Direction
 from sam2_demo.tracking.track import FrameMasks
 from sam2_demo.tracking.tracker import TrackerOptions
@@ -166,10 +166,10 @@ def test_a_preview_is_what_the_prompt_is_answered_and_leaves_no_trace(
         list(session.propagate())
     frame_index = 3 if is_tracked else 0
     session.set_prompt(frame_index, 1, CLICK.with_point(Point(40, 30)))
-    before, steps, kept = state(session), session.undoable, session.tracker._recall.held
+    before, steps, kept = state(session), session.undoable, session.tracker._cache.entry_counts
     seen = session.preview(frame_index, 1, prompt)
     assert (state(session), session.undoable) == (before, steps)
-    assert session.tracker._recall.held == kept  # it drives no answer's logits out
+    assert session.tracker._cache.entry_counts == kept  # it drives no answer's logits out
     assert session.set_prompt(frame_index, 1, prompt).objects[1] == seen
 
 
@@ -360,14 +360,14 @@ def test_propagating_again_does_not_encode_the_video_again(
 
 def test_caches_stay_within_their_budgets_and_results_stay_the_same(model: Sam2) -> None:
     one = Budget(max_bytes=1, max_entries=1)
-    small = TrackerOptions(RecallBudgets(one, one, one, one))
+    small = TrackerOptions(CacheBudgets(one, one, one, one))
     forgetful, ample = make_session(model, tracker=small), make_session(model)
     for session in (forgetful, ample):
         session.set_prompt(0, 1, CLICK)
     for ours, theirs in zip(forgetful.propagate(), ample.propagate(), strict=True):
         # Memories are then made again from masks instead of logits: nearly the same.
         assert ours.objects[1].mask.iou(theirs.objects[1].mask) > 0.8
-    assert max(forgetful._tracker._recall.held.values()) == 1
+    assert max(forgetful._tracker._cache.entry_counts.values()) == 1
 
 
 def test_a_session_that_rested_goes_on_as_it_would_have(model: Sam2) -> None:
@@ -377,7 +377,7 @@ def test_a_session_that_rested_goes_on_as_it_would_have(model: Sam2) -> None:
         list(session.propagate())
         if session is rested:
             session.tracker.rest()
-            assert session.tracker._recall.held["features"] == 0
+            assert session.tracker._cache.entry_counts["features"] == 0
         session.set_prompt(3, 1, OTHER_CLICK)
         list(session.propagate())
     assert state(rested) == state(awake)
@@ -388,7 +388,7 @@ def test_memories_that_are_too_distant_to_be_attended_to_are_dropped(model: Sam2
     session.set_prompt(0, 1, CLICK)
     list(session.propagate())
     reach = 2 * model.config.memory.frames
-    assert session._tracker._recall.held["memories"] == reach + 1  # and the prompted frame's
+    assert session._tracker._cache.entry_counts["memories"] == reach + 1  # and the prompted frame's
 
 
 def test_a_picture_is_a_video_of_one_frame(model: Sam2) -> None:

@@ -12,7 +12,7 @@ from sam2_demo.tracking.propagation import (
     Step,
     first_frame,
     follow,
-    planned_ways,
+    planned_passes,
 )
 from sam2_demo.tracking.track import Answer, FrameMasks, ObjectMask, Track
 
@@ -34,7 +34,7 @@ FORWARD, BACKWARD, BOTH = Direction.FORWARD, Direction.BACKWARD, Direction.BOTH
 def test_frames_within_bounds(
     first: int, direction: Direction, within: tuple[int, int], ways: list[list[int]]
 ) -> None:
-    planned = planned_ways(first, direction, within)
+    planned = planned_passes(first, direction, within)
     assert [[step.frame_index for step in way] for way in planned] == ways
     signs = {FORWARD: [1], BACKWARD: [-1], BOTH: [1, -1]}[direction]
     for way, sign in zip(planned, signs, strict=True):
@@ -66,13 +66,13 @@ def answered_track(frames: int) -> Track:
 def visited(new: list[int], answered: int | None = None) -> tuple[list[int], bool]:
     """Returns the frames visited where old masks have 100 pixels, new ones these many."""
     agreement = Agreement()
-    ways = planned_ways(0, FORWARD, (0, len(new) - 1))
+    passes = planned_passes(0, FORWARD, (0, len(new) - 1))
 
     def track(step: Step) -> tuple[FrameMasks, FrameMasks]:
         return masks_of(step.frame_index, 100), masks_of(step.frame_index, new[step.frame_index])
 
     tracks = [answered_track(len(new) if answered is None else answered), Track()]
-    found = [masks.frame_index for masks in follow(ways, track, None, agreement, tracks)]
+    found = [masks.frame_index for masks in follow(passes, track, None, agreement, tracks)]
     return found, agreement.settled
 
 
@@ -89,7 +89,7 @@ def test_a_way_goes_on_where_old_masks_do_not_reach_to_its_end() -> None:
 
 def test_a_mask_that_was_given_says_nothing() -> None:
     agreement = Agreement()
-    agreement.begin_way([answered_track(10)], [Step(frame, 1) for frame in range(10)])
+    agreement.begin_pass([answered_track(10)], [Step(frame, 1) for frame in range(10)])
     given = masks_of(0, 100)
     assert not any(agreement.settles(given, given) for _ in range(20))
     found = [agreement.settles(masks_of(0, 100), masks_of(0, 100)) for _ in range(5)]
@@ -97,12 +97,12 @@ def test_a_mask_that_was_given_says_nothing() -> None:
 
 
 def test_both_ways_are_counted_apart() -> None:
-    ways = planned_ways(3, BOTH, (0, 6))
+    passes = planned_passes(3, BOTH, (0, 6))
 
     def track(step: Step) -> tuple[FrameMasks, FrameMasks]:
         return masks_of(step.frame_index, 100), masks_of(step.frame_index, 100)
 
     agreement = Agreement()
-    found = [m.frame_index for m in follow(ways, track, None, agreement, [answered_track(7)])]
+    found = [m.frame_index for m in follow(passes, track, None, agreement, [answered_track(7)])]
     assert found == [3, 4, 5, 6, 2, 1, 0]
     assert not agreement.settled

@@ -1,4 +1,4 @@
-"""Ablations: what a variant changes, what it begins with, the table, going on after a stop."""
+"""Ablations: what a variant changes, what it starts from, the table, resuming after a stop."""
 
 import argparse
 from pathlib import Path
@@ -32,7 +32,7 @@ def test_every_variant_is_the_base_but_for_its_own_settings() -> None:
     assert same == ["base", "no-pretraining"]
 
 
-def test_only_the_image_part_is_taken_over() -> None:
+def test_only_the_image_part_is_copied() -> None:
     overfit = EXPERIMENTS["overfit"]
     trained = first_model(with_settings(overfit, ["seed=1"]))
     model = first_model(with_settings(overfit, ["model.memory.frames=2"]))
@@ -41,7 +41,7 @@ def test_only_the_image_part_is_taken_over() -> None:
     for name, weight in model.state_dict().items():
         is_memory = not name.startswith(ablations.IMAGE_PARTS)
         assert torch.equal(weight, before[name] if is_memory else trained.state_dict()[name])
-    with pytest.raises(SettingError, match="does not fit"):
+    with pytest.raises(SettingError, match="does not match"):
         take_image_part(first_model(with_settings(BASE, SMALL)), trained)
 
 
@@ -50,7 +50,7 @@ def test_the_table_compares_with_its_first_row(tmp_path: Path) -> None:
     other = Result("1-layer", "one layer", 38.5, 31.0, steps=200, minutes=2.5, millions=4.0)
     table = write_table(tmp_path, [base, other], "200 steps", 8)
     assert "| 1-layer | one layer | 38.5 | -1.5 | 31.0 | +1.0 | 4.00 | 2.5 |" in table
-    assert "for 200 steps, and measured on 8 clips" in table
+    assert "for 200 steps, and evaluated on 8 clips" in table
     assert (tmp_path / "ablations.md").read_text() == table + "\n"
     assert (tmp_path / "ablations.csv").read_text().splitlines()[2].startswith("1-layer,one layer")
 
@@ -64,7 +64,7 @@ def _arguments(folder: Path, *more: str) -> argparse.Namespace:
     return parser.parse_args([*where, "--steps=1", "--pretraining-steps=1", *settings, *more])
 
 
-def test_variants_are_trained_measured_and_not_done_twice(
+def test_variants_are_trained_and_evaluated_once(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     for name, value in MALLOC_SETTINGS.items():

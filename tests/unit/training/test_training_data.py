@@ -1,4 +1,4 @@
-"""From data sets to batches: which data a step takes, which objects, and how clips are changed."""
+"""From data sets to batches: which data a step takes, which objects, and augmentation."""
 
 from dataclasses import replace
 
@@ -7,8 +7,8 @@ import pytest
 
 from sam2_demo.core.errors import DataError, SettingError
 from sam2_demo.datasets.clip import Clip
-from sam2_demo.training.data import prefetching as composing
-from sam2_demo.training.data.batches import compose_batch
+from sam2_demo.training.data import prefetching
+from sam2_demo.training.data.batches import make_batch
 from sam2_demo.training.data.data_mix import DataMix, mix_opener, mixed
 from sam2_demo.training.experiments.experiment import BatchOptions, Experiment, Stage
 from sam2_demo.training.experiments.named import EXPERIMENTS
@@ -41,11 +41,11 @@ class Counted:
         return self._clip
 
 
-def test_pictures_and_clips_share_the_steps_as_they_share_the_data() -> None:
-    pictures, videos, more = Counted(60, 1), Counted(30, 4), Counted(10, 4)
-    mix = mixed(BOTH, [pictures, Counted(30, 1), Counted(10, 1)], [pictures, videos, more], None)
+def test_images_and_clips_share_the_steps_as_they_share_the_data() -> None:
+    images, videos, more = Counted(60, 1), Counted(30, 4), Counted(10, 4)
+    mix = mixed(BOTH, [images, Counted(30, 1), Counted(10, 1)], [images, videos, more], None)
     assert mix.image_share == 0.6
-    assert (list(mix.images), list(mix.videos)) == ([pictures], [videos, more])
+    assert (list(mix.images), list(mix.videos)) == ([images], [videos, more])
 
 
 def test_videos_alone_give_clips_alone_unless_a_share_is_asked_for() -> None:
@@ -82,42 +82,42 @@ def test_batches_have_enough_objects_that_are_visible_at_first() -> None:
     masks[1, 1, 20:, 30:] = True  # only on the last frame
     options = BatchOptions(frames=2, objects=3)
     sample = lambda random: Clip(frames, masks)  # noqa: E731
-    batch = compose_batch(sample, options, 64, 4, np.random.default_rng(0))
+    batch = make_batch(sample, options, 64, 4, np.random.default_rng(0))
     assert batch.pixels.shape == (4, 2, 3, 64, 64)
     assert batch.masks.shape == (4, 2, 3, 64, 64)
     assert batch.masks[:, 0].flatten(2).float().mean(2).unique().tolist() == [0.25]
 
 
-def test_data_of_specks_alone_are_refused_instead_of_searched_for_ever() -> None:
+def test_data_of_specks_alone_is_refused_instead_of_searched_for_ever() -> None:
     masks = np.zeros((2, 1, 64, 64), bool)
     masks[:, :, :3, :3] = True  # 9 of 4096 pixels: 0.2 %
     speck = Clip(np.zeros((2, 64, 64, 3), np.uint8), masks)
     with pytest.raises(DataError, match=r"an object that covers 0\.4%") as refused:
-        compose_batch(lambda random: speck, BatchOptions(2, 2), 64, 2, np.random.default_rng(0))
+        make_batch(lambda random: speck, BatchOptions(2, 2), 64, 2, np.random.default_rng(0))
     assert refused.value.code == "OBJECTS_TOO_SMALL"
 
 
-def test_a_few_parts_are_composed_ahead_however_many_a_step_has(
+def test_a_few_parts_are_prefetched_however_many_a_step_has(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """A step of 256 clips of 8 frames at 1024 pixels would take some 30 GB."""
-    monkeypatch.setattr(composing, "usable_cores", lambda: 2)
+    monkeypatch.setattr(prefetching, "usable_cores", lambda: 2)
     stage = Stage(image_size=32, videos=BatchOptions(64, frames=4))
     experiment = Experiment(stages=(stage,), steps=2, parts=64)
     mix = DataMix(stage, (), [Counted(1, 4)], 0.0)
-    with composing.Composer(experiment, [mix], range(64), first_step=7) as composer:
-        step = composer.take(0.0)
+    with prefetching.PrefetchingLoader(experiment, [mix], range(64), first_step=7) as loader:
+        step = loader.next_step(0.0)
         seeds = [next(step).result().prompt_seed for _ in range(10)]
-        assert len(composer._waiting) == composing.AHEAD_PER_THREAD
+        assert len(loader._queue) == prefetching.PREFETCHED_PER_THREAD
         seeds += [future.result().prompt_seed for future in step]
     expected = [np.random.default_rng((0, 7, part)).integers(2**62) for part in range(64)]
     assert seeds == expected
 
 
-def test_pictures_are_cut_from_clips() -> None:
+def test_images_are_taken_from_clips() -> None:
     options = BatchOptions(clips=6)
     source = Counted(1, 4)
-    batch = compose_batch(source.sample, options, 32, 6, np.random.default_rng(0))
+    batch = make_batch(source.sample, options, 32, 6, np.random.default_rng(0))
     assert batch.pixels.shape == (6, 1, 3, 32, 32)
 
 
@@ -131,13 +131,13 @@ def _two_frames() -> Clip:
     return Clip(frames, masks)
 
 
-def test_masks_are_mirrored_with_their_picture() -> None:
+def test_masks_are_mirrored_with_their_frame() -> None:
     clip = augmented(_two_frames(), Augmentation(mirror=1.0), np.random.default_rng(0))
     assert np.argwhere(clip.masks[:, 0]).tolist() == [[0, 1, 1], [1, 2, 1]]
     assert np.array_equal(clip.frames[..., 0] == 200, clip.masks[:, 0])
 
 
-def test_a_quarter_turn_moves_masks_and_pictures_alike() -> None:
+def test_a_quarter_turn_moves_masks_and_frames_alike() -> None:
     # About the middle (3.5, 3.5): (x, y) goes to (7 - y, x).
     matrix = np.array([[0.0, -1.0, 7.0], [1.0, 0.0, 0.0]])
     clip = _two_frames()

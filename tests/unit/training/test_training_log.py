@@ -1,38 +1,24 @@
-"""The log of a run: rows, the TensorBoard file byte for byte, and the line on where time went."""
+"""The log of a run: rows, events for TensorBoard, and the line on where time went."""
 
 import csv
 import struct
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from tensorboardX.proto.event_pb2 import Event
 
-from sam2_demo.training.loop.event_file import EventFile, crc32c, event, record
 from sam2_demo.training.loop.run_log import STEPS_PER_ROW, RunLog, summed
 
 
-def test_checksum_of_the_standard_example() -> None:
-    assert crc32c(b"123456789") == 0xE3069283
-
-
-def test_an_event_by_hand() -> None:
-    message = event(1.0, 300, {"loss": 0.5})
-    value = b"\x0a\x04loss" + b"\x15" + struct.pack("<f", 0.5)
-    assert message == (
-        b"\x09" + struct.pack("<d", 1.0) + b"\x10\xac\x02" + b"\x2a\x0d" + b"\x0a\x0b" + value
-    )
-
-
-def test_a_record_is_framed_by_its_length_and_checksums() -> None:
-    framed = record(b"abc")
-    assert framed[:8] == struct.pack("<Q", 3)
-    assert framed[12:15] == b"abc"
-    assert len(framed) == 8 + 4 + 3 + 4
-
-
-def test_an_event_file_begins_with_its_format(tmp_path: Path) -> None:
-    EventFile(tmp_path).close()
-    (path,) = tmp_path.glob("events.out.tfevents.*")
-    assert b"brain.Event:2" in path.read_bytes()
+def events_in(folder: Path) -> Iterator[Event]:
+    """Yields the events of the only event file: records of length, checksum, data, checksum."""
+    (path,) = folder.glob("events.out.tfevents.*")
+    data = path.read_bytes()
+    while data:
+        (length,) = struct.unpack("<Q", data[:8])
+        yield Event.FromString(data[12 : 12 + length])
+        data = data[16 + length :]
 
 
 def _step(loss: float) -> dict[str, tuple[float, int]]:
@@ -57,6 +43,26 @@ def test_rows_are_means_and_the_summary_says_where_time_went(tmp_path: Path) -> 
     assert float(last["samples_per_s"]) == pytest.approx(8.0)
     assert "8.00 samples/s" in log.summary()
     assert "wait 0%, encode 25%, decode 0%, backward 75%" in log.summary()
+
+
+def test_tensorboard_gets_every_row(tmp_path: Path) -> None:
+    log = RunLog(tmp_path, 0.0)
+    for step in range(1, STEPS_PER_ROW + 3):
+        log.add(0.5 * step, step, _step(float(step)))
+    log.close()
+    first, *events = events_in(tmp_path)
+    assert first.file_version == "brain.Event:2"
+    values = {
+        (event.step, value.tag): value.simple_value
+        for event in events
+        for value in event.summary.value
+    }
+    assert values[STEPS_PER_ROW, "loss"] == pytest.approx((STEPS_PER_ROW + 1) / 2)
+    assert values[STEPS_PER_ROW + 2, "loss"] == pytest.approx(STEPS_PER_ROW + 1.5)
+    assert values[STEPS_PER_ROW + 2, "samples_per_s"] == pytest.approx(8.0)
+    with (tmp_path / "log.csv").open() as file:
+        filled = [name for name, text in next(csv.DictReader(file)).items() if text]
+    assert {name for _, name in values} == set(filled) - {"step"}
 
 
 def test_a_resumed_table_keeps_its_columns(tmp_path: Path) -> None:

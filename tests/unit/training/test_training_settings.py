@@ -6,7 +6,7 @@ from sam2_demo.core.errors import SettingError
 from sam2_demo.model.config import RELEASED
 from sam2_demo.training.experiments.named import EXPERIMENTS, find_experiment
 from sam2_demo.training.experiments.settings import with_settings
-from sam2_demo.training.loop.schedule import Fall
+from sam2_demo.training.loop.schedule import Decay
 
 OVERFIT = EXPERIMENTS["overfit"]
 
@@ -28,14 +28,14 @@ def test_settings_choose_by_name_and_may_be_none() -> None:
         OVERFIT,
         [
             "model=sam2.1-hiera-small",
-            "schedule.fall=reciprocal-square-root",
+            "schedule.decay=reciprocal-square-root",
             "image_share=0.5",
             "start=some/model.pt",
             "data=('davis:A','sa-v:B')",
         ],
     )
     assert experiment.model == RELEASED["sam2.1-hiera-small"]
-    assert experiment.schedule.fall is Fall.RECIPROCAL_SQUARE_ROOT
+    assert experiment.schedule.decay is Decay.RECIPROCAL_SQUARE_ROOT
     assert experiment.image_share == 0.5
     assert experiment.start == "some/model.pt"
     assert experiment.data == ("davis:A", "sa-v:B")
@@ -49,23 +49,23 @@ def test_settings_choose_by_name_and_may_be_none() -> None:
     [
         ("step=7", "did you mean 'steps'"),
         ("stages.0.videos.clip=2", "did you mean 'clips'"),
-        ("stages.3.videos.clips=2", "not one of 0 to 0"),
+        ("stages.3.videos.clips=2", "not an index from 0 to 0"),
         ("stages.0.images.clips=2", "there is no 'clips' to change"),
         ("stages.0.videos=None", "a stage trains on one or both"),
         ("stages.0.videos=3", "give a value like"),
         ("stages.0.videos.augmentation.mirror=2", "mirror is 2.0: give 0 to 1"),
         ("stages.0.videos.rollout.kinds=(0,0,0)", "not all 0"),
         ("stages.0.videos.clips=5", "cannot be divided into 2 equal parts"),
-        ("schedule.fall=cosin", "did you mean 'cosine'"),
+        ("schedule.decay=cosin", "did you mean 'cosine'"),
         ("model=sam2.1-hiera-tny", "did you mean 'sam2.1-hiera-tiny'"),
         ("image_share=much", "give a value like"),
         ("image_share=1.5", "give 0 to 1"),
-        ("drop_path=1", "give 0 to below 1"),
+        ("drop_path=1", "give at least 0 and less than 1"),
         ("steps=-1", "give 0 or more"),
         ("learning_rate=0", "give a number above 0"),
-        ("stages.0.share=0", "all stages have the share 0"),
-        ("stages.0.share=-1", "which leaves the stage out"),
-        ("stages.0.pictures_per_clip=0", "give 1 or more"),
+        ("stages.0.share=0", "the share of every stage is 0"),
+        ("stages.0.share=-1", "which skips the stage"),
+        ("stages.0.images_per_clip=0", "give 1 or more"),
         ("model.image_encoder.heads=3", "3 heads do not divide the width 16"),
         ("data=davis:A", "give a value like"),
         ("steps=many", "give a value like"),
@@ -73,9 +73,9 @@ def test_settings_choose_by_name_and_may_be_none() -> None:
         ("bfloat16=1", "give a value like"),
         ("stages.0.scale=(0.1,)", "give a value like"),
         ("stages.0.image_size=100", "multiple of 32"),
-        ("stages.0.scale.2=1", "not one of 0 to 1"),
+        ("stages.0.scale.2=1", "not an index from 0 to 1"),
         ("model.width=129", "multiple"),
-        ("seed.low=1", "'low' is no setting"),
+        ("seed.low=1", "'low' is not a setting"),
         ("steps", "name=value"),
     ],
 )
@@ -107,4 +107,4 @@ def test_the_paper_is_followed() -> None:
     assert (full.weight_decay, full.gradient_clip, full.drop_path) == (0.1, 0.1, 0.1)
     assert full.layer_decay == 0.8
     assert full.stages[0].images is not None
-    assert EXPERIMENTS["pretrain"].schedule.fall is Fall.RECIPROCAL_SQUARE_ROOT
+    assert EXPERIMENTS["pretrain"].schedule.decay is Decay.RECIPROCAL_SQUARE_ROOT

@@ -41,17 +41,17 @@ def test_the_number_of_entries_is_limited_too_and_replacing_is_no_entry_more() -
 
 def test_small_holes_are_filled_and_large_ones_stay() -> None:
     mask = torch.ones(1, 1, 256, 256)
-    mask[0, 0, 10:12, 10:14] = -3.0  # 8 places
-    mask[0, 0, 50:53, 50:53] = -3.0  # 9 places
+    mask[0, 0, 10:12, 10:14] = -3.0  # 8 pixels
+    mask[0, 0, 50:53, 50:53] = -3.0  # 9 pixels
     filled = fill_holes(mask, max_area=8)
     assert (filled[0, 0, 10:12, 10:14] == FILLED_LOGIT).all()
     assert (filled[0, 0, 50:53, 50:53] == -3.0).all()
-    assert mask[0, 0, 10, 10] == -3.0  # what was given is left alone
+    assert mask[0, 0, 10, 10] == -3.0  # the argument is not modified
 
 
-def test_holes_are_measured_in_places_of_a_released_mask() -> None:
+def test_holes_are_measured_in_pixels_of_a_released_mask() -> None:
     mask = torch.ones(1, 1, 64, 64)
-    mask[0, 0, 10, 10] = -3.0  # stands for 16 places of 256 x 256
+    mask[0, 0, 10, 10] = -3.0  # stands for 16 pixels of 256 x 256
     assert torch.equal(fill_holes(mask, max_area=8), mask)
     assert fill_holes(mask, max_area=16)[0, 0, 10, 10] == FILLED_LOGIT
 

@@ -1,6 +1,11 @@
-"""Which frames are remembered, worked out by hand."""
+"""Which frames are attended to, worked out by hand, and how their memories become one bank."""
 
-from sam2_demo.tracking.memory_bank import attended_frames
+import pytest
+import torch
+from miniature import miniature_config
+
+from sam2_demo.model.config import MemoryConfig
+from sam2_demo.tracking.memory_bank import attended_frames, build_memory_bank, pointer_span
 
 
 def rule(frame: int, prompted: set[int], answered: set[int], step: int = 1, pointers: int = 16):
@@ -47,3 +52,30 @@ def test_a_model_without_pointers_attends_to_none() -> None:
 
 def test_nothing_is_remembered_where_nothing_was_answered() -> None:
     assert rule(7, set(), set()) == ((), ())
+
+
+@pytest.mark.parametrize(
+    ("pointers", "frame_count", "span"), [(16, 100, 15), (16, 4, 3), (16, 1, 1), (0, 100, 1)]
+)
+def test_pointer_ages_are_divided_by_the_largest(
+    pointers: int, frame_count: int, span: int
+) -> None:
+    assert pointer_span(MemoryConfig(pointers=pointers), frame_count) == span
+
+
+@pytest.mark.parametrize("pointers", [16, 0])
+def test_a_bank_holds_each_objects_own_memories_and_ages(pointers: int) -> None:
+    config = miniature_config()
+    attended = [rule(3, {0}, {0, 2}, pointers=pointers), rule(3, {1}, {1, 2}, pointers=pointers)]
+    memories = [
+        torch.full((2, config.memory.width, 4, 4), age, dtype=torch.bfloat16) for age in (0, 1)
+    ]
+    tokens = [torch.rand(2, config.width) for _ in attended[0].pointers]
+    bank = build_memory_bank(attended, memories, tokens, config, frame_count=10)
+    assert bank.ages.tolist() == [[0, 1], [0, 1]]
+    assert bank.memories.dtype == torch.float32
+    assert torch.equal(bank.memories[:, :, 0, 0, 0], bank.ages.float())
+    assert bank.pointer_ages.tolist() == ([[3, 1], [2, 1]] if pointers else [[], []])
+    assert bank.pointers.shape == (2, 2 if pointers else 0, config.width)
+    if pointers:
+        assert torch.equal(bank.pointers[1, 0], tokens[0][1])
