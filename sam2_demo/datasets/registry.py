@@ -176,8 +176,8 @@ def open_clips(specification: str, options: ClipOptions) -> ClipSource:
     kind, path = DataSet.parse(specification)
     if not path.exists():
         beside = [entry.name for entry in path.parent.iterdir()] if path.parent.is_dir() else []
+        hint = nearest_hint(path.name, beside)
         raise DataError(
-            f"{path} does not exist{nearest_hint(path.name, beside)}: give the path of the data set",
-            "MISSING_FILE",
+            f"{path} does not exist{hint}: give the path of the data set", "MISSING_FILE"
         )
     return KINDS[kind].open(path, options)
