@@ -222,13 +222,12 @@ def first_problem(error: ValidationError) -> str:
     """Returns where JSON does not fit its model, why, and which value it holds there."""
     problem: Mapping[str, Any] = error.errors(include_url=False)[0]
     place = "".join(f"[{key}]" if isinstance(key, int) else f".{key}" for key in problem["loc"])
-    place = place.lstrip(".") or "the file"
     message = problem["msg"][0].lower() + problem["msg"][1:]
     if problem["type"] == "model_type":  # whose message names our class
         message = "input should be a JSON object"
-    if problem["type"] == "missing":
-        return f"{place}: {message}"
-    return f"{place}: {message}, not {shown(problem['input'])}"
+    if problem["type"] != "missing":
+        message += f", not {shown(problem['input'])}"
+    return f"{place.lstrip('.')}: {message}" if place else message
 
 
 def shown(value: object) -> str:

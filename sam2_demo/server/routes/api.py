@@ -19,8 +19,9 @@ from sam2_demo.server.app_state import AppState
 from sam2_demo.server.messages import explain
 from sam2_demo.server.routes.actions import ACTIONS
 from sam2_demo.server.routes.pages import PREFIX
+from sam2_demo.server.routes.requests import Fields, FrameRequest
+from sam2_demo.server.routes.responses import NamedFrame
 from sam2_demo.server.routes.streams import reports_of
-from sam2_demo.server.routes.wire import Fields, frame_index_in
 from sam2_demo.server.sessions.exporting import exporting
 from sam2_demo.server.sessions.opening import find_or_reopen, opening
 from sam2_demo.server.sessions.propagating import tracking
@@ -193,7 +194,7 @@ class AnnotationApi:
             if frame == -1:
                 found = [each for each in video.masks().frames if each.objects]
             else:
-                index = frame_index_in({"frame": frame}, len(video.video))
+                index = FrameRequest.read({"frame": frame}).frame_of(len(video.video))
                 found = [video.session.masks(index)]
             return {"size_hw": list(video.video.size_hw), "frames": _frames(found)}
 
@@ -247,7 +248,7 @@ class AnnotationApi:
         """
         with explained():
             reply, facts = open_session(self._find(token), _received(session))
-            return {"frames": _frames(reply.frames)} | facts
+            return {"frames": _frames(reply.frames)} | facts.json_fields()
 
     def close_video(self, token: str) -> Json:
         """Close a video and delete it from the server.
@@ -285,21 +286,7 @@ def _received(given: Mapping[str, Any]) -> Path:
 
 
 def _frames(frames: Sequence[FrameMasks]) -> list[Json]:
-    return [
-        {
-            "frame": masks.frame_index,
-            "objects": [
-                {
-                    "object": object_id,
-                    "counts": found.mask.counts,
-                    "iou": found.iou,
-                    "object_score": found.object_score_logits,
-                }
-                for object_id, found in masks.objects.items()
-            ],
-        }
-        for masks in frames
-    ]
+    return [NamedFrame.of(masks).json_fields() for masks in frames]
 
 
 @contextmanager

@@ -9,12 +9,11 @@ from jaxtyping import UInt8
 
 from sam2_demo.core.errors import InputError, PromptError
 from sam2_demo.core.whole_files import Watch
-from sam2_demo.export.effects.choice import EffectChoice
 from sam2_demo.export.masklets import Masklets, MaskScore, ObjectLabel
 from sam2_demo.server.app_state import AppState
 from sam2_demo.server.palette import object_color
+from sam2_demo.server.routes.requests import ExportRequest, Fields
 from sam2_demo.server.routes.streams import Report, Stopped, Work, progress_report, waiting_report
-from sam2_demo.server.routes.wire import Fields, bounds_in, object_ids_in, text_in
 from sam2_demo.server.sessions.export_kinds import export_kind
 from sam2_demo.session.open_video import OpenVideo
 from sam2_demo.tracking.track import Answer
@@ -26,23 +25,18 @@ SoftMask = UInt8[np.ndarray, "height width"]
 def exporting(state: AppState, video: OpenVideo, fields: Fields) -> Work:
     """Returns the work that writes one download and reports when it can be fetched.
 
-    Fields: ``kind``; ``effects``, see ``effects_in``; ``first`` and ``last`` frame, and ``objects``
-    as a list of ids: all that there are where they are missing.
-
     Raises:
         InputError: a field cannot be used.
     """
-    name = text_in(fields, "kind")
-    kind = export_kind(name)
-    choice = effects_in(fields)
-    first, last = bounds_in(fields, len(video.video))
-    chosen = object_ids_in(fields)
+    request = ExportRequest.read(fields)
+    kind, choice = export_kind(request.kind), request.choice()
+    first, last = request.bounds_of(len(video.video))
 
     def work(report: Report, stopped: Stopped) -> None:
         with state.exporting.place(waiting_report(report), stopped) as entered:
             if not entered:
                 return
-            masklets = snapshot(video, range(first, last + 1), chosen, kind.shown_only)
+            masklets = snapshot(video, range(first, last + 1), request.objects, kind.shown_only)
             path = kind.path(video)
             path.parent.mkdir(exist_ok=True)
             told = progress_report(report, "writing")
@@ -53,7 +47,7 @@ def exporting(state: AppState, video: OpenVideo, fields: Fields) -> Work:
 
             watch = Watch(progress, stopped)
             kind.write(masklets, choice, path, watch)
-            report({"download": f"exports/{name}", "bytes": path.stat().st_size})
+            report({"download": f"exports/{request.kind}", "bytes": path.stat().st_size})
 
     return work
 
@@ -122,24 +116,6 @@ def _probabilities(
         return np.where(logits > 0, values.clip(128, 255), values.clip(0, 127)).astype(np.uint8)
 
     return probabilities
-
-
-def effects_in(fields: Fields) -> EffectChoice:
-    """Returns the effects that the fields name; those that are missing are as on a new page.
-
-    Raises:
-        InputError: there is no such effect, or a value does not fit.
-    """
-    chosen = fields.get("effects")
-    if chosen is None:
-        return EffectChoice()
-    texts = ("objects", "background", "color", "emoji", "text")
-    kinds: dict[str, type] = dict.fromkeys(texts, str) | {"strength": int}
-    if not isinstance(chosen, dict) or not all(
-        name in kinds and type(value) is kinds[name] for name, value in chosen.items()
-    ):
-        raise InputError("effects are the names and values that the page sends", "BAD_EFFECT")
-    return EffectChoice(**chosen)
 
 
 def exported_file(video: OpenVideo, name: str) -> Path:

@@ -7,10 +7,11 @@ from pathlib import Path
 
 from sam2_demo.core.errors import SessionExpired, VideoError
 from sam2_demo.server.app_state import AppState
+from sam2_demo.server.routes.requests import Fields, ModelRequest, OpenRequest
+from sam2_demo.server.routes.responses import ChangesResponse, VideoResponse
 from sam2_demo.server.routes.streams import Report, Stopped, Work, progress_report, waiting_report
-from sam2_demo.server.routes.wire import Fields, number_in, reply_json, text_in, video_json
 from sam2_demo.session.open_video import OpenVideo
-from sam2_demo.video.excerpt import MAX_FPS, MAX_TIME_S, WHOLE, Excerpt
+from sam2_demo.video.excerpt import WHOLE, Excerpt
 from sam2_demo.video.ingest.intake import ingest
 from sam2_demo.video.video import Video
 
@@ -37,8 +38,9 @@ class Source:
 
 def opening(state: AppState, fields: Fields) -> Work:
     """Returns the work that opens an uploaded file or a sample clip and reports the video."""
-    model_name = text_in(fields, "model") or state.shelf.default
-    source = _source(state, fields)
+    request = OpenRequest.read(fields)
+    model_name = request.model or state.shelf.default
+    source = _source(state, request)
 
     def work(report: Report, stopped: Stopped) -> None:
         def fill(token: str, folder: Path) -> OpenVideo:
@@ -60,32 +62,20 @@ def opening(state: AppState, fields: Fields) -> Work:
             state.opening.place(waiting_report(report), stopped) as entered,
         ):
             if entered:
-                report({"video": video_json(state.store.open(fill))})
+                video = state.store.open(fill)
+                report({"video": VideoResponse.of(video.token, video).json_fields()})
 
     return work
 
 
-def _source(state: AppState, fields: Fields) -> Source:
-    sample_name = text_in(fields, "sample")
-    if sample_name:
-        sample = state.samples.find(sample_name)
-        excerpt = Excerpt(first_frames=1) if fields.get("still") else WHOLE
+def _source(state: AppState, request: OpenRequest) -> Source:
+    if request.sample:
+        sample = state.samples.find(request.sample)
+        excerpt = Excerpt(first_frames=1) if request.still else WHOLE
         return Source(sample.path, sample.title, False, excerpt)
-    path = state.uploads.find(text_in(fields, "upload"))
-    excerpt = _excerpt(fields, state.settings.video_limits.max_frames)
-    return Source(path, text_in(fields, "name"), True, excerpt)
-
-
-def _excerpt(fields: Fields, max_frames: int) -> Excerpt:
-    """Returns the part that the fields name; one that names its start is cut where too long."""
-    start_s = number_in(fields, "start_s", 0, MAX_TIME_S)
-    length_s = number_in(fields, "length_s", 0, MAX_TIME_S)
-    return Excerpt(
-        start_s=start_s or 0.0,
-        length_s=length_s,
-        first_frames=None if start_s is None else max_frames,
-        fps=number_in(fields, "fps", 1, MAX_FPS) or WHOLE.fps,
-    )
+    path = state.uploads.find(request.upload)
+    excerpt = request.excerpt(state.settings.video_limits.max_frames)
+    return Source(path, request.name, True, excerpt)
 
 
 @contextmanager
@@ -104,7 +94,7 @@ def _not_kept(source: Source) -> Iterator[None]:
 
 def choosing(state: AppState, fields: Fields) -> Work:
     """Returns the work that loads a model before any video is open."""
-    name = text_in(fields, "model")
+    name = ModelRequest.read(fields).model
 
     def work(report: Report, stopped: Stopped) -> None:
         label = state.shelf.label(state.shelf.find(name, progress_report(report, "model")))
@@ -139,13 +129,14 @@ def find_or_reopen(state: AppState, token: str) -> OpenVideo:
 
 def switching(state: AppState, video: OpenVideo, fields: Fields) -> Work:
     """Returns the work that lets another model answer; the old one stays if that fails."""
-    name = text_in(fields, "model")
+    name = ModelRequest.read(fields).model
 
     def work(report: Report, stopped: Stopped) -> None:
         model = state.shelf.find(name, progress_report(report, "model"))
         label = state.shelf.label(model)
         report({"stage": "replaying"})
         reply = video.use_model(label, state.shelf.session(model, video.video))
-        report({"model": label.name, "source": label.source} | reply_json(reply))
+        changes = ChangesResponse.of(reply).json_fields()
+        report({"model": label.name, "source": label.source} | changes)
 
     return work

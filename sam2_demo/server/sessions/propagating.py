@@ -5,15 +5,9 @@ from contextlib import closing
 
 from sam2_demo.core.errors import PromptError
 from sam2_demo.server.app_state import AppState
+from sam2_demo.server.routes.requests import Fields, PropagateRequest
+from sam2_demo.server.routes.responses import ChangesResponse
 from sam2_demo.server.routes.streams import Report, Stopped, Work, waiting_report
-from sam2_demo.server.routes.wire import (
-    Fields,
-    bounds_in,
-    direction_in,
-    frame_index_in,
-    object_ids_in,
-    reply_json,
-)
 from sam2_demo.session.open_video import OpenVideo
 from sam2_demo.tracking.propagation import Agreement, planned_ways
 from sam2_demo.video.scene_cuts import scene_cuts
@@ -21,11 +15,10 @@ from sam2_demo.video.scene_cuts import scene_cuts
 
 def tracking(state: AppState, video: OpenVideo, fields: Fields) -> Work:
     """Returns the work that propagates objects and reports each frame's masks."""
-    start = frame_index_in(fields, len(video.video))
-    direction = direction_in(fields)
-    within = bounds_in(fields, len(video.video))
-    object_ids = object_ids_in(fields)
-    agreement = Agreement() if fields.get("settle") else None
+    request = PropagateRequest.read(fields)
+    start, direction = request.frame_of(len(video.video)), request.direction
+    within = request.bounds_of(len(video.video))
+    agreement = Agreement() if request.settle else None
     run = video.new_run()  # before anything is waited for: a stop may follow at once
     if not video.session.prompts:
         raise PromptError("Click on an object first, then propagate.", "NO_PROMPT")
@@ -38,14 +31,13 @@ def tracking(state: AppState, video: OpenVideo, fields: Fields) -> Work:
         with state.propagating.place(waiting_report(report), stopped):
             began_s = time.monotonic()
             done = 0
-            tracked = video.propagate(start, direction, stopped, within, object_ids, agreement)
+            tracked = video.propagate(start, direction, stopped, within, request.objects, agreement)
             with closing(tracked) as frames:
                 for reply in frames:
                     done += 1
                     elapsed_s = round(time.monotonic() - began_s, 3)
-                    report(
-                        reply_json(reply) | {"done": done, "total": total, "elapsed_s": elapsed_s}
-                    )
+                    changes = ChangesResponse.of(reply).json_fields()
+                    report(changes | {"done": done, "total": total, "elapsed_s": elapsed_s})
             settled = agreement is not None and agreement.settled
             complete = settled or done >= total
             report({"finished": True, "complete": complete, "settled": settled, "done": done})

@@ -1,50 +1,29 @@
 """The review queue: what a person should look at, what looks right, and a check of both ways."""
 
-from collections.abc import Sequence
 from contextlib import closing
 
 from sam2_demo.core.errors import InputError
 from sam2_demo.server.app_state import AppState
+from sam2_demo.server.routes.requests import DismissRequest, Fields
+from sam2_demo.server.routes.responses import ReviewResponse
 from sam2_demo.server.routes.streams import Report, Stopped, Work, waiting_report
-from sam2_demo.server.routes.wire import Fields, text_in
 from sam2_demo.session.open_video import OpenVideo
-from sam2_demo.session.review import Doubt
 from sam2_demo.tracking.direction_check import frames_to_check
 
-MAX_DOUBTS = 500
-MAX_KEY_LENGTH = 80
 
-
-def review_json(doubts: Sequence[Doubt]) -> dict[str, object]:
-    """Returns the worst doubts: frame, object, reason, severity, first, last, key; and how many."""
-    rows = [
-        [
-            doubt.frame_index,
-            doubt.object_id,
-            doubt.reason.value,
-            doubt.severity,
-            doubt.first,
-            doubt.last,
-            doubt.key,
-        ]
-        for doubt in doubts[:MAX_DOUBTS]
-    ]
-    return {"doubts": rows, "count": len(doubts)}
-
-
-def dismiss(video: OpenVideo, fields: Fields) -> dict[str, object]:
+def dismiss(video: OpenVideo, fields: Fields) -> ReviewResponse:
     """Takes in that a doubt's mask looks right; returns the doubts that are left.
 
     Raises:
         InputError: there is no such doubt.
     """
-    key = text_in(fields, "key", MAX_KEY_LENGTH)
+    key = DismissRequest.read(fields).key
     doubts = video.doubts()
     left = [doubt for doubt in doubts if doubt.key != key]
     if len(left) == len(doubts):
         raise InputError("that mask is not in doubt any more", "NO_DOUBT")
     video.review.dismiss(key)
-    return review_json(left)
+    return ReviewResponse.of(left)
 
 
 def checking(state: AppState, video: OpenVideo, fields: Fields) -> Work:
@@ -64,6 +43,7 @@ def checking(state: AppState, video: OpenVideo, fields: Fields) -> Work:
             with closing(video.check_directions(stopped)) as frames:
                 for done, _ in enumerate(frames, start=1):
                     report({"stage": "checking", "done": done, "total": max(done, total)})
-            report({"finished": True, "done": done} | review_json(video.doubts()))
+            doubts = ReviewResponse.of(video.doubts()).json_fields()
+            report({"finished": True, "done": done} | doubts)
 
     return work
