@@ -17,9 +17,9 @@ from sam2_demo.checkpoints.loading import MODEL_NAMES
 from sam2_demo.core.arguments import positive
 from sam2_demo.core.device import prepare_cpu
 from sam2_demo.core.errors import Sam2DemoError
+from sam2_demo.server.app_settings import AppSettings
 from sam2_demo.server.app_state import AppState
 from sam2_demo.server.page import build_page, launch_options
-from sam2_demo.server.settings import AppSettings
 from sam2_demo.video.ingest.limits import Limits
 
 LOOPBACK = frozenset({"127.0.0.1", "localhost", "::1"})

@@ -6,12 +6,12 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import TypeVar
 
+from sam2_demo.server.app_settings import AppSettings
 from sam2_demo.server.gate import Gate
 from sam2_demo.server.loaded_models import ModelShelf
 from sam2_demo.server.samples import Samples
 from sam2_demo.server.sessions.store import SessionStore
 from sam2_demo.server.sessions.uploads import Uploads
-from sam2_demo.server.settings import AppSettings
 
 COMPUTED_AT_ONCE = 64
 """Clicks and the like that may wait for each other; frames never wait for them."""
@@ -42,9 +42,9 @@ class AppState:
             shelf=ModelShelf(settings.model, settings.device, settings.allow_local_checkpoints),
             samples=Samples(settings.samples_dir),
             uploads=Uploads(settings.data_dir / "uploads", settings.video_limits.max_bytes),
-            opening=Gate(places=2),
-            propagating=Gate(places=4),
-            exporting=Gate(places=2),
+            opening=Gate(slots=2),
+            propagating=Gate(slots=4),
+            exporting=Gate(slots=2),
             threads=ThreadPoolExecutor(COMPUTED_AT_ONCE, "computing"),
         )
 

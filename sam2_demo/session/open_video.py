@@ -41,7 +41,6 @@ class OpenVideo:
     """A video that is open, with everything that was said about it so far.
 
     Attributes:
-        token: The secret that its owner shows with each request.
         folder: Where its frames, journal and exports are.
         session: What computes the masks; replaced when another model is chosen.
         model: The model that answers, and where it came from.
@@ -51,9 +50,8 @@ class OpenVideo:
     """
 
     def __init__(
-        self, token: str, folder: Path, video: Video, session: VideoSession, model: ModelLabel
+        self, folder: Path, video: Video, session: VideoSession, model: ModelLabel
     ) -> None:
-        self.token = token
         self.folder = folder
         self.video = video
         self.session = session
@@ -212,7 +210,7 @@ class OpenVideo:
         frames = [self.session.masks(frame_index) for frame_index in range(len(self.video))]
         prompted = {(frame, object_id) for object_id, frame in self.session.prompts}
         cuts = scene_cuts(self.video, lambda: False) or []
-        found = find_doubts(frames, prompted, cuts, self.review.agreement(frames))
+        found = find_doubts(frames, prompted, cuts, self.review.both_ways_ious(frames))
         return self.review.open_doubts(found)
 
     def _ended_by(self, stopped: Callable[[], bool]) -> Callable[[], bool]:

@@ -43,7 +43,7 @@ GREY = (128, 128, 128)
 
 
 @dataclass(frozen=True, slots=True)
-class Agreement:
+class ReplayScore:
     """How well the new masks of an object agree with the stored ones.
 
     Attributes:
@@ -91,7 +91,7 @@ def run(arguments: argparse.Namespace) -> None:
         model = load_model(name, device)
         session = VideoSession(model.model, video)
         replay(saved.objects, session)
-        _print_agreement(saved, model, session)
+        _print_scores(saved, model, session)
         if arguments.out is not None:
             _write(arguments.out, saved, model, video, session.objects)
 
@@ -132,7 +132,7 @@ def _track(session: VideoSession, object_ids: Sequence[int], way: Tracked) -> No
         pass
 
 
-def agreements(stored: Objects, new: Objects) -> list[Agreement]:
+def replay_scores(stored: Objects, new: Objects) -> list[ReplayScore]:
     """Returns how well each object agrees, in their order."""
     found = []
     for object_id, state in stored.items():
@@ -143,7 +143,7 @@ def agreements(stored: Objects, new: Objects) -> list[Agreement]:
             for frame in frames
         ]
         name = state.settings.name or f"Object {object_id}"
-        found.append(Agreement(name, len(ious), statistics.fmean(ious) if ious else 1.0))
+        found.append(ReplayScore(name, len(ious), statistics.fmean(ious) if ious else 1.0))
     return found
 
 
@@ -191,10 +191,10 @@ def _model_of(saved: SavedSession) -> str:
     return name
 
 
-def _print_agreement(saved: SavedSession, model: LoadedModel, session: VideoSession) -> None:
+def _print_scores(saved: SavedSession, model: LoadedModel, session: VideoSession) -> None:
     same = "the same weights" if model.weights == saved.made_of.weights else "other weights"
     print(f"{model.name} answered ({same}); the session was made by {saved.made_of.model}")
-    for each in agreements(saved.objects, session.objects):
+    for each in replay_scores(saved.objects, session.objects):
         print(f"{each.name!r}: mean IoU {each.mean_iou:.4f} on {each.frames} frames")
 
 

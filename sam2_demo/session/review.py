@@ -28,7 +28,7 @@ AGREEING_WAYS_IOU = 0.7
 CUT_SEVERITY = 0.6
 """How bad it is that an object is followed across a scene cut."""
 
-Place = tuple[int, int]
+FrameObject = tuple[int, int]
 """(frame_index, object_id)."""
 
 
@@ -80,9 +80,9 @@ def confidence(mask: ObjectMask) -> float:
 
 def find_doubts(
     frames: Sequence[FrameMasks],
-    prompted: Collection[Place],
+    prompted: Collection[FrameObject],
     cuts: Collection[int] = (),
-    agreement: Mapping[Place, float] | None = None,
+    both_ways_ious: Mapping[FrameObject, float] | None = None,
 ) -> list[Doubt]:
     """Returns the doubts, the worst first.
 
@@ -90,16 +90,16 @@ def find_doubts(
         frames: The masks of every frame, in order.
         prompted: Where a person gave a prompt.
         cuts: The first frame of every scene but the first.
-        agreement: IoU of what tracking both ways found, where that is known.
+        both_ways_ious: IoU of what tracking both ways found, where that is known.
     """
-    severities: dict[Reason, dict[Place, float]] = defaultdict(dict)
+    severities: dict[Reason, dict[FrameObject, float]] = defaultdict(dict)
     before: Looks = {}
     for masks in frames:
         frame_index, looks = masks.frame_index, _looks_of(masks)
         for reason, object_id, severity in _doubts_on(looks, before, frame_index in cuts):
             severities[reason][frame_index, object_id] = severity
         before = looks
-    for place, iou in (agreement or {}).items():
+    for place, iou in (both_ways_ious or {}).items():
         if iou < AGREEING_WAYS_IOU:
             severities[Reason.DISAGREEMENT][place] = 1 - iou
     doubts = [
@@ -175,7 +175,7 @@ def _merged(looks: Looks) -> Iterator[tuple[Reason, int, float]]:
 
 
 def _stretches(
-    reason: Reason, severities: Mapping[Place, float], frames: Sequence[FrameMasks]
+    reason: Reason, severities: Mapping[FrameObject, float], frames: Sequence[FrameMasks]
 ) -> Iterator[Doubt]:
     """Yields one doubt for each stretch of frames without a gap."""
     by_object: dict[int, list[int]] = defaultdict(list)

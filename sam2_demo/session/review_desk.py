@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from sam2_demo.core.masks import EncodedMask
-from sam2_demo.session.review import Doubt, Place
+from sam2_demo.session.review import Doubt, FrameObject
 from sam2_demo.tracking.track import FrameMasks
 
 MAX_DISMISSED_BYTES = 4 << 20
@@ -19,23 +19,23 @@ class ReviewDesk:
 
     def __init__(self, path: Path) -> None:
         self._path = path
-        self._agreement: dict[Place, tuple[EncodedMask, float]] = {}
+        self._both_ways_ious: dict[FrameObject, tuple[EncodedMask, float]] = {}
 
     def note(self, masks: FrameMasks, ious: Mapping[int, float]) -> None:
         """Takes in how well the masks of a frame agree with those found the other way."""
         for object_id, iou in ious.items():
             found = masks.objects.get(object_id)
             if found is not None:
-                self._agreement[masks.frame_index, object_id] = (found.mask, iou)
+                self._both_ways_ious[masks.frame_index, object_id] = (found.mask, iou)
 
-    def agreement(self, frames: Sequence[FrameMasks]) -> dict[Place, float]:
+    def both_ways_ious(self, frames: Sequence[FrameMasks]) -> dict[FrameObject, float]:
         """Returns it for the masks that are still the ones that were looked at.
 
         More may be noted meanwhile.
         """
         return {
             (frame_index, object_id): iou
-            for (frame_index, object_id), (mask, iou) in list(self._agreement.items())
+            for (frame_index, object_id), (mask, iou) in list(self._both_ways_ious.items())
             if object_id in frames[frame_index].objects
             and frames[frame_index].objects[object_id].mask == mask
         }

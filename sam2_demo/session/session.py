@@ -84,14 +84,11 @@ class VideoSession(EditableObjects):
         accelerator_lock: AbstractContextManager[object] | None = None,
     ) -> None:
         options = options or SessionOptions()
-        tracker = Tracker(model, frames, options.tracker, accelerator_lock or threading.Lock())
-        self._begin(tracker, frames, options)
-
-    def _begin(self, tracker: Tracker, frames: FrameSource, options: SessionOptions) -> None:
         super().__init__(options.max_objects, History(options.undo_steps, options.undo_bytes))
         self.frames = frames
         self.options = options
-        self._tracker = tracker
+        lock = accelerator_lock or threading.Lock()
+        self._tracker = Tracker(model, frames, options.tracker, lock)
 
     def merge_object(self, object_id: int, into_id: int) -> None:
         """Joins an object to another, which gets the union of both masks on every frame.

@@ -156,7 +156,7 @@ Color = Annotated[
 Switch = Annotated[
     Flag, _refused("BAD_FLAG", "{field} must be true or false, not {value}", InputError)
 ]
-Place = Annotated[
+Position = Annotated[
     schemas.Index,
     _refused("BAD_PLACE", "place must be a position in the list, from 0, not {value}", InputError),
 ]

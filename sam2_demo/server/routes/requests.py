@@ -27,7 +27,7 @@ from sam2_demo.server.routes.fields import (
     Name,
     ObjectId,
     ObjectIds,
-    Place,
+    Position,
     Seconds,
     Switch,
     Text,
@@ -166,7 +166,7 @@ class MergeRequest(ObjectRequest):
 class MoveRequest(ObjectRequest):
     """Names an object and its new place in the order, from 0."""
 
-    place: Place = REQUIRED
+    place: Position = REQUIRED
 
 
 class SettingsRequest(ObjectRequest):

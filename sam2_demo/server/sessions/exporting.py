@@ -33,7 +33,7 @@ def exporting(state: AppState, video: OpenVideo, fields: Fields) -> Work:
     first, last = request.bounds_of(len(video.video))
 
     def work(report: Report, stopped: Stopped) -> None:
-        with state.exporting.place(waiting_report(report), stopped) as entered:
+        with state.exporting.slot(waiting_report(report), stopped) as entered:
             if not entered:
                 return
             masklets = snapshot(video, range(first, last + 1), request.objects, kind.shown_only)

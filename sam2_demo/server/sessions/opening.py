@@ -10,6 +10,7 @@ from sam2_demo.server.app_state import AppState
 from sam2_demo.server.routes.requests import Fields, ModelRequest, OpenRequest
 from sam2_demo.server.routes.responses import ChangesResponse, VideoResponse
 from sam2_demo.server.routes.streams import Report, Stopped, Work, progress_report, waiting_report
+from sam2_demo.server.sessions.store import token_of
 from sam2_demo.session.open_video import OpenVideo
 from sam2_demo.video.excerpt import WHOLE, Excerpt
 from sam2_demo.video.ingest.intake import ingest
@@ -43,7 +44,7 @@ def opening(state: AppState, fields: Fields) -> Work:
     source = _source(state, request)
 
     def work(report: Report, stopped: Stopped) -> None:
-        def fill(token: str, folder: Path) -> OpenVideo:
+        def fill(folder: Path) -> OpenVideo:
             model = state.shelf.find(model_name, progress_report(report, "model"))
             video = ingest(
                 source.path,
@@ -55,15 +56,15 @@ def opening(state: AppState, fields: Fields) -> Work:
                 name=source.title,
             )
             session = state.shelf.session(model, video)
-            return OpenVideo(token, folder, video, session, state.shelf.label(model))
+            return OpenVideo(folder, video, session, state.shelf.label(model))
 
         with (
             _not_kept(source),
-            state.opening.place(waiting_report(report), stopped) as entered,
+            state.opening.slot(waiting_report(report), stopped) as entered,
         ):
             if entered:
                 video = state.store.open(fill)
-                report({"video": VideoResponse.of(video.token, video).json_fields()})
+                report({"video": VideoResponse.of(token_of(video), video).json_fields()})
 
     return work
 
@@ -113,11 +114,11 @@ def find_or_reopen(state: AppState, token: str) -> OpenVideo:
         SessionExpired: there is no such video.
     """
 
-    def fill(token: str, folder: Path) -> OpenVideo:
+    def fill(folder: Path) -> OpenVideo:
         model = state.shelf.find(state.shelf.default)
         frames = Video.open(folder / VIDEO_FOLDER)
         session = state.shelf.session(model, frames)
-        video = OpenVideo(token, folder, frames, session, state.shelf.label(model))
+        video = OpenVideo(folder, frames, session, state.shelf.label(model))
         video.resume()
         return video
 

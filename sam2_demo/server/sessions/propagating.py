@@ -28,7 +28,7 @@ def tracking(state: AppState, video: OpenVideo, fields: Fields) -> Work:
         def stopped() -> bool:
             return closed() or run.is_set()
 
-        with state.propagating.place(waiting_report(report), stopped):
+        with state.propagating.slot(waiting_report(report), stopped):
             began_s = time.monotonic()
             done = 0
             tracked = video.propagate(start, direction, stopped, within, request.objects, agreement)

@@ -38,7 +38,7 @@ def checking(state: AppState, video: OpenVideo, fields: Fields) -> Work:
         def stopped() -> bool:
             return closed() or run.is_set()
 
-        with state.propagating.place(waiting_report(report), stopped):
+        with state.propagating.slot(waiting_report(report), stopped):
             done = 0
             with closing(video.check_directions(stopped)) as frames:
                 for done, _ in enumerate(frames, start=1):

@@ -44,6 +44,11 @@ class StoreLimits:
     idle_timeout_s: float = 3600.0
 
 
+def token_of(video: OpenVideo) -> str:
+    """Returns the secret token of an open video, which is the name of its folder."""
+    return video.folder.name
+
+
 class SessionStore:
     """Opens, finds and closes videos; safe to use from several threads."""
 
@@ -60,12 +65,12 @@ class SessionStore:
     def __len__(self) -> int:
         return len(self._videos)
 
-    def open(self, fill: Callable[[str, Path], OpenVideo]) -> OpenVideo:
+    def open(self, fill: Callable[[Path], OpenVideo]) -> OpenVideo:
         """Returns a new open video under a new token.
 
         Args:
-            fill: Makes the open video from its token and its new, empty folder. If it raises,
-                the folder is removed and the error passed on.
+            fill: Makes the open video in its new, empty folder. If it raises, the folder is
+                removed and the error passed on.
 
         Raises:
             ResourceError: every place is taken by a video that is computing.
@@ -74,17 +79,17 @@ class SessionStore:
         folder = self.folder / token
         folder.mkdir(mode=0o700)
         try:
-            return self._enter(fill(token, folder))
+            return self._enter(fill(folder))
         except BaseException:
             shutil.rmtree(folder, ignore_errors=True)
             raise
 
-    def reopen(self, token: str, fill: Callable[[str, Path], OpenVideo]) -> OpenVideo:
+    def reopen(self, token: str, fill: Callable[[Path], OpenVideo]) -> OpenVideo:
         """Returns a video whose folder an earlier run of the program left behind.
 
         Args:
             token: Its secret token.
-            fill: Makes the open video from its token and its folder.
+            fill: Makes the open video from what its folder holds.
 
         Raises:
             SessionExpired: there is no such folder.
@@ -93,7 +98,7 @@ class SessionStore:
             is_token = re.fullmatch(r"[\w-]{32}", token) is not None
             if token in self._videos or not is_token or not (self.folder / token).is_dir():
                 return self.find(token)
-            return self._enter(fill(token, self.folder / token))
+            return self._enter(fill(self.folder / token))
 
     def find(self, token: str) -> OpenVideo:
         """Returns the video of a token and counts it as used now.
@@ -182,7 +187,7 @@ class SessionStore:
             doomed = self._surplus(video.bytes_on_disk)
             for old in doomed:
                 self._forget(old)
-            self._videos[video.token] = video
+            self._videos[token_of(video)] = video
         for old in doomed:
             self._end(old)
         return video
@@ -223,8 +228,9 @@ class SessionStore:
         return sorted(idle, key=lambda video: video.last_used_s)
 
     def _forget(self, video: OpenVideo) -> None:
-        del self._videos[video.token]
-        self._closed_tokens.append(video.token)
+        token = token_of(video)
+        del self._videos[token]
+        self._closed_tokens.append(token)
 
     def _end(self, video: OpenVideo) -> None:
         video.close()

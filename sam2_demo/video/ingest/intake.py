@@ -29,7 +29,7 @@ from sam2_demo.video.video import Video
 
 _log = logging.getLogger(__name__)
 
-Progress = Callable[[int, int | None], None]
+ReadProgress = Callable[[int, int | None], None]
 Cancelled = Callable[[], bool]
 
 DEFAULT_LIMITS = Limits()
@@ -42,7 +42,7 @@ def ingest(
     upload: Path,
     folder: Path,
     limits: Limits = DEFAULT_LIMITS,
-    progress: Progress | None = None,
+    progress: ReadProgress | None = None,
     cancelled: Cancelled | None = None,
     excerpt: Excerpt = WHOLE,
     name: str | None = None,
@@ -81,7 +81,7 @@ def ingest(
         raise
 
 
-def _run(job: Job, progress: Progress, cancelled: Cancelled) -> None:
+def _run(job: Job, progress: ReadProgress, cancelled: Cancelled) -> None:
     """Runs the worker to its end, one way or another."""
     deadline = time.monotonic() + job.limits.timeout_s
     with tempfile.TemporaryFile() as log, _worker(job, log) as worker:
