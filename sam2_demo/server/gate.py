@@ -1,4 +1,4 @@
-"""A bounded queue for work that takes long: some work, some wait in order, the rest are refused."""
+"""A bounded queue for long-running work: some run, some wait in order, the rest are refused."""
 
 import threading
 from collections.abc import Callable, Iterator
@@ -10,11 +10,11 @@ LOOK_INTERVAL_S = 0.5
 
 
 class Gate:
-    """Lets a few through at a time, first come, first served.
+    """Lets a few run at a time, first come, first served.
 
     Args:
-        slots: How many work at the same time.
-        max_waiting: How many may wait; one more is refused.
+        slots: How many may run at the same time.
+        max_waiting: How many may wait; any more are refused.
     """
 
     def __init__(self, slots: int, max_waiting: int = 32) -> None:
@@ -25,11 +25,11 @@ class Gate:
 
     @contextmanager
     def slot(self, waiting: Callable[[int], None], stopped: Callable[[], bool]) -> Iterator[bool]:
-        """Yields True with a place held, or False if ``stopped`` said so while waiting.
+        """Yields True while holding a slot, or False if ``stopped`` became true while waiting.
 
         Args:
-            waiting: Called with the number of those who have to finish before.
-            stopped: Asked again and again while waiting.
+            waiting: Called with the number of others that have to finish first.
+            stopped: Checked repeatedly while waiting.
 
         Raises:
             ResourceError: too many are waiting already.

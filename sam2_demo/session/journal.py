@@ -1,8 +1,8 @@
-"""The journal of one open video: what a person made of it, on disk with every event.
+"""The journal of one open video: everything a person did, on disk as soon as it happens.
 
-One JSON line for each event says what it changed of the objects' settings, order and prompts, so
-a program that is killed leaves each event whole or not at all. Prompts go to disk before they are
-answered: at most the one that was being written is lost.
+Each event is one JSON line with what it changed in the objects' settings, order and prompts, so if
+the program is killed, an event is on disk either completely or not at all. Prompts are written
+before they are answered: at most the one being written is lost.
 """
 
 import json
@@ -31,18 +31,17 @@ PromptMap = Mapping[tuple[int, int], FramePrompt]
 
 
 _Correction = tuple[FramePrompt, ObjectMask | None]
-"""A prompt, and the mask that it corrects."""
+"""A prompt and the mask that it corrects, if any."""
 
 
 @dataclass(frozen=True, slots=True)
 class _Changes:
-    """What one event changed; None for what is gone.
+    """What one event changed; None stands for what it removed.
 
     Attributes:
-        objects: Settings of objects that are new or changed.
-        prompts: Prompts that are new or changed, by object and frame, with the mask that each
-            corrects if any.
-        order: All objects in their order, where it is not that of before with new ones last.
+        objects: Settings of new and changed objects.
+        prompts: New and changed prompts by object and frame, each with the mask that it corrects.
+        order: All objects in order; None if it is the previous order with new objects last.
     """
 
     objects: Mapping[int, ObjectSettings | None] = field(default_factory=dict)
@@ -55,10 +54,7 @@ class _Changes:
 
 
 class Journal:
-    """Writes the records of a video's objects to one file and reads them back.
-
-    Safe to use from several threads.
-    """
+    """Writes the records of a video's objects to one file and reads them back; thread-safe."""
 
     def __init__(self, path: Path) -> None:
         self.path = path
@@ -66,7 +62,7 @@ class Journal:
         self._written = self.read()
 
     def write(self, records: Records) -> None:
-        """Writes what changed since the last time, if anything did."""
+        """Writes what has changed since the last call, if anything."""
         with self._lock:
             changes = _changes(self._written, records)
             if changes.is_empty:
@@ -74,13 +70,13 @@ class Journal:
             with self.path.open("ab+") as file:
                 if file.tell():
                     file.seek(-1, 2)
-                    if file.read(1) != b"\n":  # a line that was cut off must not spoil this one
+                    if file.read(1) != b"\n":  # a line that was cut off must not corrupt this one
                         file.write(b"\n")
                 file.write(json.dumps(_line_of(changes).model_dump()).encode() + b"\n")
             self._written = dict(records)
 
     def read(self) -> Records:
-        """Returns the records that stand; a line that was cut off or is not ours is skipped."""
+        """Returns the records as of the last line; incomplete or invalid lines are skipped."""
         records: Records = {}
         if not self.path.exists():
             return records

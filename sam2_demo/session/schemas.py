@@ -1,8 +1,8 @@
-"""The JSON that is written down: prompts, settings, masks, lines of journals, session files.
+"""The JSON on disk: prompts, settings, masks, journal lines, session files.
 
-A model here is one JSON shape: it writes it, and checks it when it is read. What takes the video to
-check, such as whether a frame exists or a mask has the right size, is checked where the values
-become a session's objects.
+Each model is one JSON shape, used to write it and to validate it when it is read. Whatever needs
+the video to be checked, such as whether a frame exists or a mask has the right size, is checked
+where the values are turned into a session's objects.
 """
 
 import reprlib
@@ -54,7 +54,7 @@ Step = Annotated[int, Strict(), Field(ge=-1, le=1)]
 Time = Annotated[Number, Field(ge=0, le=MAX_TIME_S)]
 
 Rows = Annotated[list[T], Field(fail_fast=True)]
-"""A list of any length. Checking ends at the first error: a hostile file could hold millions."""
+"""A list of any length. Validation stops at the first of what may be millions of errors."""
 
 PointRow = tuple[Number, Number, Flag]
 """x, y, and whether the click is positive."""
@@ -66,7 +66,7 @@ ColorRow = tuple[ColorPart, ColorPart, ColorPart]
 
 
 class Schema(BaseModel):
-    """What all models of JSON have in common."""
+    """The base of all JSON models."""
 
     model_config = ConfigDict(frozen=True)
 
@@ -81,7 +81,7 @@ class PromptSchema(Schema):
 
     @classmethod
     def of(cls, prompt: FramePrompt) -> "PromptSchema":
-        """Returns a prompt as it is written down."""
+        """Returns a prompt as JSON."""
         return cls(
             points=[(point.x, point.y, point.positive) for point in prompt.points],
             box_xyxy=prompt.box_xyxy,
@@ -90,7 +90,7 @@ class PromptSchema(Schema):
         )
 
     def prompt(self) -> FramePrompt:
-        """Returns the prompt; its mask is trusted, as this program wrote it."""
+        """Returns the prompt without checking its mask, which this program wrote itself."""
         mask = None
         if self.mask is not None:
             height, width, counts = self.mask
@@ -98,10 +98,10 @@ class PromptSchema(Schema):
         return self._with_mask(mask)
 
     def received(self, size_hw: tuple[int, int]) -> FramePrompt:
-        """Returns the prompt, checked against a video of this size.
+        """Returns the prompt, checked against the size of a video.
 
         Raises:
-            PromptError: it cannot be used there.
+            PromptError: it cannot be used on that video.
         """
         mask = None if self.mask is None else EncodedMask.received(size_hw, self.mask[2])
         return self._with_mask(mask).fitted_to(size_hw)
@@ -112,7 +112,7 @@ class PromptSchema(Schema):
 
 
 class SettingsSchema(Schema):
-    """What a person decided about an object."""
+    """An object's settings."""
 
     name: Text
     color: ColorRow | None
@@ -121,7 +121,7 @@ class SettingsSchema(Schema):
 
     @classmethod
     def of(cls, settings: ObjectSettings) -> "SettingsSchema":
-        """Returns an object's settings as they are written down."""
+        """Returns an object's settings as JSON."""
         return cls.model_validate(settings, from_attributes=True)
 
     def settings(self) -> ObjectSettings:
@@ -136,7 +136,7 @@ class SettingsSchema(Schema):
 BaseRow = tuple[Integer, Integer, str, float, float]
 """The mask that a prompt corrects: height, width, run lengths, IoU and object score.
 
-The scores may be NaN: that must not keep a prompt from being written down.
+The scores may be NaN: that must not prevent a prompt from reaching the disk.
 """
 WrittenPrompt = tuple[ObjectId, Index, PromptSchema]
 CorrectedMask = tuple[ObjectId, Index, PromptSchema, BaseRow]
@@ -144,7 +144,7 @@ RemovedPrompt = tuple[ObjectId, Index, None]
 
 
 class JournalLine(Schema):
-    """What one event changed; null for what it removed."""
+    """What one event changed; null stands for what it removed."""
 
     objects: list[tuple[ObjectId, SettingsSchema | None]]
     prompts: list[WrittenPrompt | CorrectedMask | RemovedPrompt]
@@ -161,7 +161,7 @@ class ExcerptSchema(Schema):
 
 
 class ProvenanceSchema(Schema):
-    """Which video was worked on, and with which model."""
+    """Which video a session is of, and which model made it."""
 
     video_name: Text
     video_digest: Text
@@ -169,7 +169,7 @@ class ProvenanceSchema(Schema):
     size_hw: tuple[Side, Side]
     model: Text
     weights: Text
-    # Files of older versions are of whole videos and lack these two.
+    # Files of older versions are of whole videos and lack these two fields.
     excerpt: ExcerptSchema = ExcerptSchema.model_validate(WHOLE, from_attributes=True)
     first_frame: Index = 0
 
@@ -219,7 +219,7 @@ class SessionSchema(Schema):
 
 
 def first_problem(error: ValidationError) -> str:
-    """Returns where JSON does not fit its model, why, and which value it holds there."""
+    """Returns one sentence about a validation error: the field, the problem and the value."""
     problem: Mapping[str, Any] = error.errors(include_url=False)[0]
     place = "".join(f"[{key}]" if isinstance(key, int) else f".{key}" for key in problem["loc"])
     message = problem["msg"][0].lower() + problem["msg"][1:]
@@ -231,7 +231,7 @@ def first_problem(error: ValidationError) -> str:
 
 
 def shown(value: object) -> str:
-    """Returns a value as an error message quotes it: short, however much it holds."""
+    """Returns a value as quoted in error messages: short, however large it is."""
     try:
         return reprlib.repr(value)[:MAX_VALUE_SHOWN]
     except ValueError:  # an integer of thousands of digits

@@ -1,4 +1,4 @@
-"""What the page does to an open video, and what it asks of it."""
+"""What the page can do to an open video, and what it can ask about it."""
 
 from collections.abc import Callable
 from dataclasses import replace
@@ -31,7 +31,7 @@ from sam2_demo.session.reply import Reply
 Action = Callable[[OpenVideo, Fields], Reply]
 """Changes an open video."""
 Query = Callable[[OpenVideo, Fields], Response]
-"""Asks something of an open video."""
+"""Returns something about an open video."""
 
 
 def _object_frame(video: OpenVideo, fields: Fields) -> tuple[int, int]:
@@ -41,7 +41,7 @@ def _object_frame(video: OpenVideo, fields: Fields) -> tuple[int, int]:
 
 
 def _prompt(video: OpenVideo, fields: Fields) -> tuple[int, int, FramePrompt]:
-    """Returns the frame, the object and its prompt there, as the fields give them."""
+    """Returns the frame, the object and the object's prompt that the fields give."""
     request = PromptRequest.read(fields)
     frame_index, object_id = request.frame_of(len(video.video)), request.object
     standing = video.session.prompts.get((object_id, frame_index))
@@ -122,7 +122,7 @@ def _preview(video: OpenVideo, fields: Fields) -> PreviewResponse:
 
 
 def _encode(video: OpenVideo, fields: Fields) -> EncodedResponse:
-    """Encodes a frame ahead of its first prompt, unless something is being computed already."""
+    """Encodes a frame ahead of its first prompt, unless something else is being computed."""
     frame_index = FrameRequest.read(fields).frame_of(len(video.video))
     is_free = not video.busy
     if is_free:
@@ -131,7 +131,7 @@ def _encode(video: OpenVideo, fields: Fields) -> EncodedResponse:
 
 
 READ: dict[str, Query] = {"masks": _masks, "review": _review}
-"""Asked with GET: what few fields they need stand in the address."""
+"""Queries with GET: the few fields they need are in the address."""
 
 ASKED: dict[str, Query] = {
     "candidates": _candidates,
@@ -139,4 +139,4 @@ ASKED: dict[str, Query] = {
     "encode": _encode,
     "dismiss": dismiss,
 }
-"""Asked with POST: they need fields that an address cannot hold, or change something."""
+"""Queries with POST: they need fields that do not fit an address, or change something."""

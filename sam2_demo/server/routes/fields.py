@@ -1,6 +1,6 @@
-"""The fields of requests: what each holds, and with which code and sentence it is refused.
+"""The fields of requests: their types, and the error code and message of each.
 
-A sentence names the field and the value, and says what would be right.
+A message names the field and the value and says what is expected.
 """
 
 from collections.abc import Callable
@@ -28,18 +28,18 @@ MAX_TEXT_LENGTH = 1024
 MAX_KEY_LENGTH = 80
 
 Info = Any
-"""A ``ValidationInfo``; it is a protocol that cannot be checked at run time."""
+"""A ``ValidationInfo``, which is a protocol that beartype cannot check at run time."""
 
 
 def _refused(code: str, sentence: str, error: type[InputError] = PromptError) -> WrapValidator:
-    """Returns a validator that turns a field's failed checks into one of our errors.
+    """Returns a validator that turns a field's validation error into one of our errors.
 
-    Our errors are not ``ValueError``: pydantic lets them through as they are, so the first one ends
+    Our errors are not ``ValueError``, so pydantic does not collect them: the first one raised ends
     the validation.
 
     Args:
         code: The error's code.
-        sentence: Its message, in which ``{field}``, ``{value}`` and ``{problem}`` are filled in.
+        sentence: Its message; ``{field}``, ``{value}`` and ``{problem}`` are filled in.
         error: Its type.
     """
 
@@ -79,12 +79,12 @@ def _at_most(max_length: int) -> AfterValidator:
 
 
 def _clean(text: str) -> str:
-    """Returns a text without control characters and without blanks around it."""
+    """Returns a text without control characters and surrounding blanks."""
     return "".join(character for character in text if character.isprintable()).strip()
 
 
 def _of_length(length: int) -> BeforeValidator:
-    """Returns a validator of how many items there are, before any of them is looked at."""
+    """Returns a validator of the number of items, to run before any item is validated."""
 
     def check(value: object) -> object:
         if not isinstance(value, list) or len(value) != length:
@@ -97,7 +97,7 @@ def _of_length(length: int) -> BeforeValidator:
 def _sign(value: object) -> bool:
     if value not in (0, 1):
         raise PromptError(
-            f"the sign of a click is 1 (on the object) or 0 (beside it), not {shown(value)}",
+            f"the sign of a click must be 1 (positive) or 0 (negative), not {shown(value)}",
             "BAD_LABEL",
         )
     return bool(value)
@@ -181,7 +181,7 @@ _EFFECTS = EffectChoice()
 
 
 class EffectsSchema(Schema):
-    """The effects that a person chose; those not sent are as on a new page."""
+    """The chosen effects; those not sent have their default values."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 

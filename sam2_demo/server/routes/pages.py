@@ -1,7 +1,7 @@
 """The annotator's routes: frames, clicks, streams and downloads, each under a secret token.
 
-They stand under ``/gradio_api/``, which every proxy in front of a Gradio app passes on.
-Every answer is JSON, a stream of JSON lines, or one of the video's own files.
+They are mounted under ``/gradio_api/``, which every proxy in front of a Gradio app forwards. Every
+response is JSON, a stream of JSON lines, or one of the video's files.
 """
 
 from collections.abc import Awaitable, Callable
@@ -41,7 +41,7 @@ Endpoint = Callable[[Request], Awaitable[Response]]
 
 
 def build_routes(state: AppState) -> Mount:
-    """Returns the routes of the annotator, to be given to the server that Gradio starts."""
+    """Returns the routes of the annotator, for the server that Gradio starts."""
     of_video = "/videos/{token}"
     read = [Route(f"{of_video}/{name}", _computed(state, query)) for name, query in READ.items()]
     posted: dict[str, Query] = {
@@ -87,7 +87,7 @@ STREAMS: dict[str, Callable[[AppState, OpenVideo, Fields], Work]] = {
 
 
 def _answered(answer: Endpoint) -> Endpoint:
-    """Returns the endpoint with every error turned into its one sentence."""
+    """Returns the endpoint with every error turned into a JSON refusal."""
 
     async def endpoint(request: Request) -> Response:
         try:
@@ -100,7 +100,7 @@ def _answered(answer: Endpoint) -> Endpoint:
 
 
 def _computed(state: AppState, query: Query) -> Endpoint:
-    """Returns the endpoint that answers a query of a video.
+    """Returns the endpoint that answers a query about a video.
 
     A query may wait for others that use the session, so it does not run on the server's loop.
     """
@@ -131,9 +131,9 @@ async def _about(state: AppState, request: Request) -> Response:
         notice=state.shelf.notice,
         samples=state.samples.as_json(),
         accepted=(
-            f"MP4, MOV, WebM, MKV, AVI, GIF, a picture or a zip of pictures; "
+            "MP4, MOV, WebM, MKV, AVI, GIF, an image or a zip of images; "
             f"up to {limits.max_bytes // 2**20} MB and {limits.max_frames} frames; "
-            "with it, or before it, a saved session"
+            "optionally with a saved session"
         ),
     )
     return JSONResponse(about.json_fields())
@@ -152,7 +152,7 @@ async def _begin(
 async def _poster(state: AppState, request: Request) -> Response:
     poster = state.samples.find(request.path_params["name"]).poster
     if poster is None:
-        raise InputError("this clip has no picture", "NO_POSTER")
+        raise InputError("this clip has no preview image", "NO_POSTER")
     return FileResponse(poster, media_type="image/jpeg", headers=IMMUTABLE)
 
 
@@ -188,14 +188,14 @@ async def _thumbnail(state: AppState, request: Request) -> Response:
 
 
 def _frame_named(state: AppState, request: Request) -> tuple[OpenVideo, Path]:
-    """Returns the open video and the file of the frame that an address names."""
+    """Returns the open video and the file of the frame that the address names."""
     video = state.store.find(request.path_params["token"])
     named = FrameRequest.read({"frame": _number_in(request.path_params["frame_index"])})
     return video, video.video.jpeg_path(named.frame_of(len(video.video)))
 
 
 def _number_in(text: str) -> int | str:
-    """Returns the number that a part of an address is, or the text if it is none."""
+    """Returns a part of an address as a number, or unchanged if it is not one."""
     return int(text) if text.isdecimal() and len(text) < 9 else text
 
 
@@ -213,7 +213,7 @@ async def _save(state: AppState, request: Request) -> Response:
 
 
 async def _fields(request: Request) -> Fields:
-    """Returns what a request says: its body, or what stands behind its address."""
+    """Returns the fields of a request: from its body, or for GET from its query string."""
     if request.method == "GET":
         return {name: _number_in(text) for name, text in request.query_params.items()}
     body = b""

@@ -1,7 +1,7 @@
-"""What the page and programs send: one model for each kind of request.
+"""What the page and programs send: one model per kind of request.
 
-A model checks each field by itself. What takes the open video to check, such as whether a frame
-exists, is checked by the methods that are given its facts.
+Each field is validated by itself. Whatever needs the open video to be checked, such as whether a
+frame exists, is checked by the methods.
 """
 
 import json
@@ -39,7 +39,7 @@ from sam2_demo.tracking.propagation import Direction
 from sam2_demo.video.excerpt import WHOLE, Excerpt
 
 MAX_BODY_BYTES = 1024 * 1024
-"""Enough for a finely detailed mask; the page itself says so where one is larger still."""
+"""Enough for a very detailed mask; the page reports larger ones itself."""
 
 Fields = Mapping[str, object]
 R = TypeVar("R", bound=Schema)
@@ -67,17 +67,17 @@ def _refuse_number(name: str) -> NoReturn:
 
 
 REQUIRED: Any = None
-"""The default of a field that must be sent: checked like a null that was sent, and so refused."""
+"""The default of a required field. It is validated like null, and so refused with our message."""
 
 
 class Request(Schema):
-    """What all requests have in common; fields that a request does not know are ignored."""
+    """The base of all requests; unknown fields are ignored."""
 
     model_config = ConfigDict(frozen=True, validate_default=True)
 
     @classmethod
     def read(cls: type[R], fields: Fields) -> R:
-        """Returns the request that the fields make.
+        """Returns the request made of these fields.
 
         Raises:
             InputError: a field cannot be used.
@@ -94,10 +94,10 @@ class FrameRequest(Request):
     frame: FrameIndex = REQUIRED
 
     def frame_of(self, frame_count: int) -> int:
-        """Returns the frame's index, if a video of so many frames has it.
+        """Returns the frame's index.
 
         Raises:
-            PromptError: it does not.
+            PromptError: a video with this number of frames does not have it.
         """
         check_frame_index(self.frame, frame_count)
         return self.frame
@@ -114,11 +114,11 @@ class ObjectFrameRequest(ObjectRequest, FrameRequest):
 
 
 class PromptRequest(ObjectFrameRequest):
-    """Everything given for an object on a frame.
+    """The whole prompt for an object on a frame.
 
     Attributes:
-        mask: Run lengths; or True for the mask of the prompt that stands there already, so that the
-            page need not send it again.
+        mask: Run lengths, or True to keep the mask of the existing prompt, so that the page need
+            not send it again.
     """
 
     points: Clicks = Field(default_factory=list)
@@ -131,10 +131,10 @@ class PromptRequest(ObjectFrameRequest):
 
         Args:
             size_hw: Size of the video.
-            standing: The prompt that is there now.
+            standing: The existing prompt.
 
         Raises:
-            PromptError: the mask does not fit, or is not there any more.
+            PromptError: the mask has the wrong size or no longer exists.
         """
         points = tuple(Point(x, y, positive) for x, y, positive in self.points)
         return FramePrompt(points, self.box, self._mask(size_hw, standing), self.candidate)
@@ -152,25 +152,25 @@ class PromptRequest(ObjectFrameRequest):
 
 
 class DuplicateRequest(ObjectRequest):
-    """Names an object and the number of its copy."""
+    """Names an object and the id of its copy."""
 
     as_: ObjectId = Field(default=REQUIRED, alias="as")
 
 
 class MergeRequest(ObjectRequest):
-    """Names an object and the one that it becomes part of."""
+    """Names an object and the one to merge it into."""
 
     into: ObjectId = REQUIRED
 
 
 class MoveRequest(ObjectRequest):
-    """Names an object and its new place in the order, from 0."""
+    """Names an object and its new position in the order, from 0."""
 
     place: Position = REQUIRED
 
 
 class SettingsRequest(ObjectRequest):
-    """Names an object and new values for some of its settings; the others stay."""
+    """Names an object and new values for some of its settings."""
 
     name: Name = ""
     color: Color = None
@@ -178,7 +178,7 @@ class SettingsRequest(ObjectRequest):
     locked: Switch = False
 
     def changes(self) -> dict[str, Any]:
-        """Returns the new values, by the names of fields of ``ObjectSettings``."""
+        """Returns the new values, by field names of ``ObjectSettings``."""
         sent = self.model_dump(exclude={"object"}, exclude_unset=True)
         return {_SETTINGS[name]: value for name, value in sent.items()}
 
@@ -187,23 +187,23 @@ _SETTINGS = {"name": "name", "color": "color", "visible": "is_visible", "locked"
 
 
 class BoundsRequest(Request):
-    """Names the first and the last frame of a range; the whole video where they are not sent."""
+    """Names the first and last frame of a range; by default the whole video."""
 
     first: FrameIndex = 0
     last: FrameIndex = 0
 
     def bounds_of(self, frame_count: int) -> tuple[int, int]:
-        """Returns the first and the last frame, for a video of so many frames.
+        """Returns the first and last frame in a video with this number of frames.
 
         Raises:
-            PromptError: the video lacks one of them, or they are in the wrong order.
+            PromptError: the video does not have one of them, or they are in the wrong order.
         """
         last = self.last if "last" in self.model_fields_set else frame_count - 1
         for frame_index in (self.first, last):
             check_frame_index(frame_index, frame_count)
         if self.first > last:
             raise PromptError(
-                f"the first frame ({self.first}) comes after the last ({last}): set them again",
+                f"the first frame ({self.first}) is after the last ({last}): set them again",
                 "BAD_FRAME",
             )
         return self.first, last
@@ -213,7 +213,7 @@ class PropagateRequest(FrameRequest, BoundsRequest):
     """Where to start propagating, which way, and which objects; None for all.
 
     Attributes:
-        settle: Whether to end early where new masks agree with the old ones.
+        settle: Whether to stop early where new masks agree with the old ones.
     """
 
     direction: Way = Direction.FORWARD
@@ -222,7 +222,7 @@ class PropagateRequest(FrameRequest, BoundsRequest):
 
 
 class ExportRequest(BoundsRequest):
-    """What to download, with which effects, of which frames and objects; None for all objects."""
+    """What to export, with which effects, frames and objects; None for all objects."""
 
     kind: Text = ""
     effects: Effects | None = None
@@ -244,12 +244,12 @@ class ModelRequest(Request):
 
 
 class OpenRequest(ModelRequest):
-    """Names an upload and which part of it to open, or a sample clip.
+    """Names an upload and the part of it to open, or a sample clip.
 
     Attributes:
         still: Whether to open only the first frame of a sample clip.
         name: What to call an upload.
-        start_s: Where to begin; a part whose beginning is sent is cut where it is too long.
+        start_s: Where to start; if sent, a part that is too long is cut instead of refused.
     """
 
     sample: Text = ""

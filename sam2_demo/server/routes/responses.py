@@ -1,7 +1,6 @@
-"""What the page and programs are answered: one model for each kind of response.
+"""What the page and programs receive: one model per kind of response.
 
-Where a frame has many objects and a video many frames, the page gets rows instead of objects with
-names: they are a third of the size.
+The page receives masks, objects and prompts as rows without field names, because there are many.
 """
 
 from collections.abc import Mapping, Sequence
@@ -19,7 +18,7 @@ from sam2_demo.session.schemas import BoxRow
 from sam2_demo.tracking.track import FrameMasks, ObjectMask
 
 ALIKE_IOU = 0.95
-"""Candidates that overlap by more look alike; nobody could choose between them."""
+"""Candidates with a higher IoU look too similar to choose between."""
 MAX_DOUBTS = 500
 
 MaskRow = tuple[int, str, float, float]
@@ -33,7 +32,7 @@ ClickRow = tuple[float, float, int]
 PromptRow = tuple[int, int, list[ClickRow], BoxRow | None, int, int | None]
 """Object, frame, clicks, box, whether there is a mask, candidate.
 
-The masks themselves stay here: a page on which many are drawn would get them all each time.
+Masks given as prompts are not sent: with many of them, every response would be huge.
 """
 CandidateRow = tuple[int, str, float]
 """Number, run lengths, IoU."""
@@ -46,29 +45,29 @@ def _is_none(value: object) -> bool:
 
 
 class Response(BaseModel):
-    """What all responses have in common."""
+    """The base of all responses."""
 
     model_config = ConfigDict(frozen=True)
 
     def json_fields(self) -> dict[str, Any]:
-        """Returns the fields, ready to become JSON."""
+        """Returns the response as a dictionary that can be encoded as JSON."""
         return self.model_dump()
 
 
 class MomentResponse(Response):
-    """Where undo or redo led: the step, and whether all masks came back."""
+    """Where undo or redo led: the step, and whether all masks were restored."""
 
     step: str
     whole: bool
 
     @classmethod
     def of(cls, moment: Moment) -> "MomentResponse":
-        """Returns what the page is told of a moment."""
+        """Returns the response for a moment."""
         return cls(step=moment.step, whole=moment.is_whole)
 
 
 class ChangesResponse(Response):
-    """What an event changed; prompts, objects and moment are sent only where they may differ."""
+    """What an event changed; prompts, objects and moment are sent only if they may have changed."""
 
     sequence: int
     frames: list[FrameRow]
@@ -80,7 +79,7 @@ class ChangesResponse(Response):
 
     @classmethod
     def of(cls, reply: Reply) -> "ChangesResponse":
-        """Returns what the page is told of a reply."""
+        """Returns the response for a reply."""
         return cls(
             sequence=reply.number,
             frames=[_frame_row(frame) for frame in reply.frames],
@@ -93,7 +92,7 @@ class ChangesResponse(Response):
 
 
 class VideoResponse(Response):
-    """What the page has to know about an open video."""
+    """What the page needs to know about an open video."""
 
     token: str
     name: str
@@ -111,7 +110,7 @@ class VideoResponse(Response):
 
     @classmethod
     def of(cls, token: str, opened: OpenVideo) -> "VideoResponse":
-        """Returns what the page is told of the open video that a token names."""
+        """Returns the response for the open video with this token."""
         video, session = opened.video, opened.session
         height, width = video.size_hw
         return cls(
@@ -143,13 +142,13 @@ class AboutResponse(Response):
 
 
 class CandidatesResponse(Response):
-    """The masks that a first click may mean, the surest first."""
+    """The candidate masks for a first click, best first."""
 
     candidates: list[CandidateRow]
 
     @classmethod
     def of(cls, candidates: Sequence[ObjectMask]) -> "CandidatesResponse":
-        """Returns each candidate that is unlike all surer ones."""
+        """Returns each candidate that differs from all better ones."""
         order = sorted(range(len(candidates)), key=lambda index: -candidates[index].iou)
         unlike: list[int] = []
         for index in order:
@@ -161,7 +160,7 @@ class CandidatesResponse(Response):
 
 
 class PreviewResponse(Response):
-    """The mask that a prompt would give; null on a frame that is not encoded yet."""
+    """The mask that a prompt would give; null on a frame not encoded yet."""
 
     counts: str | None
 
@@ -173,14 +172,14 @@ class EncodedResponse(Response):
 
 
 class ReviewResponse(Response):
-    """The worst doubts, and how many there are in all."""
+    """The worst doubts, and the total number."""
 
     doubts: list[DoubtRow]
     count: int
 
     @classmethod
     def of(cls, doubts: Sequence[Doubt]) -> "ReviewResponse":
-        """Returns what the page is told of doubts."""
+        """Returns the response for doubts sorted worst first."""
         rows = [
             (
                 doubt.frame_index,
@@ -197,15 +196,15 @@ class ReviewResponse(Response):
 
 
 class OpenedSessionResponse(Response):
-    """What there is to know of a session file that was opened.
+    """Facts about a session file that was just opened.
 
     Attributes:
-        made_by: The model that answered when the file was saved.
-        same_model: Whether it is the one that answers here.
-        same_video: Whether the video is of the same file.
-        first: The frame here that was the first one open then.
-        last: The frame here that was the last one open then.
-        active_s: Seconds of work until then.
+        made_by: The model in use when the file was saved.
+        same_model: Whether it is the one in use now.
+        same_video: Whether the open video comes from the same file.
+        first: The first frame here that the session covers.
+        last: The last frame here that the session covers.
+        active_s: Seconds of active work until it was saved.
     """
 
     made_by: str
@@ -217,7 +216,7 @@ class OpenedSessionResponse(Response):
 
 
 class NamedMask(Response):
-    """One object's mask, as programs get it."""
+    """One object's mask, as API clients receive it."""
 
     object: int
     counts: str
@@ -226,14 +225,14 @@ class NamedMask(Response):
 
 
 class NamedFrame(Response):
-    """One frame's masks, as programs get them: with names, and scores that are not rounded."""
+    """One frame's masks, as API clients receive them: with field names and unrounded scores."""
 
     frame: int
     objects: list[NamedMask]
 
     @classmethod
     def of(cls, masks: FrameMasks) -> "NamedFrame":
-        """Returns what programs are told of a frame's masks."""
+        """Returns the response for a frame's masks."""
         found = [
             NamedMask(
                 object=object_id,

@@ -1,4 +1,4 @@
-"""Which downloads there are: what each is called, its type, and what writes it."""
+"""The kinds of downloads: name, type, and the function that writes each."""
 
 import re
 from collections.abc import Callable
@@ -42,14 +42,14 @@ class ExportKind:
     """One kind of file.
 
     Attributes:
-        group: Under which heading it stands.
-        label: What it is called.
-        note: What is in it, in a few words.
-        suffix: The end of its name.
-        media_type: Its type, as browsers know it.
-        write: What writes it.
-        shown_only: Whether it shows what the page shows, without the objects that are hidden there.
-        subject: Whether it is offered for a ``"video"``, an ``"image"``, or ``"both"``.
+        group: Its heading in the menu.
+        label: Its name in the menu.
+        note: What it contains, in a few words.
+        suffix: The end of the file's name.
+        media_type: Its MIME type.
+        write: The function that writes it.
+        shown_only: Whether objects hidden on the page are left out.
+        subject: What it is offered for: ``"video"``, ``"image"`` or ``"both"``.
     """
 
     group: str
@@ -62,17 +62,17 @@ class ExportKind:
     subject: str = "video"
 
     def path(self, video: OpenVideo) -> Path:
-        """Returns where the file is, once it was made."""
+        """Returns the path of the file, once it has been made."""
         return video.folder / "exports" / self.suffix
 
     def file_name(self, video: OpenVideo) -> str:
-        """Returns what a browser shall call the file."""
+        """Returns the file's name for the browser."""
         stem = re.sub(r"[^\w.-]+", "_", Path(video.video.name).stem).strip("._-")[:80]
         return f"{stem or 'video'}_{self.suffix}"
 
 
 def _plain(write: Callable[[Masklets, Path, Watch], None]) -> Write:
-    """Returns what writes a file that shows no effects."""
+    """Returns a writer that ignores the effects."""
 
     def written(masklets: Masklets, choice: EffectChoice, path: Path, watch: Watch) -> None:
         write(masklets, path, watch)
@@ -225,18 +225,20 @@ EXPORT_KINDS = {
 
 
 def export_kind(name: str) -> ExportKind:
-    """Returns the kind of export of that name.
+    """Returns the kind of export with this name.
 
     Raises:
-        InputError: there is none.
+        InputError: there is no such kind.
     """
     if name not in EXPORT_KINDS:
-        raise InputError(f"there is no download {name[:40]!r}", "UNKNOWN_EXPORT")
+        raise InputError(
+            f"there is no download {name[:40]!r}: choose one from the menu", "UNKNOWN_EXPORT"
+        )
     return EXPORT_KINDS[name]
 
 
 def exports_json() -> list[list[str]]:
-    """Returns [name, group, label, note, subject] of each, in the order of the page's menu."""
+    """Returns [name, group, label, note, subject] of each kind, in menu order."""
     return [
         [name, kind.group, kind.label, kind.note, kind.subject]
         for name, kind in EXPORT_KINDS.items()

@@ -1,4 +1,4 @@
-"""The downloads: videos, pictures and data made of the masks, each when asked for."""
+"""Downloads: videos, images and data made from the masks on request."""
 
 import time
 from collections.abc import Callable, Collection, Mapping
@@ -26,7 +26,7 @@ def exporting(state: AppState, video: OpenVideo, fields: Fields) -> Work:
     """Returns the work that writes one download and reports when it can be fetched.
 
     Raises:
-        InputError: a field cannot be used.
+        InputError: a field is invalid.
     """
     request = ExportRequest.read(fields)
     kind, choice = export_kind(request.kind), request.choice()
@@ -42,7 +42,7 @@ def exporting(state: AppState, video: OpenVideo, fields: Fields) -> Work:
             told = progress_report(report, "writing")
 
             def progress(done: int, total: int) -> None:
-                video.last_used_s = time.monotonic()  # whoever waits for a file is not away
+                video.last_used_s = time.monotonic()  # someone waiting for a file is not idle
                 told(done, total)
 
             watch = Watch(progress, stopped)
@@ -58,16 +58,16 @@ def snapshot(
     chosen: Collection[int] | None = None,
     shown_only: bool = False,
 ) -> Masklets:
-    """Returns a video's masks as they are now, so that work may go on while a file is written.
+    """Returns a snapshot of a video's masks, so that work can continue while a file is written.
 
     Args:
         video: The video.
         frames: The frames to write.
         chosen: The objects to write; None for all.
-        shown_only: Whether objects that are hidden on the page are left out, unless chosen.
+        shown_only: Whether objects hidden on the page are left out, unless chosen.
 
     Raises:
-        PromptError: there are no masks of these objects on these frames.
+        PromptError: these objects have no masks on these frames.
     """
     labels: dict[int, ObjectLabel] = {}
     answers: dict[int, Mapping[int, Answer]] = {}
@@ -80,7 +80,8 @@ def snapshot(
             answers[object_id] = state.track.answers
     if not labels:
         raise PromptError(
-            "There are no masks to download yet: click on an object first, and show it.", "NO_MASKS"
+            "There are no masks to download yet: click on an object first and make it visible.",
+            "NO_MASKS",
         )
 
     def answers_on(frame_index: int) -> dict[int, Answer]:
@@ -112,19 +113,19 @@ def _probabilities(
             return None
         logits = tracker.mask_logits(answer, at_video_size=True)
         values = np.ceil(255 / (1 + np.exp(-logits.astype(np.float64).clip(-60, 60))) - 0.5)
-        # Rounding must not carry a pixel across the border of the mask.
+        # Rounding must not move a pixel across the mask's border.
         return np.where(logits > 0, values.clip(128, 255), values.clip(0, 127)).astype(np.uint8)
 
     return probabilities
 
 
 def exported_file(video: OpenVideo, name: str) -> Path:
-    """Returns a download that was made.
+    """Returns the path of a finished download.
 
     Raises:
-        InputError: there is no such download, or it was not made yet.
+        InputError: there is no such download, or it has not been made yet.
     """
     path = export_kind(name).path(video)
     if not path.is_file():
-        raise InputError("this download was not made yet", "NOT_MADE")
+        raise InputError("this download has not been made yet: start it from the menu", "NOT_MADE")
     return path

@@ -1,4 +1,4 @@
-"""Opening a video and choosing its model: the long work before the first click."""
+"""Opening a video and choosing its model: the long-running work before the first click."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -22,13 +22,13 @@ CHOOSE_ANOTHER_PART = frozenset({"TOO_MANY_FRAMES", "START_BEYOND_END"})
 
 @dataclass(frozen=True, slots=True)
 class Source:
-    """The file to open, and how.
+    """The file to open and how to open it.
 
     Attributes:
         path: The file.
-        title: What the page calls it.
+        title: Its name on the page.
         is_upload: Whether it is an upload, which is not kept.
-        excerpt: Which part of it; all, and refused if that is too long, unless told otherwise.
+        excerpt: Which part of it; by default all, which is refused if it is too long.
     """
 
     path: Path
@@ -81,7 +81,7 @@ def _source(state: AppState, request: OpenRequest) -> Source:
 
 @contextmanager
 def _not_kept(source: Source) -> Iterator[None]:
-    """Removes an upload at the end; one of which another part can be chosen stays."""
+    """Removes an upload at the end, unless another part of it can be chosen."""
     is_kept = not source.is_upload
     try:
         yield
@@ -94,7 +94,7 @@ def _not_kept(source: Source) -> Iterator[None]:
 
 
 def choosing(state: AppState, fields: Fields) -> Work:
-    """Returns the work that loads a model before any video is open."""
+    """Returns the work that loads a model before a video is open."""
     name = ModelRequest.read(fields).model
 
     def work(report: Report, stopped: Stopped) -> None:
@@ -105,10 +105,10 @@ def choosing(state: AppState, fields: Fields) -> Work:
 
 
 def find_or_reopen(state: AppState, token: str) -> OpenVideo:
-    """Returns the open video of a token, also one that an earlier run of the app left open.
+    """Returns the open video of a token, even one that an earlier run of the app left open.
 
-    Then the operator's model answers. Where that run was killed, prompts are answered again, and
-    masks have to be propagated again.
+    Such a video is reopened with the operator's model. If the earlier run was killed, prompts are
+    answered again and masks have to be propagated again.
 
     Raises:
         SessionExpired: there is no such video.
@@ -129,7 +129,7 @@ def find_or_reopen(state: AppState, token: str) -> OpenVideo:
 
 
 def switching(state: AppState, video: OpenVideo, fields: Fields) -> Work:
-    """Returns the work that lets another model answer; the old one stays if that fails."""
+    """Returns the work that switches to another model; the old one stays if that fails."""
     name = ModelRequest.read(fields).model
 
     def work(report: Report, stopped: Stopped) -> None:

@@ -1,4 +1,4 @@
-"""Propagating through a video, as a stream of frames, and the cuts that it may stop at."""
+"""Propagation through a video as a stream of frames, and the scene cuts where it may stop."""
 
 import time
 from contextlib import closing
@@ -19,7 +19,7 @@ def tracking(state: AppState, video: OpenVideo, fields: Fields) -> Work:
     start, direction = request.frame_of(len(video.video)), request.direction
     within = request.bounds_of(len(video.video))
     agreement = Agreement() if request.settle else None
-    run = video.new_run()  # before anything is waited for: a stop may follow at once
+    run = video.new_run()  # before any waiting: a stop may follow immediately
     if not video.session.prompts:
         raise PromptError("Click on an object first, then propagate.", "NO_PROMPT")
     total = sum(len(way) for way in planned_ways(start, direction, within))
@@ -46,7 +46,7 @@ def tracking(state: AppState, video: OpenVideo, fields: Fields) -> Work:
 
 
 def finding_scenes(state: AppState, video: OpenVideo, fields: Fields) -> Work:
-    """Returns the work that looks for scene cuts and reports them."""
+    """Returns the work that detects scene cuts and reports them."""
 
     def work(report: Report, stopped: Stopped) -> None:
         cuts = scene_cuts(video.video, stopped)

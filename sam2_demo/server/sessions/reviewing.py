@@ -1,4 +1,4 @@
-"""The review queue: what a person should look at, what looks right, and a check of both ways."""
+"""The review queue: doubtful masks, dismissing them, and the two-way check."""
 
 from contextlib import closing
 
@@ -12,7 +12,7 @@ from sam2_demo.tracking.direction_check import frames_to_check
 
 
 def dismiss(video: OpenVideo, fields: Fields) -> ReviewResponse:
-    """Takes in that a doubt's mask looks right; returns the doubts that are left.
+    """Marks a doubt's mask as looking right; returns the remaining doubts.
 
     Raises:
         InputError: there is no such doubt.
@@ -21,13 +21,13 @@ def dismiss(video: OpenVideo, fields: Fields) -> ReviewResponse:
     doubts = video.doubts()
     left = [doubt for doubt in doubts if doubt.key != key]
     if len(left) == len(doubts):
-        raise InputError("that mask is not in doubt any more", "NO_DOUBT")
+        raise InputError("that mask is no longer in doubt", "NO_DOUBT")
     video.review.dismiss(key)
     return ReviewResponse.of(left)
 
 
 def checking(state: AppState, video: OpenVideo, fields: Fields) -> Work:
-    """Returns the work that tracks every object the other way and reports how far it is."""
+    """Returns the work that tracks every object in the other direction and reports progress."""
     tracks = {key: state.track for key, state in video.session.snapshot().items()}
     total = frames_to_check(tracks)
     if total == 0:

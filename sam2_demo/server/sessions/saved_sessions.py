@@ -1,4 +1,4 @@
-"""Session files: what is told of a session that was opened, and files for the browser to keep."""
+"""Session files: saving them to the browser, and opening them."""
 
 import math
 from pathlib import Path
@@ -15,12 +15,12 @@ from sam2_demo.session.session_file import SUFFIX, read_session, session_as_text
 
 
 def saved_session(video: OpenVideo, active_s: str) -> Response:
-    """Returns the session file of a video, to be kept by the browser.
+    """Returns the session file of a video as a download.
 
     Args:
         video: The video.
-        active_s: For how many seconds a person worked on it, as the page says; what is no such
-            number leaves what is known.
+        active_s: Seconds of active work, as reported by the page; anything that is not a valid
+            number is ignored.
     """
     seconds = _seconds(active_s)
     if seconds is not None:
@@ -32,10 +32,10 @@ def saved_session(video: OpenVideo, active_s: str) -> Response:
 
 
 def open_session(video: OpenVideo, path: Path) -> tuple[Reply, OpenedSessionResponse]:
-    """Returns what changed as a session file was opened, and what there is to know of the file.
+    """Opens a session file; returns what changed and facts about the file.
 
     Raises:
-        InputError: the file cannot be used, or does not fit the video; nothing is changed.
+        InputError: the file cannot be used or does not fit the video; nothing is changed.
     """
     saved = read_session(path)
     made_of = saved.made_of
@@ -54,9 +54,9 @@ def open_session(video: OpenVideo, path: Path) -> tuple[Reply, OpenedSessionResp
 def open_uploaded_session(
     state: AppState, video: OpenVideo, fields: Fields
 ) -> OpenedSessionResponse:
-    """Returns what there is to know of an uploaded session file that was opened; it is not kept.
+    """Opens an uploaded session file, which is not kept; returns facts about it.
 
-    The page reads the video anew: what changed is most of it.
+    What changed is not returned: the page reloads the whole video anyway.
 
     Raises:
         InputError: the file cannot be used, or does not fit the video; nothing is changed.

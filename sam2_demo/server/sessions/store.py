@@ -1,7 +1,7 @@
-"""The open videos of everybody, each under its own secret token, within fixed bounds.
+"""All open videos, each under its own secret token, within fixed limits.
 
-Too many, too large or too long unused: the one that was idle longest is closed for
-real, its folder removed. One that is computing is never closed to make room.
+When there are too many or they take too much disk, those idle longest are closed and their folders
+removed, as is any that was idle for too long. A video that is computing is never closed for room.
 """
 
 import logging
@@ -31,12 +31,12 @@ TOKEN_BYTES = 24
 
 @dataclass(frozen=True, slots=True)
 class StoreLimits:
-    """How much may be open at once.
+    """How much may be open at the same time.
 
     Attributes:
         max_videos: Videos open at the same time.
-        max_bytes: Bytes on disk of all of them.
-        idle_timeout_s: Seconds without any request after which a video is closed.
+        max_bytes: Bytes on disk of all open videos.
+        idle_timeout_s: Seconds without a request after which a video is closed.
     """
 
     max_videos: int = 24
@@ -50,7 +50,7 @@ def token_of(video: OpenVideo) -> str:
 
 
 class SessionStore:
-    """Opens, finds and closes videos; safe to use from several threads."""
+    """Opens, finds and closes videos; thread-safe."""
 
     def __init__(self, folder: Path, limits: StoreLimits = StoreLimits()) -> None:
         self.folder = folder
@@ -70,10 +70,10 @@ class SessionStore:
 
         Args:
             fill: Makes the open video in its new, empty folder. If it raises, the folder is
-                removed and the error passed on.
+                removed and the error propagates.
 
         Raises:
-            ResourceError: every place is taken by a video that is computing.
+            ResourceError: the limit is reached and every open video is computing.
         """
         token = secrets.token_urlsafe(TOKEN_BYTES)
         folder = self.folder / token
@@ -89,7 +89,7 @@ class SessionStore:
 
         Args:
             token: Its secret token.
-            fill: Makes the open video from what its folder holds.
+            fill: Makes the open video from the contents of its folder.
 
         Raises:
             SessionExpired: there is no such folder.
@@ -101,10 +101,10 @@ class SessionStore:
             return self._enter(fill(self.folder / token))
 
     def find(self, token: str) -> OpenVideo:
-        """Returns the video of a token and counts it as used now.
+        """Returns the video of a token and marks it as used now.
 
         Raises:
-            SessionExpired: with code ``SESSION_CLOSED`` if it was open once, else
+            SessionExpired: with code ``SESSION_CLOSED`` if it was open before, otherwise
                 ``UNKNOWN_SESSION``.
         """
         with self._lock:
@@ -115,8 +115,8 @@ class SessionStore:
             known = token in self._closed_tokens
         if known:
             raise SessionExpired(
-                "This video was closed, because it was not used for long or others needed the "
-                "room: open it again.",
+                "This video was closed because it was unused for a long time or the server needed "
+                "the space: open it again.",
                 "SESSION_CLOSED",
             )
         raise SessionExpired("There is no such open video: open it again.", "UNKNOWN_SESSION")
@@ -131,9 +131,9 @@ class SessionStore:
             self._end(video)
 
     def close_all(self) -> None:
-        """Closes every video and ends the sweeper, because the program ends.
+        """Closes every video and stops the sweeper when the program exits.
 
-        Their folders stay: whoever comes back after a restart finds the work again.
+        The folders stay, so that people find their work again after a restart.
         """
         self._stop_sweeping.set()
         with self._lock:
@@ -143,10 +143,10 @@ class SessionStore:
             try:
                 video.put_away()
             except Sam2DemoError as error:
-                logger.warning("masks of an open video were not kept: %s", error)
+                logger.warning("the masks of an open video could not be kept: %s", error)
 
     def sweep(self) -> None:
-        """Closes what was idle for too long, or is too much; what is idle gives memory back."""
+        """Closes videos that are idle for too long or too many; frees memory of idle ones."""
         now_s = time.monotonic()
         for video in list(self._videos.values()):
             video.bytes_on_disk = _bytes_in(video.folder)
@@ -169,19 +169,19 @@ class SessionStore:
         self._remove_left_over()
 
     def start_sweeper(self, interval_s: float = SWEEP_INTERVAL_S) -> None:
-        """Sweeps again and again in the background; an error is logged and survived."""
+        """Starts sweeping periodically in the background; errors are logged and do not end it."""
 
         def run() -> None:
             while not self._stop_sweeping.wait(interval_s):
                 try:
                     self.sweep()
                 except Exception:
-                    logger.exception("sweeping the open videos failed; it will be tried again")
+                    logger.exception("sweeping the open videos failed; will try again")
 
         threading.Thread(target=run, name="sweeper", daemon=True).start()
 
     def _enter(self, video: OpenVideo) -> OpenVideo:
-        """Returns the video, which counts from now on; others are closed to make room for it."""
+        """Registers a video and returns it; others are closed to make room for it."""
         video.bytes_on_disk = _bytes_in(video.folder)
         with self._lock:
             doomed = self._surplus(video.bytes_on_disk)
@@ -193,21 +193,21 @@ class SessionStore:
         return video
 
     def _remove_left_over(self) -> None:
-        """Removes folders of earlier runs that nobody came back for."""
+        """Removes folders of earlier runs that were not reopened in time."""
         oldest_s = time.time() - max(self.limits.idle_timeout_s, LEFT_OVER_S)
         for folder in self.folder.iterdir():
             if folder.name not in self._videos and _last_changed_s(folder) < oldest_s:
                 shutil.rmtree(folder, ignore_errors=True)
 
     def _surplus(self, new_bytes: int) -> list[OpenVideo]:
-        """Returns the videos to close so that one more of this size has room."""
+        """Returns the videos to close so that one more of this size fits."""
         doomed = self._surplus_bytes(new_bytes)
         left = [video for video in self._idle_longest_first() if video not in doomed]
         too_many = len(self._videos) - len(doomed) + 1 - self.limits.max_videos
         if too_many > len(left):
             raise ResourceError(
-                f"{self.limits.max_videos} videos are being worked on, which is all that this "
-                "server allows: try again in a few minutes.",
+                f"{self.limits.max_videos} videos are being worked on, the most that this server "
+                "allows: try again in a few minutes.",
                 "TOO_MANY_VIDEOS",
             )
         return doomed + left[: max(0, too_many)]
@@ -238,15 +238,16 @@ class SessionStore:
 
 
 def _last_changed_s(folder: Path) -> float:
-    """Returns when something last changed in a folder; its journal grows in its place."""
+    """Returns when a folder or a file in it last changed."""
     try:
+        # Appending to the journal does not change the time of the folder itself.
         return max(path.stat().st_mtime for path in (folder, *folder.iterdir()))
-    except (FileNotFoundError, NotADirectoryError):  # closed just now, or nothing of ours
+    except (FileNotFoundError, NotADirectoryError):  # just closed, or not ours
         return math.inf
 
 
 def _bytes_in(folder: Path) -> int:
-    """Returns the size of all files of a folder; what is removed meanwhile counts as nothing."""
+    """Returns the total size of a folder's files, ignoring those that vanish meanwhile."""
     total = 0
     for parent, _, names in os.walk(folder):
         for name in names:

@@ -199,13 +199,13 @@ def test_what_does_not_belong_together_is_refused(
     path = tmp_path / "clip.sam2.json"
     path.write_text(session_as_text(opened.save_session()))
     assert main(["replay", str(path), "--video", str(clip)]) == 2
-    assert "UNKNOWN_MODEL: the session was made by 'miniature.pt'" in capsys.readouterr().err
+    assert "UNKNOWN_MODEL: the session was made with 'miniature.pt'" in capsys.readouterr().err
     other = write_clip(tmp_path / "other.mp4", frames=FRAMES, size_hw=(64, 64))
     assert main(["replay", str(path), "--video", str(other), "--model", "embedded"]) == 2
     assert capsys.readouterr().err.startswith("OTHER_VIDEO")
     command = ["replay", str(path), "--model", "embedded"]
     assert main(command) == 2
-    assert capsys.readouterr().err.startswith("VIDEO_NOT_FOUND: there is no video")
+    assert capsys.readouterr().err.startswith("VIDEO_NOT_FOUND: no video or folder")
     assert main([*command, "--video", str(tmp_path / "gone.mp4")]) == 2
     assert capsys.readouterr().err.startswith("VIDEO_NOT_FOUND")
     assert main(["replay", str(clip), "--video", str(clip)]) == 2
