@@ -1,4 +1,4 @@
-"""Says in an MP4 file that less of each picture is to be shown than is coded (a ``clap`` box)."""
+"""Says in an MP4 file that less of each image is to be shown than is coded (a ``clap`` box)."""
 
 import struct
 from pathlib import Path
@@ -10,7 +10,7 @@ _SIZE_IN_ENTRY = 24
 
 
 def add_clean_aperture(path: Path, size_hw: tuple[int, int]) -> None:
-    """Marks the upper left part of each picture, of this size, as the one to be shown.
+    """Marks the upper left part of each image, of this size, as the one to be shown.
 
     Args:
         path: An MP4 file whose index is its last box and whose first track is H.264 video.

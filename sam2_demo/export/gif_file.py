@@ -21,9 +21,9 @@ from sam2_demo.video.times import FrameTimes
 MAX_SIDE_PX = 480
 MAX_FRAMES = 500
 MIN_DELAY_S = Fraction(1, 50)
-"""Browsers slow down pictures that follow faster."""
+"""Browsers slow down images that follow faster."""
 COLORS = 255
-"""One of 256 is left to the encoder, for what did not change since the picture before."""
+"""One of 256 is left to the encoder, for what did not change since the image before."""
 PALETTE_FRAMES = 8
 
 GIF = VideoFormat(container="gif", codec="gif", pixel_format="pal8", options={}, timescale=100)
@@ -82,14 +82,14 @@ def kept_frames(masklets: Masklets) -> list[int]:
     return kept
 
 
-def _palette(pictures: Sequence[Image.Image]) -> Image.Image:
-    """Returns a picture whose palette suits all of these, so that colours do not flicker."""
-    strip = Image.fromarray(np.concatenate([np.asarray(picture) for picture in pictures]))
+def _palette(images: Sequence[Image.Image]) -> Image.Image:
+    """Returns an image whose palette suits all of these, so that colours do not flicker."""
+    strip = Image.fromarray(np.concatenate([np.asarray(image) for image in images]))
     return strip.quantize(COLORS, method=Image.Quantize.MEDIANCUT)
 
 
 def _frame(indices: UInt8[np.ndarray, "height width"], palette: Image.Image) -> av.VideoFrame:
-    """Returns the encoder's frame of a picture with palette."""
+    """Returns the encoder's frame of an image with palette."""
     colors = np.zeros((256, 4), np.uint8)
     rgb = np.array(palette.getpalette("RGB"), np.uint8).reshape(-1, 3)
     # The bytes are those of one number, alpha first.

@@ -1,6 +1,6 @@
-"""Writes zips of pictures: masks with palette, masks by object, soft masks, cut-outs.
+"""Writes zips of images: masks with palette, masks by object, soft masks, cut-outs.
 
-All are written frame by frame, so that memory stays flat however long the video is. A picture has
+All are written frame by frame, so that memory stays flat however long the video is. An image has
 the number of its frame in the video, and ``frame_times.csv`` says when each one is shown.
 """
 
@@ -31,7 +31,7 @@ _EARLIEST_ZIP_DATE = (1980, 1, 1, 0, 0, 0)
 
 
 def write_palette_zip(masklets: Masklets, path: Path, watch: Watch | None = None) -> None:
-    """Writes ``Annotations/<video>/00000.png`` …, one palette picture a frame, as DAVIS has them.
+    """Writes ``Annotations/<video>/00000.png`` …, one palette image a frame, as DAVIS has them.
 
     The value of a pixel is the id of its object, 0 for the background, and the palette is that of
     DAVIS. Where objects overlap, the first is kept.
@@ -46,7 +46,7 @@ def write_palette_zip(masklets: Masklets, path: Path, watch: Watch | None = None
             disk is full, or the export was cancelled.
     """
     folder = f"Annotations/{safe_name(masklets.video.name)}"
-    with picture_zip(masklets, path) as archive:
+    with image_zip(masklets, path) as archive:
         for frame_index in (watch or Watch()).each(masklets.frames):
             archive.add(f"{folder}/{frame_index:05d}.png", palette_png(masklets, frame_index))
 
@@ -58,7 +58,7 @@ def write_object_zip(masklets: Masklets, path: Path, watch: Watch | None = None)
         ExportError: a mask is of another size than the video, the disk is full, or the export was
             cancelled.
     """
-    _write_object_pictures(masklets, path, watch, lambda frame_index, object_id, mask: mask)
+    _write_object_images(masklets, path, watch, lambda frame_index, object_id, mask: mask)
 
 
 def write_soft_zip(masklets: Masklets, path: Path, watch: Watch | None = None) -> None:
@@ -73,34 +73,34 @@ def write_soft_zip(masklets: Masklets, path: Path, watch: Watch | None = None) -
             cancelled.
     """
 
-    def picture(frame_index: int, object_id: int, mask: Grey) -> Grey:
+    def image(frame_index: int, object_id: int, mask: Grey) -> Grey:
         soft = masklets.probabilities(frame_index, object_id)
         return mask if soft is None or not np.array_equal(soft > 127, mask > 127) else soft
 
-    _write_object_pictures(masklets, path, watch, picture)
+    _write_object_images(masklets, path, watch, image)
 
 
-def _write_object_pictures(
+def _write_object_images(
     masklets: Masklets,
     path: Path,
     watch: Watch | None,
-    picture: Callable[[int, int, Grey], Grey],
+    image: Callable[[int, int, Grey], Grey],
 ) -> None:
-    """Writes a folder of pictures for each object; each is made of frame, object and its mask."""
+    """Writes a folder of images for each object; each is made of frame, object and its mask."""
     folders = object_folders(masklets)
-    with picture_zip(masklets, path) as archive:
+    with image_zip(masklets, path) as archive:
         for frame_index in (watch or Watch()).each(masklets.frames):
             masks = masklets.masks_on(frame_index)
             for object_id, folder in folders.items():
-                mask = _binary_picture(masklets.video.size_hw, masks.get(object_id))
-                content = png_bytes(picture(frame_index, object_id, mask))
+                mask = _binary_image(masklets.video.size_hw, masks.get(object_id))
+                content = png_bytes(image(frame_index, object_id, mask))
                 archive.add(f"{folder}/{frame_index:05d}.png", content)
 
 
 def write_cutout_zip(
     masklets: Masklets, choice: EffectChoice, path: Path, watch: Watch | None = None
 ) -> None:
-    """Writes ``<video>/00000.png`` …: the objects as RGBA pictures, transparent around them.
+    """Writes ``<video>/00000.png`` …: the objects as RGBA images, transparent around them.
 
     Args:
         masklets: The video and its objects.
@@ -113,7 +113,7 @@ def write_cutout_zip(
             cancelled.
     """
     folder = safe_name(masklets.video.name)
-    with picture_zip(masklets, path) as archive:
+    with image_zip(masklets, path) as archive:
         for frame_index in (watch or Watch()).each(masklets.frames):
             content = cutout_png(masklets, choice, frame_index)
             archive.add(f"{folder}/{frame_index:05d}.png", content)
@@ -128,15 +128,15 @@ def palette_png(masklets: Masklets, frame_index: int) -> bytes:
     for object_id in masklets.objects:
         if not 1 <= object_id < VOID:
             raise ExportError(
-                f"object {object_id} does not fit into palette pictures, whose objects are 1 to "
+                f"object {object_id} does not fit into palette images, whose objects are 1 to "
                 f"{VOID - 1}: export run lengths (COCO) instead",
                 "TOO_MANY_OBJECTS",
             )
-    labels = label_picture(masklets.video.size_hw, masklets.masks_on(frame_index))
-    picture = Image.fromarray(labels)
-    picture.putpalette(davis_palette().tobytes())
+    labels = label_image(masklets.video.size_hw, masklets.masks_on(frame_index))
+    image = Image.fromarray(labels)
+    image.putpalette(davis_palette().tobytes())
     buffer = io.BytesIO()
-    picture.save(buffer, "PNG")
+    image.save(buffer, "PNG")
     return buffer.getvalue()
 
 
@@ -148,7 +148,7 @@ def cutout_png(masklets: Masklets, choice: EffectChoice, frame_index: int) -> by
     return png_bytes(cut)
 
 
-class PictureZip:
+class ImageZip:
     """A zip to which files that are compressed already are added one after the other."""
 
     def __init__(self, archive: zipfile.ZipFile) -> None:
@@ -160,16 +160,16 @@ class PictureZip:
 
 
 @contextmanager
-def picture_zip(masklets: Masklets, path: Path) -> Iterator[PictureZip]:
+def image_zip(masklets: Masklets, path: Path) -> Iterator[ImageZip]:
     """Returns a context with a zip that says when each frame is shown; whole or not at all."""
     with whole_file(path) as partial, zipfile.ZipFile(partial, "w") as archive:
-        zipped = PictureZip(archive)
+        zipped = ImageZip(archive)
         rows = (f"{frame},{masklets.time_s(frame):.6f}\r\n" for frame in masklets.frames)
         zipped.add(TIMES_FILE, "frame,time_s\r\n" + "".join(rows))
         yield zipped
 
 
-def label_picture(
+def label_image(
     size_hw: tuple[int, int], masks: Mapping[int, EncodedMask]
 ) -> UInt8[np.ndarray, "height width"]:
     """Returns the id of the object at each pixel, 0 for none; the first of overlapping ones wins.
@@ -222,7 +222,7 @@ def png_bytes(pixels: Grey | UInt8[np.ndarray, "height width channels"]) -> byte
     return content
 
 
-def _binary_picture(
+def _binary_image(
     size_hw: Sequence[int], mask: EncodedMask | None
 ) -> UInt8[np.ndarray, "height width"]:
     if mask is None:

@@ -1,7 +1,7 @@
 """Writes videos with effects: H.264 to look at, VP9 and ProRes with transparency to edit with.
 
 H.264 with halved colour planes has even sizes only. A video of odd size is padded by its last
-column or row, and the file says by a clean aperture how much of the picture to show.
+column or row, and the file says by a clean aperture how much of the image to show.
 """
 
 from collections.abc import Callable
@@ -53,7 +53,7 @@ PRORES = VideoFormat(
 )
 
 Painter = Callable[[UInt8[np.ndarray, "height width 3"], int], UInt8[np.ndarray, "height width _"]]
-"""Draws a frame from its picture and its number."""
+"""Draws a frame from its image and its number."""
 
 
 def write_overlay(
@@ -72,9 +72,9 @@ def write_overlay(
     """
 
     def paint(
-        picture: UInt8[np.ndarray, "height width 3"], frame_index: int
+        image: UInt8[np.ndarray, "height width 3"], frame_index: int
     ) -> UInt8[np.ndarray, "height width 3"]:
-        return draw_effects(picture, masklets.colored_on(frame_index), choice, frame_index)
+        return draw_effects(image, masklets.colored_on(frame_index), choice, frame_index)
 
     _write_mp4(masklets, paint, path, watch)
 
@@ -87,9 +87,9 @@ def write_matte(masklets: Masklets, path: Path, watch: Watch | None = None) -> N
     """
 
     def paint(
-        picture: UInt8[np.ndarray, "height width 3"], frame_index: int
+        image: UInt8[np.ndarray, "height width 3"], frame_index: int
     ) -> UInt8[np.ndarray, "height width 3"]:
-        matte = np.zeros_like(picture)
+        matte = np.zeros_like(image)
         for mask in masklets.masks_on(frame_index).values():
             matte[mask.decode()] = 255
         return matte
@@ -118,10 +118,10 @@ def write_transparent(
     """
 
     def paint(
-        picture: UInt8[np.ndarray, "height width 3"], frame_index: int
+        image: UInt8[np.ndarray, "height width 3"], frame_index: int
     ) -> UInt8[np.ndarray, "height width 4"]:
         objects = masklets.colored_on(frame_index)
-        cut = cut_out(picture, objects, choice, frame_index)
+        cut = cut_out(image, objects, choice, frame_index)
         kernel = np.ones((2 * COLOR_MARGIN_PX + 1, 2 * COLOR_MARGIN_PX + 1), np.uint8)
         cut[cv2.dilate(np.ascontiguousarray(cut[..., 3]), kernel) == 0] = 0
         return cut

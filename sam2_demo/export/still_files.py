@@ -12,42 +12,42 @@ from sam2_demo.export.masklets import Masklets
 FramePng = Callable[[Masklets, EffectChoice, int], bytes]
 
 
-def write_cutout_picture(
+def write_cutout_image(
     masklets: Masklets, choice: EffectChoice, path: Path, watch: Watch | None = None
 ) -> None:
     """Writes the objects on the first frame as an RGBA PNG, transparent around them.
 
     Args:
-        masklets: The picture and its objects.
+        masklets: The image and its objects.
         choice: The effects; see ``cut_out`` for which of them a cut-out can have.
         path: The file to write, whole or not at all; an older one is replaced at the end.
         watch: Who looks on.
 
     Raises:
-        ExportError: a mask is of another size than the picture, or the disk is full.
+        ExportError: a mask is of another size than the image, or the disk is full.
     """
     _write(cutout_png, masklets, choice, path, watch)
 
 
-def write_mask_picture(
+def write_mask_image(
     masklets: Masklets, choice: EffectChoice, path: Path, watch: Watch | None = None
 ) -> None:
     """Writes the first frame's masks as a palette PNG: a pixel's value is its object's id.
 
     Raises:
-        ExportError: an id does not fit a palette, a mask is of another size than the picture, or
+        ExportError: an id does not fit a palette, a mask is of another size than the image, or
             the disk is full.
     """
     _write(lambda source, _, frame: palette_png(source, frame), masklets, choice, path, watch)
 
 
-def write_effects_picture(
+def write_effects_image(
     masklets: Masklets, choice: EffectChoice, path: Path, watch: Watch | None = None
 ) -> None:
     """Writes the first frame with effects on its objects and its background as a PNG.
 
     Raises:
-        ExportError: a mask is of another size than the picture, or the disk is full.
+        ExportError: a mask is of another size than the image, or the disk is full.
     """
     _write(_effects_png, masklets, choice, path, watch)
 

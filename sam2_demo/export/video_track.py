@@ -1,4 +1,4 @@
-"""Encodes pictures into a video file at the source's times, with the source's sound alongside."""
+"""Encodes images into a video file at the source's times, with the source's sound alongside."""
 
 from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager
@@ -32,7 +32,7 @@ SOUND_RATE = 48_000
 
 @dataclass(frozen=True, slots=True)
 class VideoFormat:
-    """How pictures become a file.
+    """How images become a file.
 
     Attributes:
         container: FFmpeg's name of the container.
@@ -41,7 +41,7 @@ class VideoFormat:
         options: The encoder's options.
         container_options: The container's options.
         metadata: What the track says of itself.
-        even: Whether sides have to be even; odd pictures are padded by their last row or column.
+        even: Whether sides have to be even; odd images are padded by their last row or column.
         timescale: Ticks a second where the container has only that; None where any will do.
         sound: Codecs of sound that the container takes as they are.
         sound_encoder: FFmpeg's name of the encoder for other sound; without one it is left out.
@@ -82,12 +82,12 @@ def video_file(
     times: FrameTimes,
     sound: Sound | None = None,
 ) -> Iterator["TrackWriter"]:
-    """Returns a context that takes pictures and leaves a finished file.
+    """Returns a context that takes images and leaves a finished file.
 
     Args:
         path: The file to write.
         form: What kind of file.
-        size_hw: Height and width of the pictures.
+        size_hw: Height and width of the images.
         times: When each of them is shown, the first at 0.
         sound: Goes with them if the container can hold it.
     """
@@ -143,7 +143,7 @@ def _video_track(
 
 
 class TrackWriter:
-    """Encodes pictures at their times and keeps the sound alongside."""
+    """Encodes images at their times and keeps the sound alongside."""
 
     def __init__(
         self,
@@ -164,16 +164,16 @@ class TrackWriter:
         ends = pairwise((*times.ticks, times.ticks[-1] + mean))
         self._lengths = {tick: end - tick for tick, end in ends}
 
-    def add(self, picture: UInt8[np.ndarray, "height width channels"]) -> None:
-        """Adds the next picture: RGB, or RGBA for formats that hold transparency."""
-        height, width, channels = picture.shape
+    def add(self, image: UInt8[np.ndarray, "height width channels"]) -> None:
+        """Adds the next image: RGB, or RGBA for formats that hold transparency."""
+        height, width, channels = image.shape
         if self._form.even and (height % 2 or width % 2):
             padding = (0, height % 2, 0, width % 2)
-            picture = cv2.copyMakeBorder(picture, *padding, cv2.BORDER_REPLICATE).astype(np.uint8)
+            image = cv2.copyMakeBorder(image, *padding, cv2.BORDER_REPLICATE).astype(np.uint8)
         layout = "rgba" if channels == 4 else "rgb24"
         self.add_frame(
             self._reformatter.reformat(
-                av.VideoFrame.from_ndarray(np.ascontiguousarray(picture), layout),
+                av.VideoFrame.from_ndarray(np.ascontiguousarray(image), layout),
                 format=self._form.pixel_format,
                 dst_colorspace=Colorspace.ITU709,
                 dst_color_range=ColorRange.MPEG,
@@ -182,7 +182,7 @@ class TrackWriter:
         )
 
     def add_frame(self, frame: av.VideoFrame) -> None:
-        """Adds the next picture as the encoder takes it."""
+        """Adds the next image as the encoder takes it."""
         frame.pts = next(self._ticks)
         frame.time_base = self._time_base
         self._mux(frame)
@@ -201,7 +201,7 @@ class TrackWriter:
 
 
 class _AudioTrack:
-    """Adds the packets of a sound file, as far as the pictures have come."""
+    """Adds the packets of a sound file, as far as the images have come."""
 
     def __init__(
         self,

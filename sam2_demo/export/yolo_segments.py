@@ -1,7 +1,7 @@
-"""Writes a YOLO data set for segmentation: pictures, one text file of polygons each, names.
+"""Writes a YOLO data set for segmentation: images, one text file of polygons each, names.
 
 A line of a text file is one object: its class, then the corners of one polygon as shares of the
-picture's width and height. Corners lie on the corners of pixels, so a pixel is the object's exactly
+image's width and height. Corners lie on the corners of pixels, so a pixel is the object's exactly
 if its middle is inside of the polygon. The outer borders of all parts and the borders of holes are
 one polygon: from ring to ring leads a line that is gone there and back and encloses nothing.
 """
@@ -14,7 +14,7 @@ from jaxtyping import Bool
 
 from sam2_demo.core.masks import EncodedMask
 from sam2_demo.core.whole_files import Watch
-from sam2_demo.export.mask_files import picture_zip
+from sam2_demo.export.mask_files import image_zip
 from sam2_demo.export.masklets import Masklets
 
 Corner = tuple[int, int]
@@ -32,7 +32,7 @@ def write_yolo_zip(masklets: Masklets, path: Path, watch: Watch | None = None) -
             cancelled.
     """
     classes = masklets.classes
-    with picture_zip(masklets, path) as archive:
+    with image_zip(masklets, path) as archive:
         archive.add("data.yaml", data_yaml(masklets.class_names))
         for frame_index in (watch or Watch()).each(masklets.frames):
             lines = [
@@ -40,12 +40,12 @@ def write_yolo_zip(masklets: Masklets, path: Path, watch: Watch | None = None) -
                 for object_id, mask in masklets.masks_on(frame_index).items()
             ]
             archive.add(f"labels/{frame_index:05d}.txt", "".join(lines))
-            picture = masklets.video.jpeg_path(frame_index).read_bytes()
-            archive.add(f"images/{frame_index:05d}.jpg", picture)
+            image = masklets.video.jpeg_path(frame_index).read_bytes()
+            archive.add(f"images/{frame_index:05d}.jpg", image)
 
 
 def data_yaml(names: list[str]) -> str:
-    """Returns the description of the data set: where its pictures are and its classes' names.
+    """Returns the description of the data set: where its images are and its classes' names.
 
     It names no ``path``: trainers then look beside this file, wherever they are started.
     """

@@ -34,7 +34,7 @@ BACKGROUND_EFFECTS = {
 }
 
 REFERENCE_SIDE = 360
-"""Lengths below are in pixels of a picture whose shorter side is this long."""
+"""Lengths below are in pixels of an image whose shorter side is this long."""
 
 STRENGTHS: Mapping[str, tuple[float, float, float]] = {
     "outline_px": (2, 4, 7),
@@ -139,12 +139,12 @@ class EffectChoice:
         return STRENGTHS[name][self.strength - 1]
 
     def length_px(self, name: str, size_hw: tuple[int, int], least: int = 1) -> int:
-        """Returns a length of the chosen strength in whole pixels of a picture of this size."""
+        """Returns a length of the chosen strength in whole pixels of an image of this size."""
         return scaled_px(self.amount(name), size_hw, least)
 
 
 def scaled_px(reference_px: float, size_hw: tuple[int, int], least: int = 1) -> int:
-    """Returns a length given for the reference side in whole pixels of a picture of this size."""
+    """Returns a length given for the reference side in whole pixels of an image of this size."""
     return max(least, math.floor(reference_px * min(size_hw) / REFERENCE_SIDE + 0.5))
 
 

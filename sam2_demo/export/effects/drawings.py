@@ -92,7 +92,7 @@ def _coverage(
 
     Args:
         polygons: Their corners; the first pixel's middle is at (0.5, 0.5).
-        part: The rows and columns of the picture to look at.
+        part: The rows and columns of the image to look at.
     """
     rows, columns = part
     height, width = rows.stop - rows.start, columns.stop - columns.start

@@ -1,6 +1,6 @@
 """Draws a frame with the chosen effects on its objects and its background.
 
-The page draws the same (``js/effects.js``). Every frame is drawn from its number, its picture and
+The page draws the same (``js/effects.js``). Every frame is drawn from its number, its image and
 its masks alone, so that it looks the same whenever it is drawn and still things stay still.
 """
 
@@ -22,13 +22,13 @@ RESTYLING = frozenset({"gradient", "pixelate", "noise"})
 
 
 class _Thing(NamedTuple):
-    """One object on one frame, within its part of the picture.
+    """One object on one frame, within its part of the image.
 
     Attributes:
         color: Its colour.
         mask: Where it is, in the part.
         part: Rows and columns of the part: its box and a margin.
-        box: Left, top, right and bottom of its box in the whole picture.
+        box: Left, top, right and bottom of its box in the whole image.
     """
 
     color: Color
@@ -38,20 +38,20 @@ class _Thing(NamedTuple):
 
 
 def draw_effects(
-    picture: UInt8[np.ndarray, "height width 3"],
+    image: UInt8[np.ndarray, "height width 3"],
     objects: Sequence[tuple[Color, EncodedMask]],
     choice: EffectChoice,
     frame_index: int = 0,
 ) -> UInt8[np.ndarray, "height width 3"]:
-    """Returns an RGB picture with effects on its background and its objects.
+    """Returns an RGB image with effects on its background and its objects.
 
     Args:
-        picture: RGB.
+        image: RGB.
         objects: Each with its colour; the first lies on top.
         choice: The effects.
         frame_index: The frame, for effects that move.
     """
-    size_hw = (picture.shape[0], picture.shape[1])
+    size_hw = (image.shape[0], image.shape[1])
     margin_px = _margin_px(choice, size_hw)
     found = [_thing(color, mask, margin_px) for color, mask in objects]
     things = [thing for thing in found if thing is not None]
@@ -59,8 +59,8 @@ def draw_effects(
     for thing in things:
         union[thing.part] |= thing.mask
     if choice.objects == "erase":
-        picture = _erased(picture, union)
-    canvas = _background(picture, union, choice)
+        image = _erased(image, union)
+    canvas = _background(image, union, choice)
     if choice.objects == "spotlight":
         _darken(canvas, union, choice)
     if choice.objects == "burst":
@@ -69,12 +69,12 @@ def draw_effects(
             draw_rays(canvas, thing.box, thing.color, int(choice.amount("rays")), turn)
     for thing in reversed(things):
         if choice.objects != "erase":
-            _draw_object(canvas, picture, thing, choice, frame_index)
+            _draw_object(canvas, image, thing, choice, frame_index)
     return canvas
 
 
 def cut_out(
-    picture: UInt8[np.ndarray, "height width 3"],
+    image: UInt8[np.ndarray, "height width 3"],
     objects: Sequence[tuple[Color, EncodedMask]],
     choice: EffectChoice,
     frame_index: int = 0,
@@ -84,33 +84,33 @@ def cut_out(
     Effects that change what surrounds an object leave it as it is here. With the effect "erase",
     the objects are what is transparent.
     """
-    union = np.zeros(picture.shape[:2], dtype=bool)
+    union = np.zeros(image.shape[:2], dtype=bool)
     for _, mask in objects:
         union |= mask.decode()
     shown = ~union if choice.objects == "erase" else union
     if choice.objects in RESTYLING:
         plain = EffectChoice(objects=choice.objects, strength=choice.strength)
-        picture = draw_effects(picture, objects, plain, frame_index)
+        image = draw_effects(image, objects, plain, frame_index)
     alpha = np.where(shown, np.uint8(255), np.uint8(0))
-    return np.dstack([picture, alpha])
+    return np.dstack([image, alpha])
 
 
 def _erased(
-    picture: UInt8[np.ndarray, "height width 3"], union: Bool[np.ndarray, "height width"]
+    image: UInt8[np.ndarray, "height width 3"], union: Bool[np.ndarray, "height width"]
 ) -> UInt8[np.ndarray, "height width 3"]:
-    """Returns the picture with the objects' places filled in from what is near them."""
+    """Returns the image with the objects' places filled in from what is near them."""
     height, width = union.shape
     rows, columns = np.flatnonzero(union.any(axis=1)), np.flatnonzero(union.any(axis=0))
     if rows.size == 0:
-        return picture
+        return image
     margin_px = scaled_px(CONSTANTS["erase_margin_px"], (height, width))
     reach_px = margin_px + max(rows[-1] - rows[0], columns[-1] - columns[0]) // 2 + 1
     part = (
         slice(max(0, int(rows[0]) - reach_px), min(height, int(rows[-1]) + 1 + reach_px)),
         slice(max(0, int(columns[0]) - reach_px), min(width, int(columns[-1]) + 1 + reach_px)),
     )
-    erased = picture.copy()
-    erased[part] = layers.filled(picture[part], layers.widened(union, margin_px)[part])
+    erased = image.copy()
+    erased[part] = layers.filled(image[part], layers.widened(union, margin_px)[part])
     return erased
 
 
@@ -124,7 +124,7 @@ def _margin_px(choice: EffectChoice, size_hw: tuple[int, int]) -> int:
 
 
 def _thing(color: Color, mask: EncodedMask, margin_px: int) -> _Thing | None:
-    """Returns an object's part of the picture; None where it is hidden."""
+    """Returns an object's part of the image; None where it is hidden."""
     left, top, right, bottom = (int(value) for value in mask.box_xyxy)
     if right <= left or bottom <= top:
         return None
@@ -136,33 +136,33 @@ def _thing(color: Color, mask: EncodedMask, margin_px: int) -> _Thing | None:
 
 
 def _background(
-    picture: UInt8[np.ndarray, "height width 3"],
+    image: UInt8[np.ndarray, "height width 3"],
     union: Bool[np.ndarray, "height width"],
     choice: EffectChoice,
 ) -> UInt8[np.ndarray, "height width 3"]:
-    """Returns the picture as the background effect shows it, the objects' places included."""
-    size_hw = (picture.shape[0], picture.shape[1])
+    """Returns the image as the background effect shows it, the objects' places included."""
+    size_hw = (image.shape[0], image.shape[1])
     match choice.background:
         case "erase":
-            return np.full_like(picture, choice.rgb)
+            return np.full_like(image, choice.rgb)
         case "blur":
             radius_px = choice.length_px("blur_px", size_hw)
             weight = CONSTANTS["object_weight"] if choice.objects != "erase" else 1.0
-            return layers.blurred(picture, union, radius_px, _step(size_hw), weight)
+            return layers.blurred(image, union, radius_px, _step(size_hw), weight)
         case "pixelate":
-            return layers.pixelated(picture, choice.length_px("block_px", size_hw, least=2))
+            return layers.pixelated(image, choice.length_px("block_px", size_hw, least=2))
         case "desaturate":
-            grey = layers.luma(picture)[..., np.newaxis].astype(np.float32)
-            mixed = picture + (grey - picture) * np.float32(choice.amount("grey"))
+            grey = layers.luma(image)[..., np.newaxis].astype(np.float32)
+            mixed = image + (grey - image) * np.float32(choice.amount("grey"))
             return np.floor(mixed * np.float32(choice.amount("light")) + 0.5).astype(np.uint8)
         case "gradient":
-            return layers.duotone(picture, choice.rgb, (0, 0), sum(size_hw) - 2)
+            return layers.duotone(image, choice.rgb, (0, 0), sum(size_hw) - 2)
         case "text":
             return text_plate(size_hw, choice.text.strip(), choice.rgb, choice.strength).copy()
         case "outline":
-            return layers.sketch(picture, layers.dark(choice.rgb), choice.amount("sketch"))
+            return layers.sketch(image, layers.dark(choice.rgb), choice.amount("sketch"))
         case _:
-            return picture.copy()
+            return image.copy()
 
 
 def _step(size_hw: tuple[int, int]) -> int:
@@ -172,14 +172,14 @@ def _step(size_hw: tuple[int, int]) -> int:
 
 def _draw_object(
     canvas: UInt8[np.ndarray, "height width 3"],
-    picture: UInt8[np.ndarray, "height width 3"],
+    image: UInt8[np.ndarray, "height width 3"],
     thing: _Thing,
     choice: EffectChoice,
     frame_index: int,
 ) -> None:
     """Draws one object over what is on the canvas already."""
-    region, source = canvas[thing.part], picture[thing.part]
-    size_hw = (picture.shape[0], picture.shape[1])
+    region, source = canvas[thing.part], image[thing.part]
+    size_hw = (image.shape[0], image.shape[1])
     soft = layers.soft_edge(thing.mask)
     match choice.objects:
         case "overlay":
@@ -199,7 +199,7 @@ def _draw_object(
             source = layers.duotone(source, thing.color, corner, right - left + bottom - top)
         case "pixelate":
             side = choice.length_px("block_px", size_hw, least=2)
-            source = _pixelated_part(picture, thing.part, side)
+            source = _pixelated_part(image, thing.part, side)
         case "noise":
             cell_px = scaled_px(CONSTANTS["noise_cell_px"], size_hw)
             corner = (thing.part[1].start, thing.part[0].start)
@@ -254,13 +254,13 @@ def _draw_sticker(
 
 
 def _pixelated_part(
-    picture: UInt8[np.ndarray, "rows columns 3"], part: tuple[slice, slice], side: int
+    image: UInt8[np.ndarray, "rows columns 3"], part: tuple[slice, slice], side: int
 ) -> UInt8[np.ndarray, "height width 3"]:
-    """Returns a part of a picture in blocks, which lie where those of the whole picture do."""
+    """Returns a part of an image in blocks, which lie where those of the whole image do."""
     rows, columns = part
     top, left = rows.start // side * side, columns.start // side * side
     bottom, right = -(-rows.stop // side) * side, -(-columns.stop // side) * side
-    blocks = layers.pixelated(picture[top:bottom, left:right], side)
+    blocks = layers.pixelated(image[top:bottom, left:right], side)
     return blocks[rows.start - top : rows.stop - top, columns.start - left : columns.stop - left]
 
 

@@ -26,9 +26,9 @@ from sam2_demo.export.overlay_video import (
 from sam2_demo.export.run_length_files import write_coco_json, write_sa_v_json, write_ytvis_json
 from sam2_demo.export.score_files import write_boxes_csv, write_scores_json
 from sam2_demo.export.still_files import (
-    write_cutout_picture,
-    write_effects_picture,
-    write_mask_picture,
+    write_cutout_image,
+    write_effects_image,
+    write_mask_image,
 )
 from sam2_demo.export.video_track import VideoFormat
 from sam2_demo.export.yolo_segments import write_yolo_zip
@@ -127,7 +127,7 @@ EXPORT_KINDS = {
         "PNG",
         "effects.png",
         _PNG,
-        write_effects_picture,
+        write_effects_image,
         True,
         "image",
     ),
@@ -137,7 +137,7 @@ EXPORT_KINDS = {
         "transparent PNG",
         "cutout.png",
         _PNG,
-        write_cutout_picture,
+        write_cutout_image,
         True,
         "image",
     ),
@@ -147,7 +147,7 @@ EXPORT_KINDS = {
         "palette PNG",
         "mask.png",
         _PNG,
-        write_mask_picture,
+        write_mask_image,
         subject="image",
     ),
     "palette": ExportKind(
