@@ -156,7 +156,7 @@ def test_a_choice_is_shown_kept_and_exported(marked: Visit, tmp_path: Path) -> N
     visit, page = marked, marked.page
     plain = visit.picture()
     page.get_by_role("button", name="Preset: Green screen").click()
-    visit.find("effect-now").get_by_text("As it is · Erase").wait_for()
+    visit.find("effect-now").get_by_text("None · Erase").wait_for()
     screen = visit.picture(FRAME_HW)
     np.testing.assert_allclose(screen[10, 300], (0, 177, 64), atol=3)
     _, pictures = decode_all(visit.download("overlay", tmp_path))
@@ -173,7 +173,7 @@ def test_a_choice_is_shown_kept_and_exported(marked: Visit, tmp_path: Path) -> N
     page.reload()
     visit.wait_for_picture()
     visit.wait_for_note(0, "1 prompt here")
-    visit.find("effect-now").get_by_text("As it is · Text").wait_for()
+    visit.find("effect-now").get_by_text("None · Text").wait_for()
     np.testing.assert_array_equal(visit.picture(), text)
 
     page.keyboard.press("m")  # without masks the picture is as it is

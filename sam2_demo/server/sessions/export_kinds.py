@@ -122,7 +122,7 @@ EXPORT_KINDS = {
     ),
     "gif": ExportKind("Video", "GIF", "with effects", "overlay.gif", "image/gif", write_gif, True),
     "effects_png": ExportKind(
-        "Pictures",
+        "Images",
         "With effects",
         "PNG",
         "effects.png",
@@ -132,7 +132,7 @@ EXPORT_KINDS = {
         "image",
     ),
     "cutout_png": ExportKind(
-        "Pictures",
+        "Images",
         "Cut-out",
         "transparent PNG",
         "cutout.png",
@@ -142,7 +142,7 @@ EXPORT_KINDS = {
         "image",
     ),
     "mask_png": ExportKind(
-        "Pictures",
+        "Images",
         "Mask",
         "palette PNG",
         "mask.png",
@@ -151,10 +151,10 @@ EXPORT_KINDS = {
         subject="image",
     ),
     "palette": ExportKind(
-        "Pictures", "Mask pictures", "palette PNGs", "masks.zip", _ZIP, _plain(write_palette_zip)
+        "Images", "Masks", "palette PNGs", "masks.zip", _ZIP, _plain(write_palette_zip)
     ),
     "objects": ExportKind(
-        "Pictures",
+        "Images",
         "Mask by object",
         "PNGs, 0 or 255",
         "object_masks.zip",
@@ -163,7 +163,7 @@ EXPORT_KINDS = {
         subject="both",
     ),
     "soft": ExportKind(
-        "Pictures",
+        "Images",
         "Soft masks",
         "PNGs, 0 to 255",
         "soft_masks.zip",
@@ -172,7 +172,7 @@ EXPORT_KINDS = {
         subject="both",
     ),
     "cutouts": ExportKind(
-        "Pictures", "Cut-outs", "transparent PNGs", "cutouts.zip", _ZIP, write_cutout_zip, True
+        "Images", "Cut-outs", "transparent PNGs", "cutouts.zip", _ZIP, write_cutout_zip, True
     ),
     "coco": ExportKind(
         "Data",
@@ -197,7 +197,7 @@ EXPORT_KINDS = {
     "yolo": ExportKind(
         "Data",
         "YOLO segments",
-        "zip with pictures",
+        "zip with images",
         "yolo.zip",
         _ZIP,
         _plain(write_yolo_zip),
