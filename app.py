@@ -1,4 +1,4 @@
-"""SAM 2 Demo: point at a thing in a video, get its mask in every frame, correct it, download it.
+"""SAM 2 Demo: click an object in a video, get its mask on every frame, correct and download it.
 
 Start it with ``python app.py`` and open the address that it prints.
 """
@@ -17,9 +17,9 @@ from sam2_demo.checkpoints.loading import MODEL_NAMES
 from sam2_demo.core.arguments import positive
 from sam2_demo.core.device import prepare_cpu
 from sam2_demo.core.errors import Sam2DemoError
+from sam2_demo.server.app_settings import AppSettings
 from sam2_demo.server.app_state import AppState
 from sam2_demo.server.page import build_page, launch_options
-from sam2_demo.server.settings import AppSettings
 from sam2_demo.video.ingest.limits import Limits
 
 LOOPBACK = frozenset({"127.0.0.1", "localhost", "::1"})
@@ -48,37 +48,37 @@ def parse_arguments(arguments: list[str]) -> argparse.Namespace:
         "--allowed-host",
         action="append",
         default=[],
-        help="a name under which a proxy makes this server known; may be given several times",
+        help="a host name under which a proxy exposes this server; may be given several times",
     )
     add("--share", action="store_true", help="make a public link")
     add(
         "--data-dir",
         type=Path,
-        help="where open videos are kept, over restarts, too (default: a temporary folder)",
+        help="where open videos are kept, even across restarts (default: a temporary folder)",
     )
     add(
         "--max-frames",
         type=positive,
         default=DEFAULT_LIMITS.max_frames,
-        help="frames of one video at most",
+        help="maximum number of frames per video",
     )
     add(
         "--max-megabytes",
         type=positive,
         default=DEFAULT_LIMITS.max_bytes // 2**20,
-        help="size of an upload",
+        help="maximum size of an upload",
     )
     add(
         "--allow-local-checkpoints",
         action="store_true",
-        help="let people at the page name checkpoint files of this machine",
+        help="let users of the page open checkpoint files on this machine",
     )
     return parser.parse_args(arguments)
 
 
 def settings_from(options: argparse.Namespace, data_dir: Path) -> AppSettings:
     """Returns the app's settings for these options."""
-    # A shared link has a name that nobody knows before; a public page has any, unless it is told.
+    # The host name of a shared link is not known in advance, nor that of a public server.
     is_named = not options.share and (options.host in LOOPBACK or options.allowed_host)
     return AppSettings(
         data_dir=data_dir,
@@ -105,18 +105,18 @@ def serve(options: argparse.Namespace, state: AppState) -> None:
         )
     finally:
         state.store.close_all()
-        loading.join(LOADING_TIMEOUT_S)  # torch does not like to be left in the middle
+        loading.join(LOADING_TIMEOUT_S)  # torch may crash if the program exits while it is loading
 
 
 def main(arguments: list[str]) -> int:
     """Runs the app until it is interrupted; returns the exit status."""
     logging.basicConfig(level=logging.WARNING, format="%(asctime)s %(levelname)s %(message)s")
     options = parse_arguments(arguments)
-    signal.signal(signal.SIGTERM, signal.default_int_handler)  # so that hosts stop it cleanly
+    signal.signal(signal.SIGTERM, signal.default_int_handler)  # lets hosts stop it cleanly
     data_dir = options.data_dir or Path(tempfile.mkdtemp(prefix="sam2_demo_"))
     try:
         serve(options, AppState.build(settings_from(options, data_dir)))
-    except (Sam2DemoError, OSError) as error:  # such as a port that is taken
+    except (Sam2DemoError, OSError) as error:  # such as a port already in use
         print(error, file=sys.stderr)
         return 2
     finally:

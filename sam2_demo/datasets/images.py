@@ -9,7 +9,7 @@ from PIL import Image
 
 from sam2_demo.core.errors import DataError
 from sam2_demo.export.mask_files import VOID
-from sam2_demo.video.formats.pillow_images import FORMATS, PICTURE_FAULTS, eight_bits
+from sam2_demo.video.formats.pillow_images import FORMATS, IMAGE_FAULTS, eight_bits
 from sam2_demo.video.ingest.limits import Limits
 
 MOST_PIXELS = Limits().max_pixels
@@ -104,7 +104,7 @@ def _opened(path: Path, decoded: bool) -> Image.Image:
             return picture
     except FileNotFoundError as error:
         raise DataError(f"{path} is missing: restore it", "MISSING_FILE") from error
-    except (*PICTURE_FAULTS, *_BOMBS) as error:
+    except (*IMAGE_FAULTS, *_BOMBS) as error:
         raise DataError(
             f"{path} is not a picture that can be read: restore or remove it", "BAD_PICTURE"
         ) from error

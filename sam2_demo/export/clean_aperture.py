@@ -1,4 +1,4 @@
-"""Says in an MP4 file that less of each picture is to be shown than is coded (a ``clap`` box)."""
+"""Marks in an MP4 file that less of each frame is to be shown than is coded (a ``clap`` box)."""
 
 import struct
 from pathlib import Path
@@ -10,7 +10,7 @@ _SIZE_IN_ENTRY = 24
 
 
 def add_clean_aperture(path: Path, size_hw: tuple[int, int]) -> None:
-    """Marks the upper left part of each picture, of this size, as the one to be shown.
+    """Marks the upper left part of each frame, of this size, as the visible one.
 
     Args:
         path: An MP4 file whose index is its last box and whose first track is H.264 video.
@@ -39,7 +39,7 @@ def _with_aperture(movie: bytes, size_hw: tuple[int, int]) -> bytes:
     entry = boxes[-1]
     width, height = struct.unpack_from(">HH", movie, entry + _HEADER + _SIZE_IN_ENTRY)
     shown_height, shown_width = size_hw
-    # Each value is a fraction; the offsets are those of the centre, in half pixels.
+    # Each value is a fraction; the offsets are of the centre, in half pixels.
     aperture = struct.pack(
         ">I4s4I4i",
         40,
@@ -55,7 +55,7 @@ def _with_aperture(movie: bytes, size_hw: tuple[int, int]) -> bytes:
 
 
 def _find(data: bytes, start: int, kind: bytes) -> int:
-    """Returns where the first box of a kind begins, among those beside each other at ``start``."""
+    """Returns the offset of the first box of a kind, among the siblings from ``start`` on."""
     while data[start + 4 : start + 8] != kind:
         start += _length(data, start)
     return start

@@ -1,4 +1,4 @@
-"""Writes a GIF: small enough to send, with the source's times as far as the format holds them."""
+"""Writes a GIF: small enough to send, with the source's timing as far as the format allows."""
 
 from collections.abc import Sequence
 from fractions import Fraction
@@ -21,9 +21,9 @@ from sam2_demo.video.times import FrameTimes
 MAX_SIDE_PX = 480
 MAX_FRAMES = 500
 MIN_DELAY_S = Fraction(1, 50)
-"""Browsers slow down pictures that follow faster."""
+"""Browsers slow down frames with a shorter delay."""
 COLORS = 255
-"""One of 256 is left to the encoder, for what did not change since the picture before."""
+"""One of 256 is left to the encoder, for pixels that did not change since the last frame."""
 PALETTE_FRAMES = 8
 
 GIF = VideoFormat(container="gif", codec="gif", pixel_format="pal8", options={}, timescale=100)
@@ -34,18 +34,18 @@ def write_gif(
 ) -> None:
     """Writes an animated GIF of the video with effects.
 
-    Its longer side is at most 480 pixels. A frame is left out where it comes less than 0.02 s
-    after the one before, and every n-th is kept where there are more than 500; what is kept is
-    shown at its own time, to a hundredth of a second.
+    Its longer side is at most 480 pixels. Frames that follow within 0.02 s are left out, and if
+    there are more than 500, only every n-th is kept; each keeps its own time, to a hundredth of a
+    second.
 
     Args:
         masklets: The video and its objects.
         choice: The effects.
-        path: The file to write, whole or not at all; an older one is replaced at the end.
-        watch: Who looks on.
+        path: The file to write atomically; an existing one is replaced at the end.
+        watch: Reports progress and may cancel.
 
     Raises:
-        ExportError: cancelled, disk full, or a mask of another size than the video.
+        ExportError: cancelled, disk full, or a mask has another size than the video.
     """
     kept = kept_frames(masklets)
     scale = min(1.0, MAX_SIDE_PX / max(masklets.video.size_hw))
@@ -82,18 +82,18 @@ def kept_frames(masklets: Masklets) -> list[int]:
     return kept
 
 
-def _palette(pictures: Sequence[Image.Image]) -> Image.Image:
-    """Returns a picture whose palette suits all of these, so that colours do not flicker."""
-    strip = Image.fromarray(np.concatenate([np.asarray(picture) for picture in pictures]))
+def _palette(images: Sequence[Image.Image]) -> Image.Image:
+    """Returns an image whose palette suits all these images, so that colours do not flicker."""
+    strip = Image.fromarray(np.concatenate([np.asarray(image) for image in images]))
     return strip.quantize(COLORS, method=Image.Quantize.MEDIANCUT)
 
 
 def _frame(indices: UInt8[np.ndarray, "height width"], palette: Image.Image) -> av.VideoFrame:
-    """Returns the encoder's frame of a picture with palette."""
+    """Returns a palette image as a frame for the encoder."""
     colors = np.zeros((256, 4), np.uint8)
     rgb = np.array(palette.getpalette("RGB"), np.uint8).reshape(-1, 3)
-    # The bytes are those of one number, alpha first.
+    # A palette entry is one number, alpha first.
     colors[:, 0] = 255
     colors[: len(rgb), 1:] = rgb
-    pixels: Any = (np.ascontiguousarray(indices), colors)  # a pair, which the stubs do not know
+    pixels: Any = (np.ascontiguousarray(indices), colors)  # a pair, which the type stubs lack
     return av.VideoFrame.from_ndarray(pixels, "pal8")

@@ -1,4 +1,4 @@
-"""What every export starts from: a video, its objects, and the masks of the frames to write."""
+"""The input of every export: a video, its objects, and the masks of the frames to write."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -15,16 +15,16 @@ Color = tuple[int, int, int]
 """Red, green, blue, each 0 to 255."""
 
 FrameMaskSource = Callable[[int], Mapping[int, EncodedMask]]
-"""Gives the masks of a frame by object id; an object that is not there is hidden."""
+"""Returns the masks of a frame by object id; missing objects are hidden."""
 
 
 @dataclass(frozen=True, slots=True)
 class MaskScore:
-    """How sure the model is of one mask.
+    """The model's scores of one mask.
 
     Attributes:
         iou: Predicted intersection over union, 0 to 1.
-        object_score_logits: Above 0 where the object is taken to be visible.
+        object_score_logits: Above 0 if the object is predicted to be visible.
     """
 
     iou: float
@@ -33,10 +33,10 @@ class MaskScore:
 
 @dataclass(frozen=True, slots=True)
 class ObjectLabel:
-    """What an object is called and how it is drawn.
+    """An object's name and colour.
 
     Attributes:
-        name: Its name as a person gave it: any text.
+        name: Its name, which may be any text.
         color: Its colour.
     """
 
@@ -58,12 +58,12 @@ class Masklets:
 
     Attributes:
         video: The video.
-        objects: The objects to write by id; where they overlap, the first lies on top.
-        masks: Gives the masks of a frame; those of other objects are left out.
-        frames: The frames to write, one after the other.
-        scores: Gives the model's scores of a frame by object id.
-        probabilities: Gives for a frame and an object how likely each pixel is the object's, 0 to
-            255, above 127 where the mask is; None where only the mask is known.
+        objects: The objects to write by id; where they overlap, the first is on top.
+        masks: Returns the masks of a frame; those of other objects are ignored.
+        frames: The frames to write.
+        scores: Returns the model's scores of a frame by object id.
+        probabilities: Returns for a frame and an object each pixel's probability of belonging to
+            the object, 0 to 255, above 127 inside the mask; None if only the mask is known.
     """
 
     video: Video
@@ -76,7 +76,7 @@ class Masklets:
     )
 
     def masks_on(self, frame_index: int) -> dict[int, EncodedMask]:
-        """Returns the masks of one frame that are not empty, in the order of the objects.
+        """Returns the non-empty masks of one frame, in the order of the objects.
 
         Raises:
             ExportError: a mask is of another size than the video.
@@ -90,7 +90,7 @@ class Masklets:
             if mask.size_hw != self.video.size_hw:
                 raise ExportError(
                     f"a mask of {mask.size_hw[1]} x {mask.size_hw[0]} pixels does not fit a video "
-                    f"of {self.video.size_hw[1]} x {self.video.size_hw[0]}",
+                    f"of {self.video.size_hw[1]} x {self.video.size_hw[0]} pixels",
                     "MASK_SIZE",
                 )
             if mask.area_px:
@@ -103,28 +103,28 @@ class Masklets:
         return [(self.objects[object_id].color, mask) for object_id, mask in masks.items()]
 
     def time_s(self, frame_index: int) -> float:
-        """Returns when a frame of the video is shown, in seconds after the video's first."""
+        """Returns when a frame is displayed, in seconds after the video's first frame."""
         return self.video.frame_times_s[frame_index]
 
     @property
     def class_names(self) -> list[str]:
-        """The names of classes: objects that are called alike are of one."""
+        """The names of the classes; objects with the same name are of one class."""
         return list(dict.fromkeys(label.name for label in self.objects.values()))
 
     @property
     def classes(self) -> dict[int, int]:
-        """The place of each object's class among the names, by object id."""
-        places = {name: place for place, name in enumerate(self.class_names)}
-        return {object_id: places[label.name] for object_id, label in self.objects.items()}
+        """The index of each object's class in ``class_names``, by object id."""
+        indices = {name: index for index, name in enumerate(self.class_names)}
+        return {object_id: indices[label.name] for object_id, label in self.objects.items()}
 
     @property
     def times(self) -> FrameTimes:
-        """When the frames to write are shown, the first of them at 0."""
+        """When the frames to write are displayed, starting at 0."""
         ticks = self.video.times.ticks[self.frames.start : self.frames.stop]
         return FrameTimes(tuple(tick - ticks[0] for tick in ticks), self.video.times.time_base)
 
     @property
     def duration_s(self) -> float:
-        """How long the frames to write last; the last is as long as the mean of all."""
+        """The duration of the frames to write; the last one counts with the mean duration."""
         times = self.times
         return float(times.ticks[-1] * times.time_base) + 1 / self.video.fps

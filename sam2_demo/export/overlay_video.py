@@ -1,7 +1,7 @@
-"""Writes videos with effects: H.264 to look at, VP9 and ProRes with transparency to edit with.
+"""Writes videos with effects: H.264 for viewing, VP9 and ProRes with transparency for editing.
 
-H.264 with halved colour planes has even sizes only. A video of odd size is padded by its last
-column or row, and the file says by a clean aperture how much of the picture to show.
+H.264 with subsampled colour supports only even sizes. A video of odd size is padded with its last
+column or row, and a clean aperture in the file marks the part to show.
 """
 
 from collections.abc import Callable
@@ -20,7 +20,7 @@ from sam2_demo.export.masklets import Masklets
 from sam2_demo.export.video_track import Sound, VideoFormat, video_file
 
 COLOR_MARGIN_PX = 8
-"""Colours that a transparent video keeps around its objects, so that none bleed in from beyond."""
+"""Margin of colour kept around objects in transparent videos, so that nothing bleeds in."""
 
 MP4 = VideoFormat(
     container="mp4",
@@ -36,7 +36,7 @@ WEBM = VideoFormat(
     container="webm",
     codec="libvpx-vp9",
     pixel_format="yuva420p",
-    # The encoder's hidden reference frames do not go together with transparency.
+    # The encoder's hidden reference frames are incompatible with transparency.
     options={"crf": "24", "b": "0", "deadline": "realtime", "cpu-used": "6", "auto-alt-ref": "0"},
     metadata={"alpha_mode": "1"},
     timescale=1000,
@@ -53,43 +53,43 @@ PRORES = VideoFormat(
 )
 
 Painter = Callable[[UInt8[np.ndarray, "height width 3"], int], UInt8[np.ndarray, "height width _"]]
-"""Draws a frame from its picture and its number."""
+"""Draws a frame from its image and its index."""
 
 
 def write_overlay(
     masklets: Masklets, choice: EffectChoice, path: Path, watch: Watch | None = None
 ) -> None:
-    """Writes an MP4 file of the video with effects, by default the objects drawn over it.
+    """Writes an MP4 file of the video with effects, by default an overlay of the objects.
 
     Args:
         masklets: The video and its objects.
         choice: The effects.
-        path: The file to write, whole or not at all; an older one is replaced at the end.
-        watch: Who looks on.
+        path: The file to write atomically; an existing one is replaced at the end.
+        watch: Reports progress and may cancel.
 
     Raises:
-        ExportError: cancelled, disk full, or a mask of another size than the video.
+        ExportError: cancelled, disk full, or a mask has another size than the video.
     """
 
     def paint(
-        picture: UInt8[np.ndarray, "height width 3"], frame_index: int
+        image: UInt8[np.ndarray, "height width 3"], frame_index: int
     ) -> UInt8[np.ndarray, "height width 3"]:
-        return draw_effects(picture, masklets.colored_on(frame_index), choice, frame_index)
+        return draw_effects(image, masklets.colored_on(frame_index), choice, frame_index)
 
     _write_mp4(masklets, paint, path, watch)
 
 
 def write_matte(masklets: Masklets, path: Path, watch: Watch | None = None) -> None:
-    """Writes an MP4 file that is white where an object is and black elsewhere.
+    """Writes an MP4 file that is white inside the objects and black elsewhere.
 
     Raises:
-        ExportError: cancelled, disk full, or a mask of another size than the video.
+        ExportError: cancelled, disk full, or a mask has another size than the video.
     """
 
     def paint(
-        picture: UInt8[np.ndarray, "height width 3"], frame_index: int
+        image: UInt8[np.ndarray, "height width 3"], frame_index: int
     ) -> UInt8[np.ndarray, "height width 3"]:
-        matte = np.zeros_like(picture)
+        matte = np.zeros_like(image)
         for mask in masklets.masks_on(frame_index).values():
             matte[mask.decode()] = 255
         return matte
@@ -104,24 +104,24 @@ def write_transparent(
     watch: Watch | None = None,
     form: VideoFormat = WEBM,
 ) -> None:
-    """Writes a video of the objects alone, transparent around them (straight alpha).
+    """Writes a video of only the objects, on transparency (straight alpha).
 
     Args:
         masklets: The video and its objects.
-        choice: The effects; see ``cut_out`` for which of them a cut-out can have.
-        path: The file to write, whole or not at all; an older one is replaced at the end.
-        watch: Who looks on.
+        choice: The effects; see ``cut_out`` for those that apply to a cut-out.
+        path: The file to write atomically; an existing one is replaced at the end.
+        watch: Reports progress and may cancel.
         form: ``WEBM`` or ``PRORES``.
 
     Raises:
-        ExportError: cancelled, disk full, or a mask of another size than the video.
+        ExportError: cancelled, disk full, or a mask has another size than the video.
     """
 
     def paint(
-        picture: UInt8[np.ndarray, "height width 3"], frame_index: int
+        image: UInt8[np.ndarray, "height width 3"], frame_index: int
     ) -> UInt8[np.ndarray, "height width 4"]:
         objects = masklets.colored_on(frame_index)
-        cut = cut_out(picture, objects, choice, frame_index)
+        cut = cut_out(image, objects, choice, frame_index)
         kernel = np.ones((2 * COLOR_MARGIN_PX + 1, 2 * COLOR_MARGIN_PX + 1), np.uint8)
         cut[cv2.dilate(np.ascontiguousarray(cut[..., 3]), kernel) == 0] = 0
         return cut
@@ -150,7 +150,7 @@ def _write(
 
 
 def _sound_of(masklets: Masklets) -> Sound | None:
-    """Returns the sound of the frames to write; all that there is where they go to the end."""
+    """Returns the sound of the frames to write; if they go to the end, all the rest of it."""
     path, frames = masklets.video.audio_path, masklets.frames
     if path is None:
         return None

@@ -1,6 +1,6 @@
 """Writes masks as COCO run lengths in the layouts of COCO, YouTube-VIS and SA-V.
 
-They are written a row at a time, so that memory stays flat however long the video is.
+Rows are written one at a time, so that memory stays flat however long the video is.
 """
 
 import json
@@ -16,23 +16,23 @@ from sam2_demo.export.mask_files import safe_name
 from sam2_demo.export.masklets import Masklets
 
 SA_V_STEP = 4
-"""SA-V has masks on every fourth frame: videos of 24 frames/s are annotated at 6."""
+"""SA-V annotates every fourth frame: videos at 24 frames/s at 6 frames/s."""
 SMALL_PX, MEDIUM_PX = 32**2, 96**2
 
 
 def write_coco_json(masklets: Masklets, path: Path, watch: Watch | None = None) -> None:
-    """Writes masks as COCO has them: one image a frame, one category a name.
+    """Writes masks in COCO's layout: one image per frame, one category per name.
 
-    Image ``i + 1`` is frame ``i``. A frame on which an object is hidden has no annotation of it;
-    ``track_id`` says which object an annotation is of.
+    Image ``i + 1`` is frame ``i``. An object has no annotation on frames where it is hidden;
+    ``track_id`` is the object's id.
 
     Args:
-        masklets: The video and its objects; those of one name are of one category.
-        path: The file to write, whole or not at all; an older one is replaced at the end.
-        watch: Who looks on.
+        masklets: The video and its objects; those with the same name share a category.
+        path: The file to write atomically; an existing one is replaced at the end.
+        watch: Reports progress and may cancel.
 
     Raises:
-        ExportError: a mask is of another size than the video, the disk is full, or the export was
+        ExportError: a mask has another size than the video, the disk is full, or the export was
             cancelled.
     """
     with whole_file(path) as partial, partial.open("w", encoding="utf-8") as file:
@@ -44,12 +44,12 @@ def write_coco_json(masklets: Masklets, path: Path, watch: Watch | None = None) 
 
 
 def write_ytvis_json(masklets: Masklets, path: Path, watch: Watch | None = None) -> None:
-    """Writes masks as YouTube-VIS has them: one annotation an object, with a mask for each frame.
+    """Writes masks in YouTube-VIS's layout: one annotation per object, with a mask per frame.
 
     Where an object is hidden, its segmentation, box and area are null.
 
     Raises:
-        ExportError: a mask is of another size than the video, the disk is full, or the export was
+        ExportError: a mask has another size than the video, the disk is full, or the export was
             cancelled.
     """
     height, width = masklets.video.size_hw
@@ -90,11 +90,10 @@ def write_sa_v_json(masklets: Masklets, path: Path, watch: Watch | None = None) 
     """Writes masks in the layout of SA-V's ``…_manual.json``: every fourth frame, all objects.
 
     ``masklet[k][n]`` is the mask of object ``masklet_id[n]`` on frame ``4 k`` of those written,
-    empty where the object is hidden. What SA-V tells of the place and the split is not known here
-    and left empty.
+    empty where the object is hidden. SA-V's environment and split are unknown here and left empty.
 
     Raises:
-        ExportError: a mask is of another size than the video, the disk is full, or the export was
+        ExportError: a mask has another size than the video, the disk is full, or the export was
             cancelled.
     """
     size_hw = masklets.video.size_hw
@@ -133,7 +132,7 @@ def write_sa_v_json(masklets: Masklets, path: Path, watch: Watch | None = None) 
 
 
 def _masklet_facts(areas: list[int], resolution: int) -> dict[str, object]:
-    """Returns what SA-V tells of one masklet, from its area on each annotated frame."""
+    """Returns SA-V's statistics of a masklet, from its area on each annotated frame."""
     shown = [area for area in areas if area]
     mean = sum(shown) / len(shown) if shown else 0.0
     seen = [area > 0 for area in areas]
@@ -211,10 +210,10 @@ def _write_ytvis_annotation(
     object_id: int,
     watched: Iterator[int],
 ) -> None:
-    """Writes one object; its boxes and areas are few numbers and wait until its masks are out."""
+    """Writes one object; its boxes and areas are collected and written after its masks."""
     boxes: list[list[float] | None] = []
     areas: list[int | None] = []
-    # By itself: looking at all objects for each of them would take the square of their number.
+    # One object at a time: reading all masks for each object would take quadratic time.
     alone = replace(masklets, objects={object_id: masklets.objects[object_id]})
 
     def segmentations() -> Iterator[dict[str, object] | None]:
@@ -240,7 +239,7 @@ def _box(mask: EncodedMask) -> list[float]:
 
 
 def _write_list(file: IO[str], key: str, rows: Iterable[object]) -> None:
-    """Writes one more key of an object whose value is a list, a row at a time."""
+    """Writes another key of a JSON object, whose value is a list, one row at a time."""
     file.write(f', "{key}": [')
     for number, row in enumerate(rows):
         file.write((",\n" if number else "\n") + json.dumps(row))

@@ -12,13 +12,13 @@ _FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r", "\n", "'")
 
 
 def write_boxes_csv(masklets: Masklets, path: Path, watch: Watch | None = None) -> None:
-    """Writes a table with one row for each object on each frame where it is visible.
+    """Writes a table with one row per object and frame on which it is visible.
 
-    Columns: frame, time_s, object, name, x, y, w, h, area, score. Boxes are tight and in pixels,
-    areas in pixels, the score is the predicted IoU and empty where there is none.
+    Columns: frame, time_s, object, name, x, y, w, h, area, score. Boxes are tight; boxes and areas
+    are in pixels; the score is the predicted IoU, empty if there is none.
 
     Raises:
-        ExportError: a mask is of another size than the video, the disk is full, or the export was
+        ExportError: a mask has another size than the video, the disk is full, or the export was
             cancelled.
     """
     with whole_file(path) as partial, partial.open("w", encoding="utf-8", newline="") as file:
@@ -41,18 +41,18 @@ def write_boxes_csv(masklets: Masklets, path: Path, watch: Watch | None = None) 
 
 
 def plain_cell(text: str) -> str:
-    """Returns a text that no spreadsheet takes for a formula: an apostrophe before what looks so.
+    """Returns a text that no spreadsheet takes for a formula: with an apostrophe if need be.
 
-    An apostrophe that was there already gets one, too, so that taking the first one away always
-    gives back the text.
+    A text that starts with an apostrophe also gets one, so that removing the first apostrophe
+    always restores the text.
     """
     return f"'{text}" if text.lstrip(" ").startswith(_FORMULA_STARTS) else text
 
 
 def write_scores_json(masklets: Masklets, path: Path, watch: Watch | None = None) -> None:
-    """Writes for each frame and object the predicted IoU, the object score and the area.
+    """Writes the predicted IoU, the object score and the area per frame and object.
 
-    An object without a mask on a frame is left out there; one that is hidden has the area 0.
+    Objects without a mask on a frame are left out there; hidden ones have area 0.
 
     Raises:
         ExportError: the disk is full, or the export was cancelled.

@@ -1,4 +1,4 @@
-"""Writes one frame as one PNG: what an image is downloaded as, which is a video of one frame."""
+"""Writes one frame as a PNG: the downloads for an image, which is a video of one frame."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -12,42 +12,42 @@ from sam2_demo.export.masklets import Masklets
 FramePng = Callable[[Masklets, EffectChoice, int], bytes]
 
 
-def write_cutout_picture(
+def write_cutout_image(
     masklets: Masklets, choice: EffectChoice, path: Path, watch: Watch | None = None
 ) -> None:
-    """Writes the objects on the first frame as an RGBA PNG, transparent around them.
+    """Writes the objects on the first frame as an RGBA PNG on transparency.
 
     Args:
-        masklets: The picture and its objects.
-        choice: The effects; see ``cut_out`` for which of them a cut-out can have.
-        path: The file to write, whole or not at all; an older one is replaced at the end.
-        watch: Who looks on.
+        masklets: The image and its objects.
+        choice: The effects; see ``cut_out`` for those that apply to a cut-out.
+        path: The file to write atomically; an existing one is replaced at the end.
+        watch: Reports progress and may cancel.
 
     Raises:
-        ExportError: a mask is of another size than the picture, or the disk is full.
+        ExportError: a mask has another size than the image, or the disk is full.
     """
     _write(cutout_png, masklets, choice, path, watch)
 
 
-def write_mask_picture(
+def write_mask_image(
     masklets: Masklets, choice: EffectChoice, path: Path, watch: Watch | None = None
 ) -> None:
     """Writes the first frame's masks as a palette PNG: a pixel's value is its object's id.
 
     Raises:
-        ExportError: an id does not fit a palette, a mask is of another size than the picture, or
-            the disk is full.
+        ExportError: an id does not fit a palette, a mask has another size than the image, or the
+            disk is full.
     """
     _write(lambda source, _, frame: palette_png(source, frame), masklets, choice, path, watch)
 
 
-def write_effects_picture(
+def write_effects_image(
     masklets: Masklets, choice: EffectChoice, path: Path, watch: Watch | None = None
 ) -> None:
     """Writes the first frame with effects on its objects and its background as a PNG.
 
     Raises:
-        ExportError: a mask is of another size than the picture, or the disk is full.
+        ExportError: a mask has another size than the image, or the disk is full.
     """
     _write(_effects_png, masklets, choice, path, watch)
 

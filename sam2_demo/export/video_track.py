@@ -1,4 +1,4 @@
-"""Encodes pictures into a video file at the source's times, with the source's sound alongside."""
+"""Encodes frames into a video file with the source's times and the source's sound."""
 
 from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager
@@ -32,19 +32,19 @@ SOUND_RATE = 48_000
 
 @dataclass(frozen=True, slots=True)
 class VideoFormat:
-    """How pictures become a file.
+    """How frames are encoded into a file.
 
     Attributes:
         container: FFmpeg's name of the container.
         codec: FFmpeg's name of the encoder.
-        pixel_format: FFmpeg's name of the pixels that it takes.
+        pixel_format: FFmpeg's name of the encoder's pixel format.
         options: The encoder's options.
         container_options: The container's options.
-        metadata: What the track says of itself.
-        even: Whether sides have to be even; odd pictures are padded by their last row or column.
-        timescale: Ticks a second where the container has only that; None where any will do.
-        sound: Codecs of sound that the container takes as they are.
-        sound_encoder: FFmpeg's name of the encoder for other sound; without one it is left out.
+        metadata: The track's metadata.
+        even: Whether sides must be even; odd frames are padded with their last row or column.
+        timescale: Ticks per second if the container fixes them, or None.
+        sound: Audio codecs that are copied into the container unchanged.
+        sound_encoder: FFmpeg's name of the encoder for other audio; if empty, it is left out.
     """
 
     container: str
@@ -61,11 +61,11 @@ class VideoFormat:
 
 @dataclass(frozen=True, slots=True)
 class Sound:
-    """The sound that goes with some frames of a video.
+    """The sound of some frames of a video.
 
     Attributes:
-        path: A file with sound that starts with the video's first frame.
-        start_s: When the first of the frames is shown.
+        path: An audio file that starts with the video's first frame.
+        start_s: When the first of the frames is displayed.
         end_s: When the last of them ends.
     """
 
@@ -82,14 +82,14 @@ def video_file(
     times: FrameTimes,
     sound: Sound | None = None,
 ) -> Iterator["TrackWriter"]:
-    """Returns a context that takes pictures and leaves a finished file.
+    """Returns a context with a writer that leaves a finished file.
 
     Args:
         path: The file to write.
-        form: What kind of file.
-        size_hw: Height and width of the pictures.
-        times: When each of them is shown, the first at 0.
-        sound: Goes with them if the container can hold it.
+        form: The format of the file.
+        size_hw: Height and width of the frames.
+        times: When each of them is displayed, starting at 0.
+        sound: Their sound, written if the container supports it.
     """
     times = _in_whole_ticks(times, form.timescale)
     with ExitStack() as stack:
@@ -104,7 +104,7 @@ def video_file(
 
 
 def _in_whole_ticks(times: FrameTimes, timescale: int | None) -> FrameTimes:
-    """Returns the same times in a time base of one over a whole number, as files need it."""
+    """Returns the same times in a time base of 1/n, as files require."""
     base = times.time_base
     if timescale is None and base.denominator <= MAX_TIMESCALE:
         ticks = tuple(tick * base.numerator for tick in times.ticks)
@@ -131,7 +131,7 @@ def _video_track(
         height, width = height + height % 2, width + width % 2
     track.height, track.width = height, width
     track.pix_fmt = form.pixel_format
-    # Without reordered frames the first one starts at 0 with no correction for players to honour.
+    # Without reordered frames, the first one starts at 0 with no offset that players must apply.
     track.codec_context.max_b_frames = 0
     track.codec_context.time_base = times.time_base
     track.time_base = times.time_base
@@ -143,7 +143,7 @@ def _video_track(
 
 
 class TrackWriter:
-    """Encodes pictures at their times and keeps the sound alongside."""
+    """Encodes frames at their times and interleaves the sound."""
 
     def __init__(
         self,
@@ -164,16 +164,16 @@ class TrackWriter:
         ends = pairwise((*times.ticks, times.ticks[-1] + mean))
         self._lengths = {tick: end - tick for tick, end in ends}
 
-    def add(self, picture: UInt8[np.ndarray, "height width channels"]) -> None:
-        """Adds the next picture: RGB, or RGBA for formats that hold transparency."""
-        height, width, channels = picture.shape
+    def add(self, image: UInt8[np.ndarray, "height width channels"]) -> None:
+        """Adds the next frame: RGB, or RGBA for formats with transparency."""
+        height, width, channels = image.shape
         if self._form.even and (height % 2 or width % 2):
             padding = (0, height % 2, 0, width % 2)
-            picture = cv2.copyMakeBorder(picture, *padding, cv2.BORDER_REPLICATE).astype(np.uint8)
+            image = cv2.copyMakeBorder(image, *padding, cv2.BORDER_REPLICATE).astype(np.uint8)
         layout = "rgba" if channels == 4 else "rgb24"
         self.add_frame(
             self._reformatter.reformat(
-                av.VideoFrame.from_ndarray(np.ascontiguousarray(picture), layout),
+                av.VideoFrame.from_ndarray(np.ascontiguousarray(image), layout),
                 format=self._form.pixel_format,
                 dst_colorspace=Colorspace.ITU709,
                 dst_color_range=ColorRange.MPEG,
@@ -182,13 +182,13 @@ class TrackWriter:
         )
 
     def add_frame(self, frame: av.VideoFrame) -> None:
-        """Adds the next picture as the encoder takes it."""
+        """Adds the next frame, already in the encoder's format."""
         frame.pts = next(self._ticks)
         frame.time_base = self._time_base
         self._mux(frame)
 
     def finish(self) -> None:
-        """Writes what the encoder and the sound still hold."""
+        """Flushes the encoder and writes the rest of the sound."""
         self._mux(None)
         self._audio.write_all()
 
@@ -201,7 +201,7 @@ class TrackWriter:
 
 
 class _AudioTrack:
-    """Adds the packets of a sound file, as far as the pictures have come."""
+    """Adds the packets of an audio file, in step with the frames."""
 
     def __init__(
         self,
@@ -247,14 +247,14 @@ class _AudioTrack:
 def _copied(
     source: av.container.InputContainer, stream: av.audio.stream.AudioStream, sound: Sound
 ) -> Iterator[AudioPacket]:
-    """Yields the packets that go with the frames, at times from the first frame on."""
+    """Yields the packets of the frames' time span, with times relative to the first frame."""
     assert stream.time_base is not None
     offset = round(Fraction(sound.start_s) / stream.time_base)
     for packet in source.demux(stream):
         if packet.pts is None or packet.dts is None:
             continue
         time_s = float(packet.pts * stream.time_base)
-        # A codec needs some sound before the first frame to get going; the source's is kept.
+        # A codec needs some sound before the video's first frame to start, so that is kept.
         if sound.start_s > 0 and time_s < sound.start_s:
             continue
         if time_s >= sound.end_s:
@@ -270,7 +270,7 @@ def _converted(
     sound: Sound,
     track: av.audio.stream.AudioStream,
 ) -> Iterator[AudioPacket]:
-    """Yields the same sound in another codec."""
+    """Yields the same sound, converted to another codec."""
     resampler = av.AudioResampler(track.codec_context.format, _layout(stream), SOUND_RATE)
     for frame in source.decode(stream):
         if frame.pts is None or frame.time_base is None:

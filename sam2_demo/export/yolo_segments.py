@@ -1,9 +1,9 @@
-"""Writes a YOLO data set for segmentation: pictures, one text file of polygons each, names.
+"""Writes a YOLO data set for segmentation: images, a text file of polygons for each, class names.
 
-A line of a text file is one object: its class, then the corners of one polygon as shares of the
-picture's width and height. Corners lie on the corners of pixels, so a pixel is the object's exactly
-if its middle is inside of the polygon. The outer borders of all parts and the borders of holes are
-one polygon: from ring to ring leads a line that is gone there and back and encloses nothing.
+A line of a text file is one object: its class, then the corners of one polygon as fractions of the
+image's width and height. They lie on pixel corners, so a pixel belongs to the object exactly if its
+centre is inside the polygon. The outlines of all parts and holes are joined into one polygon by
+lines that run back and forth and enclose nothing.
 """
 
 from collections.abc import Iterator
@@ -14,25 +14,25 @@ from jaxtyping import Bool
 
 from sam2_demo.core.masks import EncodedMask
 from sam2_demo.core.whole_files import Watch
-from sam2_demo.export.mask_files import picture_zip
+from sam2_demo.export.mask_files import image_zip
 from sam2_demo.export.masklets import Masklets
 
 Corner = tuple[int, int]
-"""x and y of a corner of a pixel."""
+"""x and y of a pixel corner."""
 
 
 def write_yolo_zip(masklets: Masklets, path: Path, watch: Watch | None = None) -> None:
     """Writes ``data.yaml``, ``images/00000.jpg`` … and ``labels/00000.txt`` ….
 
-    Objects of one name are of one class; the first object's is class 0. The text file of a frame
-    where all objects are hidden is empty.
+    Objects with the same name share a class; the first object's class is 0. If all objects are
+    hidden on a frame, its text file is empty.
 
     Raises:
-        ExportError: a mask is of another size than the video, the disk is full, or the export was
+        ExportError: a mask has another size than the video, the disk is full, or the export was
             cancelled.
     """
     classes = masklets.classes
-    with picture_zip(masklets, path) as archive:
+    with image_zip(masklets, path) as archive:
         archive.add("data.yaml", data_yaml(masklets.class_names))
         for frame_index in (watch or Watch()).each(masklets.frames):
             lines = [
@@ -40,21 +40,21 @@ def write_yolo_zip(masklets: Masklets, path: Path, watch: Watch | None = None) -
                 for object_id, mask in masklets.masks_on(frame_index).items()
             ]
             archive.add(f"labels/{frame_index:05d}.txt", "".join(lines))
-            picture = masklets.video.jpeg_path(frame_index).read_bytes()
-            archive.add(f"images/{frame_index:05d}.jpg", picture)
+            image = masklets.video.jpeg_path(frame_index).read_bytes()
+            archive.add(f"images/{frame_index:05d}.jpg", image)
 
 
 def data_yaml(names: list[str]) -> str:
-    """Returns the description of the data set: where its pictures are and its classes' names.
+    """Returns the data set's description: where its images are, and the names of its classes.
 
-    It names no ``path``: trainers then look beside this file, wherever they are started.
+    Without a ``path``, trainers look next to this file, wherever they are started.
     """
     rows = (f"  {number}: {yaml_text(name)}\n" for number, name in enumerate(names))
     return "train: images\nval: images\nnames:\n" + "".join(rows)
 
 
 def yaml_text(text: str) -> str:
-    """Returns a text between double quotes as YAML reads it, whatever its characters are."""
+    """Returns any text as a double-quoted YAML string."""
     return '"' + "".join(_yaml_character(character) for character in text) + '"'
 
 
@@ -64,20 +64,20 @@ def _yaml_character(character: str) -> str:
     if character.isprintable():
         return character
     code = ord(character)
-    if 0xD800 <= code <= 0xDFFF:  # half a character: no file can hold it
+    if 0xD800 <= code <= 0xDFFF:  # a lone surrogate, which cannot be encoded
         return "\ufffd"
     return f"\\x{code:02x}" if code < 0x100 else f"\\U{code:08x}"
 
 
 def segment_line(mask: EncodedMask) -> str:
-    """Returns the corners of a mask's polygon as shares of width and height, x before y."""
+    """Returns the corners of a mask's polygon as fractions of width and height, x before y."""
     height, width = mask.size_hw
     corners = joined(list(border_rings(mask.decode())))
     return " ".join(f"{x / width:.6g} {y / height:.6g}" for x, y in corners)
 
 
 def joined(rings: list[list[Corner]]) -> list[Corner]:
-    """Returns one polygon made of closed rings: from the first to each other one and back."""
+    """Returns closed rings joined into one polygon: from the first to each other one and back."""
     polygon = [*rings[0], rings[0][0]] if len(rings) > 1 else list(rings[0])
     for ring in rings[1:]:
         polygon += [*ring, ring[0], rings[0][0]]
@@ -85,14 +85,13 @@ def joined(rings: list[list[Corner]]) -> list[Corner]:
 
 
 def border_rings(mask: Bool[np.ndarray, "height width"]) -> Iterator[list[Corner]]:
-    """Yields the borders of a mask's parts and holes, each as the corners where it turns.
+    """Yields the outlines of a mask's parts and holes, each as the corners where it turns.
 
-    A border runs with the mask to its right; where two pixels touch at a corner only, they are
-    kept apart.
+    Outlines have the mask on their right; pixels that touch only at a corner are kept apart.
     """
     padded = np.pad(mask, 1).astype(np.int8)
     ends: dict[Corner, list[Corner]] = {}
-    # Each place where mask and background meet is a piece of border one pixel long.
+    # Each edge between a mask pixel and a background pixel is one piece of outline.
     downwards = padded[1:, 1:-1] - padded[:-1, 1:-1]
     for y, x in np.argwhere(downwards != 0).tolist():
         start, end = ((x, y), (x + 1, y)) if downwards[y, x] > 0 else ((x + 1, y), (x, y))
@@ -106,7 +105,7 @@ def border_rings(mask: Bool[np.ndarray, "height width"]) -> Iterator[list[Corner
 
 
 def _ring(ends: dict[Corner, list[Corner]]) -> list[Corner]:
-    """Takes one closed border out of the pieces that are left and returns its turning points."""
+    """Removes one closed outline from the remaining pieces and returns its turning points."""
     first = corner = next(iter(ends))
     step: Corner | None = None
     first_step: Corner | None = None
@@ -127,7 +126,7 @@ def _ring(ends: dict[Corner, list[Corner]]) -> list[Corner]:
 
 
 def _rightmost(corner: Corner, ways: list[Corner], step: Corner | None) -> Corner:
-    """Returns the way that turns right, so that pixels that touch at a corner stay apart."""
+    """Returns the piece that turns right, so that pixels touching at a corner stay apart."""
     if step is None:
         return ways[0]
     right = (corner[0] - step[1], corner[1] + step[0])

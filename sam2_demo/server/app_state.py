@@ -6,22 +6,22 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import TypeVar
 
+from sam2_demo.server.app_settings import AppSettings
 from sam2_demo.server.gate import Gate
 from sam2_demo.server.loaded_models import ModelShelf
 from sam2_demo.server.samples import Samples
 from sam2_demo.server.sessions.store import SessionStore
 from sam2_demo.server.sessions.uploads import Uploads
-from sam2_demo.server.settings import AppSettings
 
 COMPUTED_AT_ONCE = 64
-"""Clicks and the like that may wait for each other; frames never wait for them."""
+"""How many clicks and similar requests may run or wait at once; frames never wait for them."""
 
 T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True)
 class AppState:
-    """The open videos, the models, and the gates that bound the work that takes long."""
+    """The open videos, the models, and the gates that limit long-running work."""
 
     settings: AppSettings
     store: SessionStore
@@ -35,19 +35,19 @@ class AppState:
 
     @classmethod
     def build(cls, settings: AppSettings) -> "AppState":
-        """Returns the state of an app that starts now, with nothing open and no model loaded."""
+        """Returns the state of a new app, with nothing open and no model loaded."""
         return cls(
             settings=settings,
             store=SessionStore(settings.data_dir / "videos", settings.store_limits),
             shelf=ModelShelf(settings.model, settings.device, settings.allow_local_checkpoints),
             samples=Samples(settings.samples_dir),
             uploads=Uploads(settings.data_dir / "uploads", settings.video_limits.max_bytes),
-            opening=Gate(places=2),
-            propagating=Gate(places=4),
-            exporting=Gate(places=2),
+            opening=Gate(slots=2),
+            propagating=Gate(slots=4),
+            exporting=Gate(slots=2),
             threads=ThreadPoolExecutor(COMPUTED_AT_ONCE, "computing"),
         )
 
     async def compute(self, work: Callable[[], T]) -> T:
-        """Returns what some work returns that may wait for others, away from the server's loop."""
+        """Returns the result of work that may block; it runs outside the server's event loop."""
         return await asyncio.get_running_loop().run_in_executor(self.threads, work)

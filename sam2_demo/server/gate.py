@@ -1,4 +1,4 @@
-"""A bounded queue for work that takes long: some work, some wait in order, the rest are refused."""
+"""A bounded queue for long-running work: some run, some wait in order, the rest are refused."""
 
 import threading
 from collections.abc import Callable, Iterator
@@ -10,33 +10,33 @@ LOOK_INTERVAL_S = 0.5
 
 
 class Gate:
-    """Lets a few through at a time, first come, first served.
+    """Lets a few run at a time, first come, first served.
 
     Args:
-        places: How many work at the same time.
-        max_waiting: How many may wait; one more is refused.
+        slots: How many may run at the same time.
+        max_waiting: How many may wait; any more are refused.
     """
 
-    def __init__(self, places: int, max_waiting: int = 32) -> None:
-        self._places = places
+    def __init__(self, slots: int, max_waiting: int = 32) -> None:
+        self._slots = slots
         self._max_waiting = max_waiting
         self._tickets: list[object] = []
         self._changed = threading.Condition()
 
     @contextmanager
-    def place(self, waiting: Callable[[int], None], stopped: Callable[[], bool]) -> Iterator[bool]:
-        """Yields True with a place held, or False if ``stopped`` said so while waiting.
+    def slot(self, waiting: Callable[[int], None], stopped: Callable[[], bool]) -> Iterator[bool]:
+        """Yields True while holding a slot, or False if ``stopped`` became true while waiting.
 
         Args:
-            waiting: Called with the number of those who have to finish before.
-            stopped: Asked again and again while waiting.
+            waiting: Called with the number of others that have to finish first.
+            stopped: Checked repeatedly while waiting.
 
         Raises:
             ResourceError: too many are waiting already.
         """
         ticket = object()
         with self._changed:
-            if len(self._tickets) >= self._places + self._max_waiting:
+            if len(self._tickets) >= self._slots + self._max_waiting:
                 raise ResourceError(
                     f"{self._max_waiting} people are waiting already: try again in a minute.",
                     "BUSY",
@@ -54,7 +54,7 @@ class Gate:
     ) -> bool:
         while not stopped():
             with self._changed:
-                before = self._tickets.index(ticket) - self._places + 1
+                before = self._tickets.index(ticket) - self._slots + 1
                 if before <= 0:
                     return True
                 waiting(before)

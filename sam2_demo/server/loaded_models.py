@@ -1,4 +1,4 @@
-"""The models that are loaded, and the one that answers when nothing else was chosen."""
+"""The loaded models, and the one used by default."""
 
 import logging
 import threading
@@ -26,12 +26,12 @@ CHECKPOINT_SUFFIXES = {".pt", ".pth", ".safetensors"}
 
 
 class ModelShelf:
-    """Loads models by name and keeps the last few; one accelerator lock for all of them.
+    """Loads models by name and keeps the most recent ones; they share one accelerator lock.
 
     Args:
-        default: What answers until something else is chosen: a name, or the path of a checkpoint.
+        default: The model used until another is chosen: a name or the path of a checkpoint.
         device: ``"auto"`` or a device's name.
-        allow_paths: Whether a name may be a file of this machine.
+        allow_paths: Whether a name may be the path of a file on this machine.
     """
 
     def __init__(self, default: str, device: str = "auto", allow_paths: bool = False) -> None:
@@ -49,14 +49,14 @@ class ModelShelf:
 
     @property
     def offered(self) -> tuple[str, ...]:
-        """The names to choose from; a checkpoint of the operator's is called as its file."""
+        """The names to choose from; the operator's checkpoint is named after its file."""
         return (*self._paths, *MODEL_NAMES)
 
     def find(self, name: str, progress: DownloadProgress | None = None) -> LoadedModel:
-        """Returns a model, loaded now if neither the shelf nor an open video has it.
+        """Returns a model, loading it unless the shelf or an open video already has it.
 
         Raises:
-            CheckpointError: it is not offered here, cannot be fetched, or does not load.
+            CheckpointError: it is not offered here, or cannot be downloaded or loaded.
         """
         if name not in self.offered and not self.allow_paths:
             raise CheckpointError(
@@ -75,23 +75,23 @@ class ModelShelf:
         return model
 
     def load_default(self) -> None:
-        """Loads the operator's choice; where that fails, ``embedded`` takes its place."""
+        """Loads the operator's choice, or ``embedded`` if that fails."""
         try:
             self.find(self.default)
         except CheckpointError as error:
             logger.warning("%s", error)
-            self.notice = f"{explain(error).text} The embedded model answers instead."
+            self.notice = f"{explain(error).text} The embedded model is used instead."
             self.default = EMBEDDED
 
     def label(self, model: LoadedModel) -> ModelLabel:
-        """Returns what to call a model; where the operator keeps files is nobody's business."""
+        """Returns a model as the page shows it, without the path of the operator's file."""
         file = Path(model.source)
         if file.suffix in CHECKPOINT_SUFFIXES:
             return ModelLabel(file.name, "a file on the server", model.digest)
         return ModelLabel(model.name, model.source, model.digest)
 
     def session(self, model: LoadedModel, frames: FrameSource) -> VideoSession:
-        """Returns a new session over a video that this model answers."""
+        """Returns a new session on a video with this model."""
         session = VideoSession(model.model, frames, accelerator_lock=self._accelerator)
         self._in_use[session] = model
         return session

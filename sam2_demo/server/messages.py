@@ -1,4 +1,4 @@
-"""Errors as the page shows them: one sentence, a code, an HTTP status."""
+"""Errors as the page shows them: a sentence, a code and an HTTP status."""
 
 import logging
 from dataclasses import asdict, dataclass
@@ -15,22 +15,22 @@ from sam2_demo.core.errors import (
 
 logger = logging.getLogger(__name__)
 
-NEUTRAL_TEXT = "Something went wrong here; it was written to the server's log. Nothing was lost."
+NEUTRAL_TEXT = "Something went wrong; the details are in the server's log. Nothing was lost."
 
 MEMORY_TEXT = (
-    "There is not enough memory for this: choose a smaller model, or fewer objects. "
+    "There is not enough memory for this: choose a smaller model or fewer objects. "
     "Nothing was lost."
 )
 
 
 @dataclass(frozen=True, slots=True)
 class Refusal:
-    """Why a request was not answered.
+    """Why a request was refused.
 
     Attributes:
         status: The HTTP status.
         code: A stable name in capitals.
-        text: One sentence for the person at the page.
+        text: One sentence for the user of the page.
     """
 
     status: int
@@ -38,23 +38,23 @@ class Refusal:
     text: str
 
     def as_json(self) -> dict[str, object]:
-        """Returns the form in which the page receives it."""
+        """Returns the JSON that the page receives."""
         return {"error": asdict(self)}
 
 
 def explain(error: BaseException) -> Refusal:
-    """Returns what to tell about an error; one that is not ours is logged with its traceback."""
+    """Returns what to say about an error; unexpected ones are logged with their traceback."""
     if isinstance(error, MemoryError | torch.OutOfMemoryError):
         logger.warning("out of memory: %s", error)
         return Refusal(503, "OUT_OF_MEMORY", MEMORY_TEXT)
     if not isinstance(error, Sam2DemoError):
-        logger.error("an error that nobody expected", exc_info=error)
+        logger.error("unexpected error", exc_info=error)
         return Refusal(500, "INTERNAL", NEUTRAL_TEXT)
     return Refusal(_status(error), error.code, _sentence(str(error)))
 
 
 def _sentence(text: str) -> str:
-    """Returns the text with a full stop, and a capital unless it starts with somebody's name."""
+    """Returns the text with a full stop, and a capital letter unless it starts with a name."""
     first = text.split(maxsplit=1)[0] if text.strip() else ""
     if first.isalpha():
         text = text[0].upper() + text[1:]

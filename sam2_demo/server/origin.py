@@ -1,4 +1,4 @@
-"""Which pages may call the routes: only those that this server sent."""
+"""Which pages may call the routes: only those served by this server."""
 
 from collections.abc import Set
 from urllib.parse import urlsplit
@@ -9,18 +9,18 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from sam2_demo.server.messages import Refusal
 
-REFUSAL = Refusal(403, "FOREIGN_PAGE", "Another site's page may not use this server.")
+REFUSAL = Refusal(403, "FOREIGN_PAGE", "Pages of other sites may not use this server.")
 
 
 class SameOrigin:
-    """Refuses requests that a foreign page sent, or that came under a foreign host name.
+    """Refuses requests from pages of other sites and requests for other host names.
 
-    A browser says where a request comes from (``Sec-Fetch-Site``, ``Origin``); a client that
-    is no browser says neither and has no one's rights to abuse.
+    A browser says where a request comes from (``Sec-Fetch-Site``, ``Origin``). Other clients send
+    neither header, but they carry no user's credentials that could be abused.
 
     Args:
-        app: What answers the requests that pass.
-        allowed_hosts: Names under which the server may be addressed; None for any.
+        app: Handles the requests that pass.
+        allowed_hosts: Host names under which the server may be addressed; None for any.
     """
 
     def __init__(self, app: ASGIApp, allowed_hosts: Set[str] | None) -> None:

@@ -21,7 +21,7 @@ footer .divider { display: none !important; }
 """
 
 CALLS_FILES_S = 3600
-"""After so many seconds files are removed that calls brought; each was copied as the call began."""
+"""Seconds after which files sent with API calls are removed; each call copies its file first."""
 
 FONTS = ("system-ui", "-apple-system", "Segoe UI", "Roboto", "sans-serif")
 
@@ -38,7 +38,7 @@ def build_page(state: AppState) -> gr.Blocks:
 
 
 def page_theme() -> gr.themes.Base:
-    """Returns the looks of the page; its fonts are the reader's own, so nothing is fetched."""
+    """Returns the page's theme; it uses the system's fonts, so none are downloaded."""
     theme = gr.themes.Base(
         primary_hue="teal", neutral_hue="slate", font=FONTS, font_mono=("monospace",)
     )
@@ -46,7 +46,7 @@ def page_theme() -> gr.themes.Base:
 
 
 def launch_options(state: AppState) -> dict[str, Any]:
-    """Returns what ``launch`` has to be given: the annotator's routes, looks, safe settings."""
+    """Returns the arguments of ``launch``: the annotator's routes, the theme, safe settings."""
     modules = page_modules().route(PREFIX, state.settings)
     return {
         "app_kwargs": {"routes": [modules, build_routes(state)]},

@@ -1,4 +1,4 @@
-"""The objects' colours: told apart by people with any colour vision, on page and export."""
+"""The objects' colours on page and exports, distinguishable with any kind of colour vision."""
 
 from sam2_demo.session.objects import Color
 
@@ -12,15 +12,15 @@ PALETTE: dict[str, Color] = {
     "rust": (194, 78, 36),
     "silver": (186, 202, 229),
 }
-"""RGB, 0 to 255, by name. Any two differ by 27 or more in CIELAB, for people with usual colour
-vision and for those without the cones for red, green or blue; found by search from there."""
+"""RGB, 0 to 255, by name. Any two differ by at least 27 in CIELAB, for normal colour vision and for
+protanopia, deuteranopia and tritanopia; found by a search for such a set."""
 
 OBJECT_COLORS = tuple(PALETTE.values())
 
 
 def object_color(object_id: int) -> Color:
-    """Returns the RGB colour of an object for which none was chosen.
+    """Returns the default RGB colour of an object.
 
-    Ids count from 1; their colours repeat after the last.
+    Ids start at 1; the colours repeat after the last one.
     """
     return OBJECT_COLORS[(object_id - 1) % len(OBJECT_COLORS)]

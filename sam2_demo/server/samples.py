@@ -1,4 +1,4 @@
-"""The sample clips that a newcomer can try with one click."""
+"""The sample clips that can be opened with one click."""
 
 import json
 from dataclasses import dataclass
@@ -14,10 +14,10 @@ class Sample:
 
     Attributes:
         path: The video file.
-        poster: A small JPEG that shows it, or None.
-        title: What the page calls it.
-        credit: Who made it, and the licence.
-        hint: A good first click: frame, x and y in pixels; None where there is none.
+        poster: A small JPEG preview, or None.
+        title: Its title on the page.
+        credit: Its licence and author.
+        hint: A good first click: frame, x and y in pixels; or None.
     """
 
     path: Path
@@ -28,7 +28,7 @@ class Sample:
 
 
 class Samples:
-    """The clips that a folder's ``samples.json`` lists; none where there is no such file."""
+    """The clips listed in a folder's ``samples.json``; none if there is no such file."""
 
     def __init__(self, folder: Path) -> None:
         self._samples: dict[str, Sample] = {}
@@ -44,17 +44,19 @@ class Samples:
         return len(self._samples)
 
     def find(self, name: str) -> Sample:
-        """Returns the sample of that file name.
+        """Returns the sample with this file name.
 
         Raises:
-            VideoError: there is none.
+            VideoError: there is no such sample.
         """
         if name not in self._samples:
-            raise VideoError(f"there is no sample clip {name[:80]!r}", "UNKNOWN_SAMPLE")
+            raise VideoError(
+                f"there is no sample clip {name[:80]!r}: choose one from the list", "UNKNOWN_SAMPLE"
+            )
         return self._samples[name]
 
     def as_json(self) -> list[dict[str, object]]:
-        """Returns what the page shows of each."""
+        """Returns what the page shows about each sample."""
         return [
             {
                 "name": name,

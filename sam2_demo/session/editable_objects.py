@@ -1,6 +1,7 @@
-"""The objects of a session, and all that can be done to them without a model; undo and redo.
+"""The objects of a session, and every edit that needs no model; undo and redo.
 
-A change makes a new mapping and new values and keeps the old ones, so to undo is to put them back.
+An edit makes a new mapping and new values and leaves the old ones alone, so undoing it means
+putting the old mapping back.
 """
 
 import threading
@@ -23,14 +24,15 @@ from sam2_demo.tracking.track import Track
 
 
 class EditableObjects:
-    """Objects in an order, each with settings and a track, and every step that led there.
+    """Ordered objects, each with settings and a track, and the history of steps that led there.
 
-    Calls from several threads are taken one after another. A locked object keeps its prompts and
-    masks. While masks are propagated, these are left alone; settings and order may change.
+    Safe to call from several threads: calls run one at a time. A locked object keeps its prompts
+    and masks. While masks are being propagated, prompts and masks cannot be edited; settings and
+    order can.
 
     Args:
-        max_objects: Objects at most.
-        history: Where steps are kept.
+        max_objects: The most objects a session may hold.
+        history: Where undo and redo steps are kept.
     """
 
     def __init__(self, max_objects: int, history: History) -> None:
@@ -43,16 +45,16 @@ class EditableObjects:
 
     @property
     def objects(self) -> Objects:
-        """The objects as they are now; a change makes a new mapping."""
+        """The objects as they are now; every edit makes a new mapping."""
         return self._objects
 
     @property
     def object_ids(self) -> tuple[int, ...]:
-        """The objects in the order in which a person sees them."""
+        """The ids of the objects, in the order in which the page lists them."""
         return tuple(self._objects)
 
     def snapshot(self) -> Objects:
-        """Returns the objects as they are now; a propagation that goes on changes none of them."""
+        """Returns a copy of the objects that a running propagation does not change."""
         with self._lock:
             return {
                 key: replace(state, track=state.track.copy())
@@ -61,13 +63,13 @@ class EditableObjects:
 
     @property
     def records(self) -> Records:
-        """What a person made of the objects: enough to make this session anew."""
+        """What a person did to the objects: enough to rebuild this session."""
         with self._lock:
             return {key: ObjectRecord.of(state) for key, state in self._objects.items()}
 
     @property
     def settings(self) -> dict[int, ObjectSettings]:
-        """What a person decided about each object, in their order."""
+        """The settings of each object, in order."""
         return {object_id: state.settings for object_id, state in self._objects.items()}
 
     @property
@@ -82,19 +84,19 @@ class EditableObjects:
 
     @property
     def undoable(self) -> str | None:
-        """The step that undo would take back, such as "propagate"; None if there is none."""
+        """The name of the step that undo would revert, such as "propagate", or None."""
         return self._history.undoable
 
     @property
     def redoable(self) -> str | None:
-        """The step that redo would do again; None if there is none."""
+        """The name of the step that redo would repeat, or None."""
         return self._history.redoable
 
     def add_object(self) -> int:
         """Returns the id of a new object without prompts.
 
         Raises:
-            PromptError: there are as many objects as a session may have.
+            PromptError: the session already holds as many objects as it may.
         """
         with self._change():
             object_id = self._next_id
@@ -123,14 +125,14 @@ class EditableObjects:
             self._commit("remove object", rest)
 
     def start_over(self) -> None:
-        """Removes all objects but locked ones; where there are none, nothing happens."""
+        """Removes all objects that are not locked; does nothing if there are none."""
         with self._change():
             kept = {key: each for key, each in self._objects.items() if each.settings.is_locked}
             if kept.keys() != self._objects.keys():
                 self._commit("start over", kept)
 
     def duplicate_object(self, object_id: int, new_id: int) -> None:
-        """Adds an object with the prompts and masks of another, which it follows in order.
+        """Adds a copy of an object, with its prompts and masks, right after it in the order.
 
         Raises:
             PromptError: there is no such object, or the new id cannot be used.
@@ -143,8 +145,8 @@ class EditableObjects:
             rows.insert(self.object_ids.index(object_id) + 1, (new_id, copy))
             self._commit("duplicate object", dict(rows))
 
-    def move_object(self, object_id: int, place: int) -> None:
-        """Gives an object another place in the order; one beyond the ends is the end's.
+    def move_object(self, object_id: int, position: int) -> None:
+        """Moves an object to another position in the order, clamped to both ends.
 
         Raises:
             PromptError: there is no such object.
@@ -152,14 +154,14 @@ class EditableObjects:
         with self._lock:
             state = self._state(object_id)
             rows = [row for row in self._objects.items() if row[0] != object_id]
-            rows.insert(max(0, place), (object_id, state))
+            rows.insert(max(0, position), (object_id, state))
             if [key for key, _ in rows] != list(self._objects):
                 self._commit("move object", dict(rows))
 
     def change_settings(self, object_id: int, settings: ObjectSettings) -> None:
-        """Sets what a person decided about an object, also while masks are propagated.
+        """Sets an object's settings; allowed while masks are being propagated.
 
-        An object id that is not known yet makes a new object.
+        An unknown object id creates a new object.
 
         Raises:
             PromptError: the object's id cannot be used.
@@ -171,7 +173,7 @@ class EditableObjects:
                 self._put(step, object_id, replace(state, settings=settings))
 
     def replace_objects(self, step: str, objects: Objects) -> None:
-        """Makes these the objects, locked ones included, as one step of this name to undo.
+        """Replaces all objects, locked ones included, as one undoable step of this name.
 
         Raises:
             PromptError: an object's id cannot be used, or there are too many.
@@ -186,33 +188,33 @@ class EditableObjects:
             self._commit(step, tracks)
 
     def undo(self) -> Moment | None:
-        """Returns the moment before the last step, now the present; None if there is none."""
+        """Undoes the last step; returns the moment before it, or None if there is none."""
         with self._change():
             return self._go_to(self._history.undo(self._objects))
 
     def redo(self) -> Moment | None:
-        """Returns the moment after the step that was undone last; None if there is none."""
+        """Redoes the last undone step; returns the moment after it, or None if there is none."""
         with self._change():
             return self._go_to(self._history.redo(self._objects))
 
     @contextmanager
     def _change(self) -> Iterator[None]:
-        """Holds the session's lock for one change; refuses it while masks are propagated."""
+        """Holds the session's lock for one edit; refuses it while masks are being propagated."""
         with self._lock:
             if self._is_propagating:
-                raise PromptError("masks are being propagated: stop that first", "BUSY")
+                raise PromptError("masks are being propagated: stop the propagation first", "BUSY")
             yield
 
     def _put(self, step: str, object_id: int, state: ObjectState) -> None:
-        """Commits one object's new state; a new object comes after those with smaller ids."""
+        """Commits one object's new state; a new object is placed after those with smaller ids."""
         rows = list(self._objects.items())
         if object_id not in self._objects:
-            smaller = [place for place, (key, _) in enumerate(rows) if key < object_id]
+            smaller = [index for index, (key, _) in enumerate(rows) if key < object_id]
             rows.insert(max(smaller, default=-1) + 1, (object_id, state))
         self._commit(step, {**dict(rows), object_id: state})
 
     def _commit(self, step: str, objects: Objects) -> None:
-        """Makes these objects the present, and keeps those before to be put back."""
+        """Makes these objects the present and remembers the previous ones for undo."""
         self._history.remember(step, self._objects)
         self._objects = objects
         self._next_id = max(self._next_id, max(objects, default=0) + 1)
@@ -225,20 +227,20 @@ class EditableObjects:
     def _state(self, object_id: int) -> ObjectState:
         if object_id not in self._objects:
             raise PromptError(
-                f"there is no object {object_id!r}: it was removed, or never added", "BAD_OBJECT"
+                f"there is no object {object_id!r}: it was removed or never added", "BAD_OBJECT"
             )
         return self._objects[object_id]
 
     def _unlocked(self, object_id: int) -> ObjectState:
-        """Returns the state of an object that may be changed."""
+        """Returns the state of an object, which must not be locked."""
         state = self._state(object_id)
         if self._is_locked(object_id):
             name = state.settings.name or f"object {object_id}"
-            raise PromptError(f"{name} is locked: unlock it to change it", "LOCKED")
+            raise PromptError(f"{name} is locked: unlock it first", "LOCKED")
         return state
 
     def _promptable(self, object_id: int) -> ObjectState:
-        """Returns the state of an object to be prompted: a new one where its id is not known."""
+        """Returns the state of an object to prompt: a new one if its id is unknown."""
         is_known = object_id in self._objects
         return self._unlocked(object_id) if is_known else self._new_object(object_id)
 
@@ -246,10 +248,12 @@ class EditableObjects:
         return self._state(object_id).settings.is_locked
 
     def _new_object(self, object_id: int) -> ObjectState:
-        """Returns an object that may be added under a new id."""
+        """Returns the state of a new object with this id."""
         check_object_id(object_id)
         if object_id in self._objects:
-            raise PromptError(f"there is an object {object_id} already", "BAD_OBJECT")
+            raise PromptError(
+                f"object {object_id} already exists: use another number", "BAD_OBJECT"
+            )
         self._check_count(len(self._objects) + 1)
         return ObjectState()
 

@@ -1,8 +1,8 @@
 """Undo and redo: the objects as they were before each step and after each undone one.
 
-A moment shares with its neighbours all that did not change between them, so it costs what the
-step changed. Over the budget of bytes, the moments farthest from the present are thinned: their
-prompts, names and colours stay, the masks that were propagated then go. Knows nothing of models.
+A moment shares everything that did not change with its neighbours, so it costs only what its step
+changed. Over the byte budget, the moments farthest from the present are thinned: prompts, names and
+colours stay, propagated masks go. Knows nothing about models.
 """
 
 from collections.abc import Sequence
@@ -13,20 +13,20 @@ from sam2_demo.tracking.prompt_log import log_of
 from sam2_demo.tracking.track import Answer, Track
 
 ANSWER_BYTES = 1500
-"""An answer without its run lengths, with the pointer that is kept for it."""
+"""An answer without its run lengths, including the object pointer cached for it."""
 ENTRY_BYTES = 100
-"""A place in a dictionary."""
+"""One dictionary entry."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Moment:
-    """The objects at a moment to which undo or redo leads.
+    """The objects at a moment that undo or redo returns to.
 
     Attributes:
-        step: The step between this moment and the next one towards the present.
+        step: The name of the step between this moment and the next one towards the present.
         objects: The objects at that moment.
-        is_whole: Whether the masks that were propagated until then are still known.
-        bytes_held: Roughly what it holds that the next moment towards the present does not.
+        is_whole: Whether the masks propagated until then are still there.
+        bytes_held: Roughly how much it holds that the next moment towards the present does not.
     """
 
     step: str
@@ -35,11 +35,11 @@ class Moment:
     bytes_held: int = 0
 
     def weighed(self, present: Objects) -> "Moment":
-        """Returns this moment with what it holds, were it next to the present."""
+        """Returns this moment with ``bytes_held`` measured against the present."""
         return replace(self, bytes_held=bytes_beyond(self.objects, present))
 
     def thinned(self) -> "Moment":
-        """Returns this moment without masks that were propagated."""
+        """Returns this moment without its propagated masks."""
         objects = {
             object_id: replace(state, track=_prompted_only(state.track))
             for object_id, state in self.objects.items()
@@ -49,11 +49,11 @@ class Moment:
 
 
 class History:
-    """The moments behind the present and those ahead of it, which were undone.
+    """The moments before the present, and those after it that were undone.
 
     Args:
-        max_steps: How many steps can be undone.
-        max_bytes: What all moments may hold together.
+        max_steps: The most steps that can be undone.
+        max_bytes: The most that all moments together may hold.
     """
 
     def __init__(self, max_steps: int, max_bytes: int) -> None:
@@ -64,21 +64,21 @@ class History:
 
     @property
     def undoable(self) -> str | None:
-        """The step that would be undone."""
+        """The name of the step that would be undone."""
         return self._past[-1].step if self._past else None
 
     @property
     def redoable(self) -> str | None:
-        """The step that would be done again."""
+        """The name of the step that would be redone."""
         return self._future[-1].step if self._future else None
 
     @property
     def bytes_held(self) -> int:
-        """Roughly what all moments hold that the present does not."""
+        """Roughly how much all moments hold that the present does not."""
         return sum(moment.bytes_held for moment in (*self._past, *self._future))
 
     def remember(self, step: str, present: Objects) -> None:
-        """Keeps the present, which a step is about to change; what was undone is dropped."""
+        """Remembers the present before a step changes it; drops whatever was undone."""
         self._weigh(present)
         self._past.append(Moment(step, present))
         self._future.clear()
@@ -86,17 +86,17 @@ class History:
         self._thin()
 
     def undo(self, present: Objects) -> Moment | None:
-        """Returns the moment before the last step, None if there is none; the present is kept."""
+        """Returns the moment before the last step, or None; the present becomes redoable."""
         return self._go(self._past, self._future, present)
 
     def redo(self, present: Objects) -> Moment | None:
-        """Returns the moment after the step undone last, None if there is none."""
+        """Returns the moment after the last undone step, or None; the present becomes undoable."""
         return self._go(self._future, self._past, present)
 
     def trim(self, present: Objects) -> None:
-        """Thins the moments farthest from the present until all are within the budget.
+        """Thins the moments farthest from the present until all fit the budget.
 
-        The nearest one on either side is never thinned: the last step can always be undone whole.
+        The nearest one on either side is never thinned: the last step can always be fully undone.
         """
         self._weigh(present)
         self._thin()
@@ -114,12 +114,12 @@ class History:
     def _thin(self) -> None:
         excess = self.bytes_held - self._max_bytes
         for moments in (self._past, self._future):
-            for place, moment in enumerate(moments[:-1]):
+            for index, moment in enumerate(moments[:-1]):
                 if excess <= 0:
                     return
                 if moment.bytes_held:
                     excess -= moment.bytes_held
-                    moments[place] = moment.thinned()
+                    moments[index] = moment.thinned()
 
     def _go(self, source: list[Moment], target: list[Moment], present: Objects) -> Moment | None:
         if not source:
@@ -131,7 +131,7 @@ class History:
 
 
 def bytes_beyond(kept: Objects, present: Objects) -> int:
-    """Returns roughly how many bytes ``kept`` holds that ``present`` does not hold anyway."""
+    """Returns roughly how many bytes ``kept`` holds that ``present`` does not."""
     total = 0
     for object_id, state in kept.items():
         other = present.get(object_id)

@@ -1,21 +1,29 @@
-"""The journal of one open video: what a person made of it, on disk with every event.
+"""The journal of one open video: everything a person did, on disk as soon as it happens.
 
-One JSON line for each event says what it changed of the objects' settings, order and prompts, so
-a program that is killed leaves each event whole or not at all. Prompts go to disk before they are
-answered: at most the one that was being written is lost.
+Each event is one JSON line with what it changed in the objects' settings, order and prompts, so if
+the program is killed, an event is on disk either completely or not at all. Prompts are written
+before they are answered: at most the one being written is lost.
 """
 
 import json
 import threading
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any
 
 from sam2_demo.core.errors import PromptError
 from sam2_demo.core.masks import EncodedMask
-from sam2_demo.core.prompts import FramePrompt, Point
+from sam2_demo.core.prompts import FramePrompt
 from sam2_demo.session.objects import ObjectRecord, ObjectSettings, Records
+from sam2_demo.session.schemas import (
+    BaseRow,
+    CorrectedMask,
+    JournalLine,
+    PromptSchema,
+    RemovedPrompt,
+    SettingsSchema,
+    WrittenPrompt,
+)
 from sam2_demo.tracking.track import ObjectMask
 
 PromptMap = Mapping[tuple[int, int], FramePrompt]
@@ -23,18 +31,17 @@ PromptMap = Mapping[tuple[int, int], FramePrompt]
 
 
 _Correction = tuple[FramePrompt, ObjectMask | None]
-"""A prompt, and the mask that it corrects."""
+"""A prompt and the mask that it corrects, if any."""
 
 
 @dataclass(frozen=True, slots=True)
 class _Changes:
-    """What one event changed; None for what is gone.
+    """What one event changed; None stands for what it removed.
 
     Attributes:
-        objects: Settings of objects that are new or changed.
-        prompts: Prompts that are new or changed, by object and frame, with the mask that each
-            corrects if any.
-        order: All objects in their order, where it is not that of before with new ones last.
+        objects: Settings of new and changed objects.
+        prompts: New and changed prompts by object and frame, each with the mask that it corrects.
+        order: All objects in order; None if it is the previous order with new objects last.
     """
 
     objects: Mapping[int, ObjectSettings | None] = field(default_factory=dict)
@@ -47,10 +54,7 @@ class _Changes:
 
 
 class Journal:
-    """Writes the records of a video's objects to one file and reads them back.
-
-    Safe to use from several threads.
-    """
+    """Writes the records of a video's objects to one file and reads them back; thread-safe."""
 
     def __init__(self, path: Path) -> None:
         self.path = path
@@ -58,7 +62,7 @@ class Journal:
         self._written = self.read()
 
     def write(self, records: Records) -> None:
-        """Writes what changed since the last time, if anything did."""
+        """Writes what has changed since the last call, if anything."""
         with self._lock:
             changes = _changes(self._written, records)
             if changes.is_empty:
@@ -66,58 +70,23 @@ class Journal:
             with self.path.open("ab+") as file:
                 if file.tell():
                     file.seek(-1, 2)
-                    if file.read(1) != b"\n":  # a line that was cut off must not spoil this one
+                    if file.read(1) != b"\n":  # a line that was cut off must not corrupt this one
                         file.write(b"\n")
-                file.write(json.dumps(_changes_as_json(changes)).encode() + b"\n")
+                file.write(json.dumps(_line_of(changes).model_dump()).encode() + b"\n")
             self._written = dict(records)
 
     def read(self) -> Records:
-        """Returns the records that stand; a line that was cut off or is not ours is skipped."""
+        """Returns the records as of the last line; incomplete or invalid lines are skipped."""
         records: Records = {}
         if not self.path.exists():
             return records
         for line in self.path.read_bytes().splitlines():
             try:
-                records = _applied(records, _changes_from_json(json.loads(line)))
-            except (ValueError, TypeError, LookupError, AttributeError, PromptError):
+                changes = _changes_in(JournalLine.model_validate(json.loads(line)))
+                records = _applied(records, changes)
+            except (ValueError, LookupError, RecursionError, PromptError):
                 continue
         return records
-
-
-def prompt_as_json(prompt: FramePrompt) -> dict[str, object]:
-    """Returns a prompt as it is written down."""
-    return {
-        "points": [[point.x, point.y, point.positive] for point in prompt.points],
-        "box_xyxy": prompt.box_xyxy,
-        "mask": prompt.mask and [*prompt.mask.size_hw, prompt.mask.counts],
-        "candidate": prompt.candidate,
-    }
-
-
-def prompt_from_json(fields: dict[str, Any]) -> FramePrompt:
-    """Returns a prompt that was written down."""
-    points, box_xyxy, mask = fields["points"], fields["box_xyxy"], fields["mask"]
-    return FramePrompt(
-        points=tuple(Point(x, y, positive) for x, y, positive in points),
-        box_xyxy=tuple(box_xyxy) if box_xyxy else None,
-        mask=EncodedMask((mask[0], mask[1]), mask[2]) if mask else None,
-        candidate=fields.get("candidate"),
-    )
-
-
-def settings_as_json(settings: ObjectSettings) -> dict[str, object]:
-    """Returns an object's settings as they are written down."""
-    return asdict(settings)
-
-
-def settings_from_json(fields: dict[str, Any]) -> ObjectSettings:
-    """Returns settings that were written down.
-
-    Raises:
-        PromptError: the name or the colour cannot be.
-    """
-    color = fields["color"]
-    return ObjectSettings(**(fields | {"color": color and tuple(color)}))
 
 
 def _changes(before: Records, after: Records) -> _Changes:
@@ -159,50 +128,51 @@ def _applied(records: Records, changes: _Changes) -> Records:
     return result if changes.order is None else {key: result[key] for key in changes.order}
 
 
-def _changes_as_json(changes: _Changes) -> dict[str, object]:
-    return {
-        "objects": [
-            [id_, each and settings_as_json(each)] for id_, each in changes.objects.items()
+def _line_of(changes: _Changes) -> JournalLine:
+    return JournalLine(
+        objects=[
+            (object_id, None if settings is None else SettingsSchema.of(settings))
+            for object_id, settings in changes.objects.items()
         ],
-        "prompts": [
-            [object_id, frame_index, *_correction_as_json(correction)]
+        prompts=[
+            _row_of(object_id, frame_index, correction)
             for (object_id, frame_index), correction in changes.prompts.items()
         ],
-        "order": changes.order,
-    }
-
-
-def _changes_from_json(fields: dict[str, Any]) -> _Changes:
-    return _Changes(
-        {
-            object_id: settings and settings_from_json(settings)
-            for object_id, settings in fields["objects"]
-        },
-        {
-            (object_id, frame_index): _correction_from_json(*correction)
-            for object_id, frame_index, *correction in fields["prompts"]
-        },
-        fields["order"] and tuple(fields["order"]),
+        order=None if changes.order is None else list(changes.order),
     )
 
 
-def _correction_as_json(correction: _Correction | None) -> list[object]:
+def _row_of(
+    object_id: int, frame_index: int, correction: _Correction | None
+) -> WrittenPrompt | CorrectedMask | RemovedPrompt:
     if correction is None:
-        return [None]
-    prompt, base = correction
-    row: list[object] = [prompt_as_json(prompt)]
-    if base is not None:
-        row.append([*base.mask.size_hw, base.mask.counts, base.iou, base.object_score_logits])
-    return row
+        return object_id, frame_index, None
+    prompt, base = PromptSchema.of(correction[0]), correction[1]
+    if base is None:
+        return object_id, frame_index, prompt
+    row = (*base.mask.size_hw, base.mask.counts, base.iou, base.object_score_logits)
+    return object_id, frame_index, prompt, row
 
 
-def _correction_from_json(
-    prompt: dict[str, Any] | None, base: list[Any] | None = None
-) -> _Correction | None:
+def _changes_in(line: JournalLine) -> _Changes:
+    return _Changes(
+        {
+            object_id: None if settings is None else settings.settings()
+            for object_id, settings in line.objects
+        },
+        {
+            (object_id, frame_index): _correction_in(*correction)
+            for object_id, frame_index, *correction in line.prompts
+        },
+        None if line.order is None else tuple(line.order),
+    )
+
+
+def _correction_in(prompt: PromptSchema | None, base: BaseRow | None = None) -> _Correction | None:
     if prompt is None:
         return None
     if base is None:
-        return prompt_from_json(prompt), None
+        return prompt.prompt(), None
     height, width, counts, iou, object_score_logits = base
     mask = EncodedMask((height, width), counts)
-    return prompt_from_json(prompt), ObjectMask(mask, iou, object_score_logits)
+    return prompt.prompt(), ObjectMask(mask, iou, object_score_logits)

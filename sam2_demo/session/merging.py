@@ -1,4 +1,4 @@
-"""Two objects made one: the union of their masks, and prompts that let both be followed."""
+"""Merges two objects: the union of their masks, with prompts from which both are tracked."""
 
 from sam2_demo.core.prompts import FramePrompt
 from sam2_demo.tracking.prompt_log import log_of
@@ -8,8 +8,8 @@ from sam2_demo.tracking.track import Answer, PromptedFrame, Track
 def union_of(one: Track, other: Track) -> Track:
     """Returns a track with the union of two tracks' masks on every frame.
 
-    On a frame where either was prompted the union is the prompt, still to be answered, so later
-    propagation follows both; what had been tracked there is the union of what was tracked.
+    On frames where either was prompted, the union becomes the prompt, still to be answered, so that
+    later propagation tracks both; its base is the union of what was tracked there before.
     """
     union = Track(steps=other.steps | one.steps)
     for frame in sorted(one.answers.keys() | other.answers.keys()):
@@ -26,16 +26,16 @@ def union_of(one: Track, other: Track) -> Track:
 
 
 def _tracked(track: Track, frame: int) -> Answer | None:
-    """Returns what was tracked on a frame, beneath a prompt if there is one."""
+    """Returns what was tracked on a frame, before any prompt there."""
     prompted = track.prompts.get(frame)
     return track.answers.get(frame) if prompted is None else prompted.base
 
 
 def _union(one: Answer | None, other: Answer | None) -> Answer:
-    """Returns the union of two answers of a frame, as sure as the less sure of both."""
+    """Returns the union of two answers on a frame, with the lower IoU of the two."""
     if one is None or other is None:
         answer = one or other
-        assert answer is not None, "one of both is there"
+        assert answer is not None, "at least one of them has a mask"
         return answer
     return Answer(
         mask=one.mask.union(other.mask),

@@ -1,7 +1,7 @@
-"""What a session knows of an object: what a person decided about it, and its track.
+"""What a session knows about an object: its settings and its track.
 
-A record is the part that a person made and that cannot be computed again: it is what journals
-keep, and from which a session can be made anew.
+A record is the part that came from a person and cannot be computed again: journals store it, and a
+session can be rebuilt from it.
 """
 
 from collections.abc import Mapping
@@ -20,13 +20,13 @@ Color = tuple[int, int, int]
 
 @dataclass(frozen=True, slots=True)
 class ObjectSettings:
-    """What a person decided about an object, prompts apart.
+    """What a person chose for an object, other than prompts.
 
     Attributes:
-        name: What it is called; empty where nobody named it.
-        color: Its colour; None for the one that its id has.
+        name: Its name; empty if it has none.
+        color: Its colour; None for the default colour of its id.
         is_visible: Whether its masks are shown.
-        is_locked: Whether neither prompts nor propagation may change it.
+        is_locked: Whether it is protected from prompts and propagation.
     """
 
     name: str = ""
@@ -42,31 +42,31 @@ class ObjectSettings:
             )
         if self.color is not None and not all(0 <= part <= 255 for part in self.color):
             raise PromptError(
-                f"{self.color} is no colour: use red, green and blue from 0 to 255", "BAD_COLOR"
+                f"{self.color} is not a colour: use red, green and blue from 0 to 255", "BAD_COLOR"
             )
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class ObjectState:
-    """One object at one moment. Its track changes only while masks are propagated."""
+    """One object at one moment; its track changes only while masks are being propagated."""
 
     settings: ObjectSettings = ObjectSettings()
     track: Track = field(default_factory=Track)
 
 
 Objects = Mapping[int, ObjectState]
-"""The objects by id, in the order in which a person sees them; the first lies on top."""
+"""Objects by id, in the order in which the page lists them; the first is drawn on top."""
 
 
 @dataclass(frozen=True, slots=True)
 class ObjectRecord:
-    """What a person made of one object.
+    """What a person did to one object.
 
     Attributes:
-        settings: What was decided about it.
+        settings: Its settings.
         prompts: The prompt of each prompted frame.
-        bases: The mask that a prompt corrects, on those frames that were tracked before: without
-            it a click that takes something away would mean nothing.
+        bases: The mask that each prompt corrects, on frames that were tracked before; without it,
+            a negative click alone would be meaningless.
     """
 
     settings: ObjectSettings = ObjectSettings()
@@ -75,7 +75,7 @@ class ObjectRecord:
 
     @classmethod
     def of(cls, state: ObjectState) -> "ObjectRecord":
-        """Returns what a person made of an object."""
+        """Returns the record of an object."""
         prompts, bases = {}, {}
         for frame_index, (prompt, base) in state.track.prompts.items():
             prompts[frame_index] = prompt
@@ -84,7 +84,7 @@ class ObjectRecord:
         return cls(state.settings, prompts, bases)
 
     def state(self) -> ObjectState:
-        """Returns the object anew, its prompts still to be answered."""
+        """Returns the object rebuilt, with its prompts still to be answered."""
         bases = {
             frame_index: Answer(base.mask, base.iou, base.object_score_logits, is_prompted=False)
             for frame_index, base in self.bases.items()
@@ -94,11 +94,11 @@ class ObjectRecord:
 
 
 Records = Mapping[int, ObjectRecord]
-"""What a person made of all objects, by id and in their order."""
+"""The records of all objects by id, in order."""
 
 
 def what_changed(before: ObjectSettings, after: ObjectSettings) -> str:
-    """Returns the change in a word or two, as a person would call it; empty if there is none."""
+    """Returns a short name for a change of settings; empty if nothing changed."""
     words = []
     if before.name != after.name:
         words.append("rename")
@@ -112,7 +112,7 @@ def what_changed(before: ObjectSettings, after: ObjectSettings) -> str:
 
 
 def changed_frames(before: Objects, after: Objects) -> list[int]:
-    """Returns the frames on which any object has another answer than before, in order."""
+    """Returns the frames on which the answer for any object differs, in order."""
     frames: set[int] = set()
     for object_id in before.keys() | after.keys():
         old, new = before.get(object_id), after.get(object_id)

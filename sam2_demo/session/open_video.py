@@ -1,8 +1,8 @@
 """One person's open video: its frames, its session, its journal, and the order of events.
 
-It knows nothing of pages or requests. Every event takes its ``turn``; an event that
-waits for its turn makes a running propagation stop between two frames, so that a
-click never waits for the end of the video.
+It knows nothing about pages or requests. Every event takes its ``turn``; an event that is waiting
+for its turn makes a running propagation stop after the current frame, so a click never waits for
+the end of the video.
 """
 
 import logging
@@ -38,22 +38,19 @@ PUT_AWAY_FILE = "put_away.sam2.json"
 
 
 class OpenVideo:
-    """A video that is open, with everything that was said about it so far.
+    """An open video with everything that was done to it so far.
 
     Attributes:
-        token: The secret that its owner shows with each request.
         folder: Where its frames, journal and exports are.
-        session: What computes the masks; replaced when another model is chosen.
-        model: The model that answers, and where it came from.
-        review: What a person said looks right, and what a check of both ways found.
-        active_s: For how many seconds a person worked on it, as far as the page or a session file
-            told.
+        session: Computes the masks; replaced when another model is chosen.
+        model: The model in use and where it came from.
+        review: Which masks were marked as looking right, and what the two-way check found.
+        active_s: Seconds of active work, as reported by the page or a session file.
     """
 
     def __init__(
-        self, token: str, folder: Path, video: Video, session: VideoSession, model: ModelLabel
+        self, folder: Path, video: Video, session: VideoSession, model: ModelLabel
     ) -> None:
-        self.token = token
         self.folder = folder
         self.video = video
         self.session = session
@@ -78,10 +75,10 @@ class OpenVideo:
 
     @contextmanager
     def turn(self) -> Iterator[None]:
-        """Waits for the event before, then keeps the next one waiting.
+        """Waits for the event before this one, then holds back the next.
 
         Raises:
-            SessionExpired: the video was closed meanwhile.
+            SessionExpired: the video was closed in the meantime.
         """
         with self._counting:
             self._waiting += 1
@@ -98,7 +95,7 @@ class OpenVideo:
             self._lock.release()
 
     def set_prompt(self, frame_index: int, object_id: int, prompt: FramePrompt) -> Reply:
-        """Returns the frame's masks after one object's whole prompt there was given.
+        """Returns the frame's masks after setting one object's prompt there.
 
         Raises:
             PromptError: the prompt, the frame or the object cannot be used; nothing is changed.
@@ -109,13 +106,13 @@ class OpenVideo:
             try:
                 masks = self.session.set_prompt(frame_index, object_id, fitted)
             finally:
-                self._write()  # takes the prompt out again where it was refused
+                self._write()  # removes the prompt from the journal if it was refused
             return self._whole_reply([masks])
 
     def arrange(self, action: Callable[[VideoSession], object]) -> Reply:
-        """Returns all settings after an action that changes settings or order, but no mask.
+        """Returns all settings after an action that changes settings or order but no mask.
 
-        It waits for no turn, so it does not stop a propagation.
+        It does not wait for a turn, so it does not stop a propagation.
         """
         with self._settling:
             self._check_open()
@@ -124,14 +121,14 @@ class OpenVideo:
             return replace(self._reply([]), objects=self.session.settings)
 
     def change_settings(self, object_id: int, changes: Mapping[str, Any]) -> Reply:
-        """Returns all settings after some of one object's were changed.
+        """Returns the settings of all objects after changing some of one object's.
 
         Args:
-            object_id: The object; a new one is made where the id is not known.
+            object_id: The object; an unknown id creates a new one.
             changes: New values of fields of ``ObjectSettings``.
 
         Raises:
-            PromptError: the settings or the object cannot be.
+            PromptError: the settings or the object id are invalid.
         """
 
         def action(session: VideoSession) -> None:
@@ -149,11 +146,11 @@ class OpenVideo:
             return self._whole_reply(self._changed_since(before))
 
     def undo(self) -> Reply:
-        """Returns what changed as the last step was taken back."""
+        """Returns what changed when the last step was undone."""
         return self._go(lambda session: session.undo())
 
     def redo(self) -> Reply:
-        """Returns what changed as the step that was taken back last was done again."""
+        """Returns what changed when the last undone step was redone."""
         return self._go(lambda session: session.redo())
 
     def use_model(self, model: ModelLabel, session: VideoSession) -> Reply:
@@ -174,15 +171,15 @@ class OpenVideo:
         object_ids: Collection[int] | None = None,
         agreement: Agreement | None = None,
     ) -> Generator[Reply, None, None]:
-        """Yields the masks of frame after frame until the end, ``stopped``, or the next event.
+        """Yields the masks frame by frame until the end, ``stopped``, or the next event.
 
         Args:
-            start: First frame; None for the session's choice.
+            start: First frame; None to let the session choose.
             direction: Which way.
-            stopped: Asked before each frame.
+            stopped: Checked before each frame.
             within: First and last frame that may be visited; None for all.
-            object_ids: The objects to be tracked; None for all.
-            agreement: Ends a way where new masks agree with old ones that reach to its end.
+            object_ids: The objects to track; None for all.
+            agreement: Ends a pass early where new masks agree with the old ones.
         """
         stop = self._ended_by(stopped)
         with self.turn():
@@ -194,9 +191,9 @@ class OpenVideo:
                     yield self._reply([frame])
 
     def check_directions(self, stopped: Callable[[], bool]) -> Generator[int, None, None]:
-        """Yields frame after frame as its masks are compared with what the other way finds.
+        """Yields each frame whose masks were compared with those tracked in the other direction.
 
-        No mask is changed; ``review`` takes in what is found.
+        No mask is changed; the results go into ``review``.
         """
         stop = self._ended_by(stopped)
         with self.turn():
@@ -208,29 +205,29 @@ class OpenVideo:
                 yield frame_index
 
     def doubts(self) -> list[Doubt]:
-        """Returns what a person should look at, the worst first."""
+        """Returns the frames that a person should look at, worst first."""
         frames = [self.session.masks(frame_index) for frame_index in range(len(self.video))]
         prompted = {(frame, object_id) for object_id, frame in self.session.prompts}
         cuts = scene_cuts(self.video, lambda: False) or []
-        found = find_doubts(frames, prompted, cuts, self.review.agreement(frames))
+        found = find_doubts(frames, prompted, cuts, self.review.both_ways_ious(frames))
         return self.review.open_doubts(found)
 
     def _ended_by(self, stopped: Callable[[], bool]) -> Callable[[], bool]:
-        """Returns what tells long work to end: ``stopped``, the next event, or the end of all."""
+        """Returns a function that ends long work: on ``stopped``, the next event, or closing."""
         return lambda: self._waiting > 0 or self._closed or stopped()
 
     def save_session(self) -> SavedSession:
-        """Returns all that was made of the video so far; a propagation goes on meanwhile."""
+        """Returns everything done so far; a running propagation is not interrupted."""
         self._check_open()
         return self._all_made()
 
     def open_session(self, saved: SavedSession) -> Reply:
-        """Returns the frames whose masks changed: a saved session's objects replace those here.
+        """Replaces all objects by those of a saved session; returns the frames whose masks changed.
 
-        Its masks stay as they were saved, whichever model answers here. It is one step to undo.
+        The saved masks are kept as they are, whichever model is in use. One undo reverts it.
 
         Raises:
-            InputError: it does not fit this video, or has too many objects; nothing is changed.
+            InputError: it does not fit this video or has too many objects; nothing is changed.
         """
         objects = saved.objects_on(self.video)
         reply = self.change(lambda session: session.replace_objects("open session", objects))
@@ -238,18 +235,18 @@ class OpenVideo:
         return reply
 
     def new_run(self) -> threading.Event:
-        """Returns the flag that ``stop`` will set, for a propagation that is about to begin."""
+        """Returns the flag that ``stop`` sets, for a propagation that is about to begin."""
         self._run = threading.Event()
         return self._run
 
     def stop(self) -> None:
-        """Makes the propagation that began last stop between two frames."""
+        """Makes the latest propagation stop after the current frame."""
         self._run.set()
 
     def masks(self, within: tuple[int, int] | None = None) -> Reply:
-        """Returns the masks from a first to a last frame, of all by default, as they stand now.
+        """Returns the current masks from a first to a last frame, by default of all frames.
 
-        A propagation goes on meanwhile; what it changes is told by replies with greater numbers.
+        A running propagation is not interrupted; its replies have greater numbers than this one.
         """
         self._check_open()
         number = self._next_number()
@@ -258,17 +255,17 @@ class OpenVideo:
         return self._reply(frames, number)
 
     def rest(self) -> None:
-        """Gives back memory, because nobody asked for anything for a while."""
+        """Frees memory after a while without requests."""
         self.session.tracker.rest()
 
     def close(self) -> None:
-        """Stops what is running, frees the session, and refuses everything after it."""
+        """Stops what is running, frees the session, and refuses every later event."""
         self._closed = True
         with self._lock, self._settling:
             self.session.close()
 
     def put_away(self) -> None:
-        """Closes the video, and leaves all that was made of it in its folder for ``resume``."""
+        """Closes the video and leaves everything that ``resume`` needs in its folder."""
         self._closed = True
         with self._lock, self._settling:
             with whole_file(self.folder / PUT_AWAY_FILE) as partial:
@@ -276,10 +273,10 @@ class OpenVideo:
             self.session.close()
 
     def resume(self) -> None:
-        """Brings back what an earlier run of the program left in the folder.
+        """Restores what an earlier run of the program left in the folder.
 
-        Prompts are in the journal and answered again; masks are there if the video was put away.
-        What can no longer be read of them is made again of the prompts.
+        Prompts come from the journal and are answered again. If the video was put away, its masks
+        are restored as well, unless their file cannot be read.
         """
         objects: Objects = {key: record.state() for key, record in self.journal.read().items()}
         path = self.folder / PUT_AWAY_FILE
@@ -288,8 +285,8 @@ class OpenVideo:
                 saved = read_session(path)
                 objects, self.active_s = saved.objects, saved.active_s
             except InputError as error:
-                logger.warning("the masks of an open video were not kept: %s", error)
-            path.unlink()  # from now on the journal knows more
+                logger.warning("the masks of an open video could not be restored: %s", error)
+            path.unlink()  # from now on the journal is ahead of it
         self.session.restore(objects)
 
     def _all_made(self) -> SavedSession:
@@ -305,7 +302,7 @@ class OpenVideo:
         return [self.session.masks(f) for f in changed_frames(before, self.session.objects)]
 
     def _write_ahead(self, frame_index: int, object_id: int, prompt: FramePrompt) -> None:
-        """Writes a prompt down that is about to be answered."""
+        """Writes a prompt to the journal before it is answered."""
         with self._settling:
             records = self.session.records
             record = records.get(object_id, ObjectRecord())
@@ -321,22 +318,22 @@ class OpenVideo:
             self.journal.write(self.session.records)
 
     def _next_number(self) -> int:
-        """Returns a reply's number, greater than all before.
+        """Returns a number for a reply, greater than all previous ones.
 
-        It is drawn before anything that may change meanwhile is read: so a reply holds at least
-        what was so when any with a smaller number was made.
+        It must be drawn before the state is read: then a reply is never older than one with a
+        smaller number.
         """
         with self._counting:
             self._events += 1
             return self._events
 
     def _reply(self, frames: Sequence[FrameMasks], number: int | None = None) -> Reply:
-        """Returns some frames, and which steps there are to go."""
+        """Returns a reply with these frames and the steps that can be undone and redone."""
         number = number or self._next_number()
         return Reply(number, frames, self.session.undoable, self.session.redoable)
 
     def _whole_reply(self, frames: Sequence[FrameMasks]) -> Reply:
-        """Returns some frames, and all prompts and settings."""
+        """Returns a reply with these frames and all prompts and settings."""
         reply = self._reply(frames)
         return replace(reply, prompts=self.session.prompts, objects=self.session.settings)
 

@@ -1,4 +1,4 @@
-"""What a session was made of: which part of which video, and which model; and where it fits."""
+"""Which part of which video a session is of, which model made it, and which videos it fits."""
 
 from dataclasses import dataclass
 
@@ -11,12 +11,12 @@ MAX_NAME_SHOWN = 80
 
 @dataclass(frozen=True, slots=True)
 class ModelLabel:
-    """Which model answers, in words for people.
+    """A model as people see it.
 
     Attributes:
-        name: What it is called.
+        name: Its name.
         source: Where its weights came from.
-        weights: Digest of its weights; empty where there are none.
+        weights: Digest of its weights; empty if it has none.
     """
 
     name: str
@@ -29,14 +29,14 @@ class Provenance:
     """Which video was worked on, and with which model.
 
     Attributes:
-        video_name: What the video was called.
+        video_name: The video's name.
         video_digest: SHA-256 of the uploaded file.
         frames: How many frames were open.
         size_hw: Their height and width.
-        model: What the model is called that answered when the session was saved.
+        model: Name of the model in use when the session was saved.
         weights: Digest of its weights.
         excerpt: Which part of the file was open.
-        first_frame: How many frames of the file come before that part.
+        first_frame: How many frames of the file precede that part.
     """
 
     video_name: str
@@ -50,7 +50,7 @@ class Provenance:
 
     @classmethod
     def of(cls, video: Video, model: ModelLabel) -> "Provenance":
-        """Returns what is to be said of work on a video with a model."""
+        """Returns the provenance of work on a video with a model."""
         return cls(
             video_name=video.name,
             video_digest=video.digest,
@@ -63,17 +63,17 @@ class Provenance:
         )
 
     def is_of(self, video: Video) -> bool:
-        """Returns whether a video is of the very same file, be it another part."""
+        """Returns whether a video comes from the same file, even if it is another part of it."""
         return self.video_digest == video.digest
 
     def offset_in(self, video: Video) -> int:
-        """Returns which frame of a video the first frame here is.
+        """Returns the index in a video of the first frame here.
 
-        Of the same file any part will do that has all frames of this one. Another file may be a
-        copy in another format: it needs as many frames of the same size.
+        Any part of the same file fits if it contains all these frames. Another file may be a copy
+        in another format: it must have the same number of frames of the same size.
 
         Raises:
-            InputError: the video has other frames.
+            InputError: the video does not have these frames.
         """
         if self.size_hw == video.size_hw:
             offset = self.first_frame - video.first_frame
@@ -85,7 +85,7 @@ class Provenance:
         other = "another part of it" if self.is_of(video) else "another file"
         part = self.excerpt.in_words
         raise InputError(
-            f"This session was made of {self._described()}, and open is {other}, "
+            f"This session belongs to {self._described()}, but {other} is open, "
             f"{there._described()}: open the session's video first"
             + (f", {part}." if part else ", all of it."),
             "OTHER_VIDEO",

@@ -1,10 +1,9 @@
-"""Does again, without a page, what a session file says was done, and compares the masks.
+"""Replays a session file without a page and compares the new masks with the stored ones.
 
-The part of the video that the session was made of is read anew. For each object, prompts are given
-and frames are tracked in the order in which they were; it is then said how well the new masks agree
-with the stored ones. The same model on the same machine answers the same masks. Where objects were
-merged, or the file is of a version that kept no order, all prompts come first and the masks may
-differ.
+The same part of the video is read again. For each object, prompts are given and frames are tracked
+in their original order; then the agreement between new and stored masks is reported. The same model
+on the same machine gives the same masks. Where objects were merged, or the file is of a version
+that kept no log, all prompts come first and the masks may differ.
 """
 
 import argparse
@@ -43,13 +42,13 @@ GREY = (128, 128, 128)
 
 
 @dataclass(frozen=True, slots=True)
-class Agreement:
-    """How well the new masks of an object agree with the stored ones.
+class ReplayScore:
+    """How well an object's new masks agree with the stored ones.
 
     Attributes:
-        name: What the object is called.
-        frames: How many frames have a mask in either.
-        mean_iou: Mean over these frames; a mask that only one of them has counts as 0.
+        name: The object's name.
+        frames: How many frames have a new or a stored mask.
+        mean_iou: Mean over these frames; a frame with only one of the two masks counts as 0.
     """
 
     name: str
@@ -63,24 +62,25 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--video",
         type=Path,
-        help="the video or folder of pictures that it was made of; the one of that name beside the "
-        "file by default",
+        help="the session's video or folder of images (default: the one of that name next to the "
+        "session file)",
     )
-    parser.add_argument("--model", help="name or file; the one that the session names by default")
-    parser.add_argument("--out", type=Path, help="folder for the new session and palette PNGs")
+    parser.add_argument("--model", help="name or file (default: the session's model)")
+    parser.add_argument("--out", type=Path, help="folder for the new session file and palette PNGs")
     parser.add_argument("--device", default="auto", help="auto, cpu, cuda or mps")
 
 
 def run(arguments: argparse.Namespace) -> None:
-    """Replays a session and prints how well it agrees.
+    """Replays a session and prints how well the masks agree.
 
     Raises:
-        InputError: the file or the video cannot be used, or they do not fit each other.
-        CheckpointError: the model cannot be had.
+        InputError: the file or the video cannot be used, or they do not belong together.
+        CheckpointError: the model is not available.
     """
     saved = read_session(arguments.file)
     name = arguments.model or _model_of(saved)
-    own_name = Path(saved.made_of.video_name).name.lstrip(".") or "video"  # never a way up
+    # The name comes from the file: it must not lead out of the folder.
+    own_name = Path(saved.made_of.video_name).name.lstrip(".") or "video"
     path = arguments.video or arguments.file.with_name(own_name)
     with tempfile.TemporaryDirectory(prefix="sam2_replay_") as folder:
         upload = _as_upload(path, Path(folder))
@@ -91,15 +91,15 @@ def run(arguments: argparse.Namespace) -> None:
         model = load_model(name, device)
         session = VideoSession(model.model, video)
         replay(saved.objects, session)
-        _print_agreement(saved, model, session)
+        _print_scores(saved, model, session)
         if arguments.out is not None:
             _write(arguments.out, saved, model, video, session.objects)
 
 
 def replay(objects: Objects, session: VideoSession) -> None:
-    """Does in a session that is new what was done to the objects.
+    """Repeats in a new session what was done to the objects.
 
-    Each object's events come in their order; objects that were tracked together are again.
+    Each object's events are replayed in order; objects tracked together are tracked together again.
     """
     session.restore({object_id: ObjectState() for object_id in objects})
     waiting = {object_id: deque(state.track.log) for object_id, state in objects.items()}
@@ -132,8 +132,8 @@ def _track(session: VideoSession, object_ids: Sequence[int], way: Tracked) -> No
         pass
 
 
-def agreements(stored: Objects, new: Objects) -> list[Agreement]:
-    """Returns how well each object agrees, in their order."""
+def replay_scores(stored: Objects, new: Objects) -> list[ReplayScore]:
+    """Returns the score of each object, in order."""
     found = []
     for object_id, state in stored.items():
         before, after = state.track.answers, new[object_id].track.answers
@@ -143,58 +143,58 @@ def agreements(stored: Objects, new: Objects) -> list[Agreement]:
             for frame in frames
         ]
         name = state.settings.name or f"Object {object_id}"
-        found.append(Agreement(name, len(ious), statistics.fmean(ious) if ious else 1.0))
+        found.append(ReplayScore(name, len(ious), statistics.fmean(ious) if ious else 1.0))
     return found
 
 
 def _as_upload(path: Path, folder: Path) -> Path:
-    """Returns the file itself, or for a folder a zip of its pictures, as the page packs them."""
+    """Returns the file itself, or a zip of a folder's images, packed as the page packs them."""
     if path.is_file():
         return path
-    pictures = [each for each in sorted(path.rglob("*")) if each.suffix.lower() in SUFFIXES]
-    if not pictures:
+    images = [each for each in sorted(path.rglob("*")) if each.suffix.lower() in SUFFIXES]
+    if not images:
         raise SettingError(
-            f"there is no video and no folder of pictures {str(path)[:200]!r}: give --video FILE",
+            f"no video or folder of images at {str(path)[:200]!r}: give --video FILE",
             "VIDEO_NOT_FOUND",
         )
-    packed = folder / "pictures.zip"
+    packed = folder / "images.zip"
     with zipfile.ZipFile(packed, "w") as archive:
-        for picture in pictures:
-            archive.write(picture, picture.relative_to(path.parent))
+        for image in images:
+            archive.write(image, image.relative_to(path.parent))
     return packed
 
 
 def _same_part(path: Path, folder: Path, made_of: Provenance) -> Video:
-    """Returns the part of a video that a session was made of, its frames in a folder."""
+    """Returns the part of a video that a session is of, with its frames in a folder."""
     part = replace(made_of.excerpt, first_frames=made_of.frames)
     limits = replace(DEFAULT_LIMITS, max_frames=max(DEFAULT_LIMITS.max_frames, made_of.frames))
     video = ingest(path, folder, limits, excerpt=part, name=made_of.video_name)
     made_of.offset_in(video)
     if not made_of.is_of(video):
         print(
-            "This is another file than the one that the session was made of, with as many frames "
-            "of the same size: masks may differ.",
+            "This is another file than the session's own, with the same number of frames of the "
+            "same size: masks may differ.",
             file=sys.stderr,
         )
     return video
 
 
 def _model_of(saved: SavedSession) -> str:
-    """Returns the name of the model that a session was made by; a file is nobody's to name."""
+    """Returns the name of a session's model; its file, if it was one, need not exist here."""
     name = saved.made_of.model
     if name not in MODEL_NAMES:
         raise SettingError(
-            f"the session was made by {name[:80]!r}, which is no model that everybody has: "
+            f"the session was made with {name[:80]!r}, which is not one of the named models: "
             "give --model NAME or --model FILE",
             "UNKNOWN_MODEL",
         )
     return name
 
 
-def _print_agreement(saved: SavedSession, model: LoadedModel, session: VideoSession) -> None:
+def _print_scores(saved: SavedSession, model: LoadedModel, session: VideoSession) -> None:
     same = "the same weights" if model.digest == saved.made_of.weights else "other weights"
-    print(f"{model.name} answered ({same}); the session was made by {saved.made_of.model}")
-    for each in agreements(saved.objects, session.objects):
+    print(f"replayed with {model.name} ({same}); the session was made with {saved.made_of.model}")
+    for each in replay_scores(saved.objects, session.objects):
         print(f"{each.name!r}: mean IoU {each.mean_iou:.4f} on {each.frames} frames")
 
 

@@ -1,4 +1,4 @@
-"""What is told of an event on an open video."""
+"""The result of an event on an open video."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -14,13 +14,14 @@ class Reply:
     """What an event changed.
 
     Attributes:
-        number: Greater than that of every event before, so that a late reply is known as such.
+        number: Greater than that of every earlier event, so that a late reply can be recognised.
         frames: The frames whose masks changed, as they are now.
-        undoable: The step that could be undone now.
-        redoable: The step that could be done again now.
-        prompts: Every prompt as it is now; None where the event cannot have changed any.
-        objects: The settings of every object, in order; None where none can have changed.
-        moment: Where undo or redo led; None where there was nothing to undo, and in other replies.
+        undoable: The step that can be undone now.
+        redoable: The step that can be redone now.
+        prompts: Every prompt as it is now; None if the event cannot have changed any.
+        objects: The settings of every object, in order; None if none can have changed.
+        moment: Where undo or redo led; None if there was nothing to undo or redo, and after other
+            events.
     """
 
     number: int

@@ -1,7 +1,7 @@
-"""Which frames a person should look at: a ranked list, made of masks and scores alone.
+"""Which frames a person should look at: a ranked list, made from masks and scores alone.
 
-A doubt is one stretch of frames with one object and one reason, told by its worst frame. What a
-person gave is never in doubt. Places and sizes are those of boxes around masks.
+A doubt is a run of frames with one object and one reason, represented by its worst frame. Prompted
+masks are never in doubt. Positions and sizes are those of the masks' bounding boxes.
 """
 
 import enum
@@ -16,19 +16,19 @@ from sam2_demo.core.masks import shares_in_each_other
 from sam2_demo.tracking.track import FrameMasks, ObjectMask
 
 LOW_CONFIDENCE = 0.5
-"""Below this confidence a mask is in doubt."""
+"""A mask is in doubt below this confidence."""
 AREA_RATIO = 0.5
-"""A mask that is less than this share of the one before, or the other way round, is in doubt."""
+"""A mask is in doubt if its area and the previous one's have a ratio below this."""
 CENTER_SHIFT = 0.5
-"""So is one whose centre moved by this share of its size, the root of its box's area."""
+"""A mask is in doubt if its centre moved by this share of its size (root of the box's area)."""
 MERGED_SHARE = 0.5
-"""So is one of which this share lies in another object's mask."""
+"""A mask is in doubt if this share of it lies inside another object's mask."""
 AGREEING_WAYS_IOU = 0.7
-"""So is one that tracking the other way finds elsewhere."""
+"""A mask is in doubt if its IoU with the one tracked in the other direction is below this."""
 CUT_SEVERITY = 0.6
-"""How bad it is that an object is followed across a scene cut."""
+"""The severity of an object tracked across a scene cut."""
 
-Place = tuple[int, int]
+FrameObject = tuple[int, int]
 """(frame_index, object_id)."""
 
 
@@ -45,16 +45,16 @@ class Reason(enum.Enum):
 
 @dataclass(frozen=True, slots=True)
 class Doubt:
-    """One stretch of frames to be looked at.
+    """A run of frames to look at.
 
     Attributes:
-        frame_index: The worst frame of the stretch.
+        frame_index: The worst frame of the run.
         object_id: The object.
         reason: Why.
         severity: From 0 to 1.
-        first: The stretch's first frame.
+        first: The run's first frame.
         last: Its last frame.
-        key: The same for the same mask at the same place in doubt for the same reason.
+        key: Identifies the mask and the reason, across repeated searches.
     """
 
     frame_index: int
@@ -67,53 +67,53 @@ class Doubt:
 
 
 def confidence(mask: ObjectMask) -> float:
-    """Returns how sure the model is of an object on a frame, from 0 to 1.
+    """Returns the model's confidence in an object's mask on a frame, from 0 to 1.
 
-    Where it sees the object: the chance that it is there, times the predicted IoU. Where it says
-    that the object is hidden: the chance of that.
+    If it sees the object: the probability that it is there, times the predicted IoU. If it predicts
+    that the object is hidden: the probability of that.
     """
-    chance = 1 / (1 + math.exp(-max(-50.0, min(50.0, mask.object_score_logits))))
+    probability = 1 / (1 + math.exp(-max(-50.0, min(50.0, mask.object_score_logits))))
     if mask.object_score_logits <= 0:
-        return 1 - chance
-    return chance * max(0.0, min(1.0, mask.iou))
+        return 1 - probability
+    return probability * max(0.0, min(1.0, mask.iou))
 
 
 def find_doubts(
     frames: Sequence[FrameMasks],
-    prompted: Collection[Place],
+    prompted: Collection[FrameObject],
     cuts: Collection[int] = (),
-    agreement: Mapping[Place, float] | None = None,
+    both_ways_ious: Mapping[FrameObject, float] | None = None,
 ) -> list[Doubt]:
-    """Returns the doubts, the worst first.
+    """Returns the doubts, worst first.
 
     Args:
         frames: The masks of every frame, in order.
-        prompted: Where a person gave a prompt.
+        prompted: The prompted frames of each object.
         cuts: The first frame of every scene but the first.
-        agreement: IoU of what tracking both ways found, where that is known.
+        both_ways_ious: IoU of the masks tracked in the two directions, where known.
     """
-    severities: dict[Reason, dict[Place, float]] = defaultdict(dict)
+    severities: dict[Reason, dict[FrameObject, float]] = defaultdict(dict)
     before: Looks = {}
     for masks in frames:
         frame_index, looks = masks.frame_index, _looks_of(masks)
         for reason, object_id, severity in _doubts_on(looks, before, frame_index in cuts):
             severities[reason][frame_index, object_id] = severity
         before = looks
-    for place, iou in (agreement or {}).items():
+    for key, iou in (both_ways_ious or {}).items():
         if iou < AGREEING_WAYS_IOU:
-            severities[Reason.DISAGREEMENT][place] = 1 - iou
+            severities[Reason.DISAGREEMENT][key] = 1 - iou
     doubts = [
         doubt
-        for reason, places in severities.items()
-        for doubt in _stretches(
-            reason, {place: bad for place, bad in places.items() if place not in prompted}, frames
+        for reason, found in severities.items()
+        for doubt in _runs(
+            reason, {key: value for key, value in found.items() if key not in prompted}, frames
         )
     ]
     return sorted(doubts, key=lambda doubt: (-doubt.severity, doubt.frame_index, doubt.object_id))
 
 
 class _Look(NamedTuple):
-    """One object on a frame: its mask and score, measured once."""
+    """One object on a frame, measured once."""
 
     found: ObjectMask
     area_px: int
@@ -121,12 +121,12 @@ class _Look(NamedTuple):
 
     @property
     def size_px(self) -> float:
-        """The root of the box's area."""
+        """The square root of the box's area."""
         left, top, right, bottom = self.box_xyxy
         return ((right - left) * (bottom - top)) ** 0.5
 
     def shift(self, other: "_Look") -> float:
-        """Returns how far the centres lie apart, in sizes of the larger box."""
+        """Returns the distance between the centres, in units of the larger box's size."""
         sides = zip(self.box_xyxy, other.box_xyxy, strict=True)
         left, top, right, bottom = (one - two for one, two in sides)
         return math.hypot(left + right, top + bottom) / 2 / max(self.size_px, other.size_px)
@@ -143,7 +143,7 @@ def _looks_of(masks: FrameMasks) -> Looks:
 
 
 def _doubts_on(looks: Looks, before: Looks, is_cut: bool) -> Iterator[tuple[Reason, int, float]]:
-    """Yields what is doubtful about one frame: reason, object and severity."""
+    """Yields the reason, object and severity of each doubt on one frame."""
     for object_id, look in looks.items():
         sure = confidence(look.found)
         if sure < LOW_CONFIDENCE:
@@ -162,37 +162,37 @@ def _doubts_on(looks: Looks, before: Looks, is_cut: bool) -> Iterator[tuple[Reas
 
 
 def _merged(looks: Looks) -> Iterator[tuple[Reason, int, float]]:
-    """Yields each object that lies in a larger one."""
+    """Yields each object that lies inside a larger one."""
     visible = [(look.area_px, key) for key, look in looks.items() if look.area_px]
     visible.sort()
     if len(visible) < 2:
         return
     shares = shares_in_each_other([looks[key].found.mask for _, key in visible])
-    for place, (_, object_id) in enumerate(visible[:-1]):
-        share = float(shares[place, place + 1 :].max())
+    for index, (_, object_id) in enumerate(visible[:-1]):
+        share = float(shares[index, index + 1 :].max())
         if share >= MERGED_SHARE:
             yield Reason.MERGED, object_id, share
 
 
-def _stretches(
-    reason: Reason, severities: Mapping[Place, float], frames: Sequence[FrameMasks]
+def _runs(
+    reason: Reason, severities: Mapping[FrameObject, float], frames: Sequence[FrameMasks]
 ) -> Iterator[Doubt]:
-    """Yields one doubt for each stretch of frames without a gap."""
+    """Yields one doubt for each run of consecutive frames."""
     by_object: dict[int, list[int]] = defaultdict(list)
     for frame_index, object_id in sorted(severities):
         by_object[object_id].append(frame_index)
     for object_id, indices in by_object.items():
         starts = [i for i, at in enumerate(indices) if i == 0 or at > indices[i - 1] + 1]
         for start, end in zip(starts, [*starts[1:], len(indices)], strict=True):
-            stretch = indices[start:end]
-            worst = max(stretch, key=lambda at: severities[at, object_id])
+            run = indices[start:end]
+            worst = max(run, key=lambda at: severities[at, object_id])
             yield Doubt(
                 worst,
                 object_id,
                 reason,
                 round(severities[worst, object_id], 3),
-                stretch[0],
-                stretch[-1],
+                run[0],
+                run[-1],
                 _key(reason, worst, object_id, frames[worst].objects.get(object_id)),
             )
 

@@ -1,8 +1,8 @@
 """The video session: objects are prompted on any frame, propagated together, and corrected.
 
-The state is prompts and answers, one ``Track`` for each object (``EditableObjects``). Features,
-mask logits and memories are caches within a budget (``Tracker``): whatever was forgotten is made
-again, so memory stays flat as the video grows.
+The state is prompts and answers, one ``Track`` per object (``EditableObjects``). Features, mask
+logits and memories are caches with a budget (``Tracker``): whatever was evicted is computed again,
+so memory use stays flat as the video grows.
 
 Source: arXiv 2408.00714, §3 (promptable visual segmentation) and §4.
 """
@@ -44,15 +44,15 @@ from sam2_demo.tracking.tracker import Tracker, TrackerOptions
 
 @dataclass(frozen=True)
 class SessionOptions:
-    """What a session may use and how it treats corrections.
+    """Limits of a session, and how it treats corrections.
 
     Attributes:
-        corrections_condition: Whether a corrected frame conditions all later propagation. False is
-            the reference implementation's behaviour, where it stays an ordinary recent frame and
-            is tracked anew.
-        max_objects: Objects at most.
-        undo_steps: How many changes can be undone.
-        undo_bytes: What may be kept of masks that undo or redo would bring back.
+        corrections_condition: Whether a corrected frame conditions all later propagation. False
+            reproduces the reference implementation, where it stays an ordinary recent frame and is
+            tracked again.
+        max_objects: The most objects a session may hold.
+        undo_steps: The most steps that can be undone.
+        undo_bytes: Byte budget for masks that undo or redo would bring back.
         tracker: Budgets and batch sizes.
     """
 
@@ -66,8 +66,8 @@ class SessionOptions:
 class VideoSession(EditableObjects):
     """Prompts, masks and propagation for one video.
 
-    The accelerator's lock is held for one frame at a time. While masks are propagated, only the
-    propagation changes prompts and masks. A locked object is changed by neither.
+    The accelerator's lock is held for one frame at a time. While masks are being propagated, only
+    the propagation changes masks. A locked object changes neither by prompts nor by propagation.
 
     Args:
         model: The model, on its device.
@@ -84,23 +84,20 @@ class VideoSession(EditableObjects):
         accelerator_lock: AbstractContextManager[object] | None = None,
     ) -> None:
         options = options or SessionOptions()
-        tracker = Tracker(model, frames, options.tracker, accelerator_lock or threading.Lock())
-        self._begin(tracker, frames, options)
-
-    def _begin(self, tracker: Tracker, frames: FrameSource, options: SessionOptions) -> None:
         super().__init__(options.max_objects, History(options.undo_steps, options.undo_bytes))
         self.frames = frames
         self.options = options
-        self._tracker = tracker
+        lock = accelerator_lock or threading.Lock()
+        self._tracker = Tracker(model, frames, options.tracker, lock)
 
     def merge_object(self, object_id: int, into_id: int) -> None:
-        """Joins an object to another, which gets the union of both masks on every frame.
+        """Merges an object into another, which gets the union of both masks on every frame.
 
-        On each frame where either was prompted, the union becomes the prompt: further propagation
-        follows both.
+        On frames where either was prompted, the union becomes the prompt, so that further
+        propagation tracks both.
 
         Raises:
-            PromptError: there is no such object, one is locked, or both are the same.
+            PromptError: one of the objects does not exist or is locked, or both are the same.
         """
         with self._change():
             if object_id == into_id:
@@ -111,15 +108,15 @@ class VideoSession(EditableObjects):
             self._commit("merge objects", rest | {into_id: replace(into, track=union)})
 
     def set_prompt(self, frame_index: int, object_id: int, prompt: FramePrompt) -> FrameMasks:
-        """Returns the frame's masks after an object was prompted there.
+        """Returns the frame's masks after prompting an object there.
 
-        On a frame with an earlier answer the prompt refines what is there. An object id that is
-        not known yet makes a new object.
+        On a frame with an earlier answer, the prompt refines that answer. An unknown object id
+        creates a new object.
 
         Args:
             frame_index: The frame.
             object_id: The object.
-            prompt: All that is given for the object on this frame, earlier clicks included.
+            prompt: The whole prompt for the object on this frame, including earlier clicks.
 
         Raises:
             PromptError: the prompt, the frame or the object cannot be used; nothing is changed.
@@ -135,10 +132,10 @@ class VideoSession(EditableObjects):
             return self.masks(frame_index)
 
     def clear_prompt(self, frame_index: int, object_id: int) -> FrameMasks:
-        """Returns the frame's masks without an object's prompt there; a tracked mask comes back.
+        """Returns the frame's masks after removing an object's prompt; restores any tracked mask.
 
         Raises:
-            PromptError: there is no such frame or object, or it is locked.
+            PromptError: there is no such frame or object, or the object is locked.
         """
         with self._change():
             self._check_frame(frame_index)
@@ -150,11 +147,11 @@ class VideoSession(EditableObjects):
 
     @property
     def tracker(self) -> Tracker:
-        """What computes frames; it knows nothing of undo."""
+        """What computes frames; it knows nothing about undo."""
         return self._tracker
 
     def masks(self, frame_index: int) -> FrameMasks:
-        """Returns the masks that one frame has.
+        """Returns the masks of one frame.
 
         Raises:
             PromptError: there is no such frame.
@@ -167,9 +164,9 @@ class VideoSession(EditableObjects):
     def mask_logits(
         self, frame_index: int, object_id: int, at_video_size: bool = True
     ) -> Float[np.ndarray, "height width"] | None:
-        """Returns an object's mask logits, None on a frame without mask.
+        """Returns an object's mask logits, or None on a frame where it has no mask.
 
-        They are at the size of the video, or as the model drew them.
+        They have the size of the video, or the model's own output size.
 
         Raises:
             PromptError: there is no such frame or object.
@@ -178,7 +175,7 @@ class VideoSession(EditableObjects):
         return None if answer is None else self._tracker.mask_logits(answer, at_video_size)
 
     def answer(self, frame_index: int, object_id: int) -> Answer | None:
-        """Returns what was said of an object on a frame, None where there is no mask.
+        """Returns the answer for an object on a frame, or None if it has no mask there.
 
         Raises:
             PromptError: there is no such frame or object.
@@ -188,9 +185,9 @@ class VideoSession(EditableObjects):
             return self._state(object_id).track.answers.get(frame_index)
 
     def candidates(self, frame_index: int, object_id: int) -> list[ObjectMask]:
-        """Returns the masks that an object's first click on a frame may mean, in the model's order.
+        """Returns the candidate masks for an object's first click on a frame, in the model's order.
 
-        There are none where a box or a mask was given, or nothing at all.
+        There are none if the prompt is a box, a mask, or empty.
 
         Raises:
             PromptError: there is no such frame or object.
@@ -200,7 +197,7 @@ class VideoSession(EditableObjects):
             return candidates_of(self._tracker, self._state(object_id).track, frame_index)
 
     def preview(self, frame_index: int, object_id: int, prompt: FramePrompt) -> ObjectMask | None:
-        """Returns what ``set_prompt`` would answer for the object; None on a frame not encoded yet.
+        """Returns what ``set_prompt`` would answer for the object, or None if not encoded yet.
 
         Nothing is changed.
 
@@ -222,20 +219,20 @@ class VideoSession(EditableObjects):
         object_ids: Collection[int] | None = None,
         agreement: Agreement | None = None,
     ) -> Generator[FrameMasks, None, None]:
-        """Yields each frame's masks as prompted objects are tracked through the video.
+        """Yields each frame's masks as the prompted objects are tracked through the video.
 
-        Closing the iterator or ``stop`` ends it; what was tracked stays, as one step to undo.
+        Closing the iterator or ``stop`` ends it; what was tracked stays, as one undoable step.
 
         Args:
-            start: First frame; by default the first prompted one, or the last when going backward.
-            direction: Which way; both ways goes forward from the start first, then backward.
+            start: First frame; by default the first prompted one, or the last if going backward.
+            direction: Which way; ``BOTH`` goes forward from the start first, then backward.
             within: First and last frame that may be visited; by default all.
-            stop: Asked before each frame.
-            object_ids: The objects to be tracked, None for all; masks of locked ones stay.
-            agreement: Ends a way where new masks agree with old ones that reach to its end.
+            stop: Checked before each frame.
+            object_ids: The objects to track, None for all; locked objects keep their masks.
+            agreement: Ends a pass early where new masks agree with the old ones.
 
         Raises:
-            PromptError: nothing without a lock was prompted, or there is no such frame or object.
+            PromptError: no unlocked object was prompted, or there is no such frame or object.
         """
         with self._change():
             wanted = self.object_ids if object_ids is None else tuple(object_ids)
@@ -248,7 +245,7 @@ class VideoSession(EditableObjects):
             return self._propagate(ways, stop, chosen, agreement)
 
     def restore(self, objects: Objects) -> None:
-        """Makes these the objects, whose open prompts are answered; there is nothing to undo.
+        """Replaces all objects and answers their open prompts; there is nothing to undo afterwards.
 
         Raises:
             PromptError: a prompt does not fit the video; nothing is changed.
@@ -262,9 +259,9 @@ class VideoSession(EditableObjects):
             self._history.clear()
 
     def take_over(self, other: "VideoSession") -> None:
-        """Answers every prompt of another session over the same video again, as one step to undo.
+        """Answers all prompts of another session on the same video again, as one undoable step.
 
-        Masks that it propagated stay until newer ones replace them, and its steps can be undone.
+        Its propagated masks stay until new ones replace them, and its steps can still be undone.
         """
         with self._change(), other._change():
             objects = {
@@ -273,10 +270,10 @@ class VideoSession(EditableObjects):
             }
             self._objects, self._history = other._objects, other._history
             self._next_id = other._next_id
-            self._commit("answers of another model", objects)
+            self._commit("switch model", objects)
 
     def close(self) -> None:
-        """Frees all that the session holds; it cannot be used afterwards."""
+        """Frees everything the session holds; it cannot be used afterwards."""
         with self._lock:
             self._objects = {}
             self._history = History(0, 0)
@@ -313,10 +310,10 @@ class VideoSession(EditableObjects):
                 self._history.trim(self._objects)
 
     def _begin_propagation(self, chosen: Collection[int]) -> dict[int, Track]:
-        """Returns copies of the chosen tracks, which are the present's from now on.
+        """Commits copies of the chosen tracks and returns them, to be filled frame by frame.
 
-        They grow with the frames, and so do moments remembered meanwhile: to undo a name that was
-        given while masks were propagated leaves these masks.
+        Moments remembered during the propagation share these tracks: undoing a rename made in the
+        meantime keeps the masks.
         """
         copies = {key: self._objects[key].track.copy() for key in chosen}
         changed = {key: replace(self._objects[key], track=copies[key]) for key in chosen}
@@ -324,7 +321,7 @@ class VideoSession(EditableObjects):
         return copies
 
     def _completed(self, track: Track) -> Track:
-        """Returns the track with an answer to every prompt; answers that are there stay."""
+        """Returns the track with every prompt answered; existing answers are kept."""
         waiting = {f: each for f, each in track.prompts.items() if f not in track.answers}
         whole = track.copy()
         for frame_index, (prompt, base) in waiting.items():
@@ -336,7 +333,7 @@ class VideoSession(EditableObjects):
         return whole
 
     def _enter(self, track: Track, frame_index: int, prompt: FramePrompt) -> None:
-        """Answers a prompt and enters prompt and answer into the track."""
+        """Answers a prompt and records both in the track."""
         conditions = self.options.corrections_condition
         enter_prompt(self._tracker, track, frame_index, prompt, conditions)
 

@@ -1,1 +1,1 @@
-"""What people bring: videos, pictures, folders and zips of them."""
+"""What people bring: videos, images, folders and zips of them."""

@@ -1,4 +1,4 @@
-"""Which part of an upload is taken: from which second, for how long, how many frames at most."""
+"""Which part of an upload to read: from which second, for how long, how many frames at most."""
 
 import math
 from dataclasses import dataclass
@@ -10,18 +10,18 @@ from sam2_demo.core.errors import VideoError
 MAX_TIME_S = 1e6
 MAX_FPS = 240.0
 TOLERANCE_S = Fraction(1, 1000)
-"""A person names a second; the frame that is shown then may start a rounding error before it."""
+"""The frame shown at a time that a person enters may start a rounding error earlier."""
 
 
 @dataclass(frozen=True, slots=True)
 class Excerpt:
-    """The part that is wanted; unless told otherwise, all of it.
+    """Part of an upload; by default all of it.
 
     Attributes:
-        start_s: Seconds after the first frame at which the part begins.
-        length_s: Its length in seconds; None to go on to the end.
-        first_frames: Take only so many frames of it; None to refuse a part that is too long.
-        fps: Frames per second of a zip of pictures, which knows of none.
+        start_s: Where the part starts, in seconds after the first frame.
+        length_s: Its length in seconds; None to go to the end.
+        first_frames: The most frames to read of it; None to refuse a part that is too long.
+        fps: Frames per second of a zip of images, which has no frame rate of its own.
     """
 
     start_s: float = 0.0
@@ -31,22 +31,22 @@ class Excerpt:
 
     @property
     def is_timed(self) -> bool:
-        """Whether it begins or ends at a time, so that nobody knows how many frames it has."""
+        """Whether it starts or ends at a time, so that its number of frames is unknown."""
         return self.start_s > 0 or self.length_s is not None
 
     @property
     def begins_s(self) -> Fraction:
-        """The time at which its first frame is shown, or soon after."""
+        """The time from which frames belong to it."""
         return Fraction(self.start_s) - TOLERANCE_S
 
     @property
     def ends_s(self) -> Fraction | None:
-        """The time from which on frames are not its own; None where it goes on to the end."""
+        """The time from which frames no longer belong to it; None if it goes to the end."""
         return None if self.length_s is None else self.begins_s + Fraction(self.length_s)
 
     @property
     def in_words(self) -> str:
-        """Where it begins and ends, for people; empty where it is all."""
+        """Where it starts and ends, in words; empty if it is the whole upload."""
         if not self.is_timed:
             return ""
         start = f"from {self.start_s:.6g} s"
@@ -55,10 +55,10 @@ class Excerpt:
         return f"{start} to {self.start_s + self.length_s:.6g} s"
 
     def indices(self, count: int) -> slice:
-        """Returns which of so many pictures without times are the part's; one at least.
+        """Returns which of ``count`` images without times belong to it; at least one.
 
         Raises:
-            VideoError: it begins behind the last one.
+            VideoError: it starts after the last one.
         """
         fps = Fraction(self.fps)
         start = max(0, math.ceil(self.begins_s * fps))
@@ -68,7 +68,7 @@ class Excerpt:
         return slice(start, min(end, count))
 
     def refuse_start(self) -> NoReturn:
-        """Raises VideoError for a part that begins behind the last frame."""
+        """Raises VideoError for a part that starts after the last frame."""
         raise VideoError(
             f"This video ends before second {self.start_s:g}: choose an earlier start.",
             "START_BEYOND_END",

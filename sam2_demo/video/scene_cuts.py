@@ -1,10 +1,10 @@
-"""Where a video cuts from one scene to the next, found on small pictures of its frames.
+"""Scene cuts of a video, detected on small versions of its frames.
 
-A cut changes both the colours and where things are, at once and for good. So the distance of two
-frames is the geometric mean of two: how little their colour histograms share, and how little their
-brightness goes together from place to place. A light that goes on changes colours alone, a pan
-places alone; a flash is over after a few frames; quick motion makes the frames around it distant,
-too. Dissolves are not found.
+A cut changes both colours and layout, abruptly and permanently. So the distance between two frames
+is the geometric mean of two distances: how little their colour histograms overlap, and how little
+their brightness correlates pixel by pixel. Switching on a light changes only the colours, a pan
+only the layout; a flash is over after a few frames; fast motion also makes the frames around it
+distant. Dissolves are not detected.
 """
 
 import itertools
@@ -23,45 +23,45 @@ from sam2_demo.video.video import Video
 CUTS_FILE = "scene_cuts.json"
 SMALL_HW = (36, 64)
 CUT_DISTANCE = 0.4
-"""Two frames that are further apart may lie in two scenes."""
+"""Frames that are further apart may belong to different scenes."""
 STANDS_OUT = 2.5
-"""By how much a cut is further than the usual step around it."""
+"""How many times larger a cut is than the median distance around it."""
 AROUND = 5
-"""Frames on each side that say what is usual."""
+"""Frames on each side that count as around a cut."""
 FLASH_FRAMES = 4
-"""What is gone after as many frames was a flash."""
+"""A change that is undone within this many frames is a flash."""
 LEVELS = 8
-"""Levels of each colour in a histogram."""
+"""Histogram bins per colour channel."""
 
 
 class Look(NamedTuple):
-    """What one frame looks like.
+    """The features of one frame.
 
     Attributes:
-        colors: The share of each colour; together 1.
-        places: Brightness, with mean 0 and length 1; all 0 for a frame of one brightness.
+        colors: The colour histogram, with sum 1.
+        layout: Brightness with mean 0 and norm 1; all 0 for a uniform frame.
     """
 
     colors: Float32[np.ndarray, " colors"]
-    places: Float32[np.ndarray, " places"]
+    layout: Float32[np.ndarray, " pixels"]
 
     @classmethod
     def of(cls, small: UInt8[np.ndarray, "height width 3"]) -> "Look":
-        """Returns the look of a small picture."""
+        """Returns the features of a small image."""
         counts = cv2.calcHist([small], [0, 1, 2], None, [LEVELS] * 3, [0, 256] * 3)
         grey = cv2.blur(small.mean(axis=2, dtype=np.float32), (3, 3)).ravel()
         grey -= grey.mean()
         length = float(np.linalg.norm(grey))
-        places = grey / length if length > len(grey) ** 0.5 else np.zeros_like(grey)
-        return cls((counts.ravel() / counts.sum()).astype(np.float32), places)
+        layout = grey / length if length > len(grey) ** 0.5 else np.zeros_like(grey)
+        return cls((counts.ravel() / counts.sum()).astype(np.float32), layout)
 
     def distance(self, other: "Look") -> float:
-        """Returns how different two frames are, from 0 to 1; frames of one brightness are alike."""
-        if not (self.places.any() or other.places.any()):
+        """Returns the distance between two frames, 0 to 1; two uniform frames have distance 0."""
+        if not (self.layout.any() or other.layout.any()):
             return 0.0
         colors = 1.0 - float(np.minimum(self.colors, other.colors).sum())
-        places = 1.0 - max(0.0, float(self.places @ other.places))
-        return max(0.0, colors * places) ** 0.5
+        layout = 1.0 - max(0.0, float(self.layout @ other.layout))
+        return max(0.0, colors * layout) ** 0.5
 
 
 def cuts_between(looks: Sequence[Look]) -> list[int]:
@@ -80,7 +80,7 @@ def _stands_out(steps: Float[np.ndarray, " frames"], frame: int) -> bool:
 
 
 def _is_flash(looks: Sequence[Look], frame: int) -> bool:
-    """Returns whether the picture before comes back soon, or was itself gone as soon."""
+    """Returns whether the old image is back soon after, or the new one was there soon before."""
     later = looks[frame + 1 : frame + 1 + FLASH_FRAMES]
     earlier = looks[max(0, frame - 1 - FLASH_FRAMES) : frame - 1]
     comes_back = any(looks[frame - 1].distance(look) < CUT_DISTANCE / 2 for look in later)
@@ -89,9 +89,9 @@ def _is_flash(looks: Sequence[Look], frame: int) -> bool:
 
 
 def scene_cuts(video: Video, stopped: Callable[[], bool]) -> list[int] | None:
-    """Returns the first frame of every scene but the first; None if ``stopped`` said so before.
+    """Returns the first frame of every scene but the first, or None if ``stopped`` became true.
 
-    They are found once and kept beside the frames.
+    They are detected once and stored next to the frames.
 
     Raises:
         VideoError: the frames are gone.

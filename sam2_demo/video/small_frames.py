@@ -1,4 +1,4 @@
-"""Small pictures of stored frames, read at a fraction of the cost: JPEG scales while it decodes."""
+"""Small versions of stored frames; JPEG files are cheap to decode at a reduced size."""
 
 from pathlib import Path
 
@@ -23,24 +23,24 @@ _REDUCTIONS = (
 def small_frame(
     path: Path, size_hw: tuple[int, int], small_hw: tuple[int, int]
 ) -> UInt8[np.ndarray, "height width 3"]:
-    """Returns a stored frame at another size, blue first.
+    """Returns a stored frame at another size, in BGR.
 
     Args:
         path: The frame's JPEG file.
         size_hw: Its height and width.
-        small_hw: Height and width of what is returned.
+        small_hw: Height and width of the result.
 
     Raises:
         VideoError: the file is gone.
     """
     shrink = min(size_hw[0] / small_hw[0], size_hw[1] / small_hw[1])
     flag = next(flag for reduction, flag in _REDUCTIONS if reduction <= max(1.0, shrink))
-    picture = cv2.imread(str(path), flag)
-    if picture is None:
+    image = cv2.imread(str(path), flag)
+    if image is None:
         raise VideoError(
-            "This frame is not stored here any more: upload the video again.", "NOT_INGESTED"
+            "This frame is no longer stored here: upload the video again.", "NOT_INGESTED"
         )
-    small = cv2.resize(picture, small_hw[::-1], interpolation=cv2.INTER_AREA)
+    small = cv2.resize(image, small_hw[::-1], interpolation=cv2.INTER_AREA)
     return np.asarray(small, dtype=np.uint8)
 
 
@@ -53,6 +53,6 @@ def thumbnail_jpeg(path: Path, size_hw: tuple[int, int]) -> bytes:
     height, width = size_hw
     scale = min(1.0, THUMBNAIL_HEIGHT / height, THUMBNAIL_WIDTH / width)
     small_hw = max(1, round(height * scale)), max(1, round(width * scale))
-    picture = small_frame(path, size_hw, small_hw)
+    image = small_frame(path, size_hw, small_hw)
     quality = (cv2.IMWRITE_JPEG_QUALITY, THUMBNAIL_QUALITY)
-    return cv2.imencode(".jpg", picture, quality)[1].tobytes()
+    return cv2.imencode(".jpg", image, quality)[1].tobytes()

@@ -1,4 +1,4 @@
-"""Presentation times: relative to the first frame, always rising, repaired where a file lies."""
+"""Presentation times: relative to the first frame, always rising, repaired if they are wrong."""
 
 from bisect import bisect_left
 from collections.abc import Sequence
@@ -12,11 +12,11 @@ MIN_RATE, MAX_RATE = Fraction(1, 1001), 1000
 
 @dataclass(frozen=True, slots=True)
 class FrameTimes:
-    """When each frame is shown.
+    """When each frame is displayed.
 
     Attributes:
-        ticks: Rising whole numbers, the first 0.
-        time_base: Seconds of one tick.
+        ticks: Rising integers, starting at 0.
+        time_base: Seconds per tick.
         repaired: Whether the file's own times could not all be used.
     """
 
@@ -26,7 +26,7 @@ class FrameTimes:
 
     @property
     def fps(self) -> float:
-        """Mean frames per second; 1.0 for a single picture."""
+        """Mean frames per second; 1.0 for a single image."""
         if len(self.ticks) < 2:
             return 1.0
         return float((len(self.ticks) - 1) / (self.ticks[-1] * self.time_base))
@@ -38,17 +38,17 @@ def frame_times(
     rate: Fraction | None,
     expected: bool = True,
 ) -> FrameTimes:
-    """Returns rising times for frames with these stamps.
+    """Returns rising times for frames with these time stamps.
 
-    Stamps that do not rise are replaced by times between their neighbours; where fewer than half
-    of them are good, the frames are spaced evenly.
+    Stamps that do not rise are interpolated between their neighbours; if no more than half of them
+    are good, the frames are spaced evenly.
 
     Args:
-        stamps: One for each frame, in the stream's time base; None where the file gives none.
-        time_base: Seconds of one tick, as the file says.
-        rate: Frames per second that the file claims, for even spacing.
-        expected: Whether files of this format carry times; where they do not, frames are spaced
-            evenly unless every stamp is good, and nothing is wrong with that.
+        stamps: One per frame, in the stream's time base; None where the file has none.
+        time_base: Seconds per tick, according to the file.
+        rate: Frames per second according to the file, for even spacing.
+        expected: Whether files of this format have times. If not, frames are spaced evenly unless
+            every stamp is good, and that does not count as a repair.
     """
     good = _rising(stamps)
     usable = time_base is not None and time_base > 0 and len(good) * 2 > len(stamps)
@@ -63,9 +63,9 @@ def frame_times(
 
 
 def _rising(stamps: Sequence[int | None]) -> list[int]:
-    """Returns the indices of the longest run of stamps that rise, others left out in between.
+    """Returns the indices of the longest rising subsequence of stamps.
 
-    One stamp far ahead of its time is then left out, and not everything after it.
+    So a single stamp far too late is dropped, rather than everything after it.
     """
     ends: list[int] = []
     lowest: list[int] = []
@@ -73,7 +73,7 @@ def _rising(stamps: Sequence[int | None]) -> list[int]:
     for index, stamp in enumerate(stamps):
         if stamp is None:
             continue
-        # Of all rising runs of one length, the one with the lowest end is worth keeping.
+        # Of all rising subsequences of one length, only the one with the lowest end matters.
         length = bisect_left(lowest, stamp)
         if lowest[length : length + 1] == [stamp]:
             continue
@@ -97,10 +97,10 @@ def _even(count: int, rate: Fraction | None, repaired: bool) -> FrameTimes:
 def _between(
     ticks: Sequence[int], good: Sequence[int], time_base: Fraction, rate: Fraction | None
 ) -> FrameTimes:
-    """Returns the good ticks as they are and the others spaced evenly between them."""
+    """Returns the good ticks unchanged and the others spaced evenly between them."""
     fine = 1
     for before, after in pairwise(good):
-        # Room for every frame between two good ones needs a finer tick.
+        # Ticks must be fine enough to fit every frame between two good ones.
         while (ticks[after] - ticks[before]) * fine < after - before:
             fine *= 10
     mean = Fraction(ticks[good[-1]] - ticks[good[0]], max(1, good[-1] - good[0]))

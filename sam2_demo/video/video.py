@@ -1,6 +1,6 @@
-"""A video that was ingested: its frames as JPEG files and the facts about it, in one folder.
+"""An ingested video: its frames as JPEG files and the facts about it, in one folder.
 
-Frame i is file i, for the page, the model and every export alike; nobody decodes the upload again.
+Frame i is file i for the page, the model and every export; the upload is never decoded again.
 """
 
 import json
@@ -24,7 +24,7 @@ AUDIO_FILE = "audio.mp4"
 
 @dataclass(frozen=True, slots=True)
 class VideoWarning:
-    """Something odd about a video that is shown all the same.
+    """Something odd about a video that could be opened nevertheless.
 
     Attributes:
         code: A stable name in capitals, such as ``"DECODE_ERRORS"``.
@@ -37,18 +37,18 @@ class VideoWarning:
 
 @dataclass(frozen=True)
 class Video:
-    """One ingested video, a ``FrameSource``; may be read from many threads at once.
+    """An ingested video, a ``FrameSource``; safe to read from several threads.
 
     Attributes:
-        folder: Where the frames and facts lie.
-        name: The name of the upload, as it came: show it as text only, never use it as a path.
+        folder: Where the frames and facts are stored.
+        name: The unchecked name of the upload: show it only as text, never use it as a path.
         size_hw: Height and width in pixels, as displayed.
-        times: When each frame is shown, exactly.
+        times: When each frame is displayed, exactly.
         digest: SHA-256 of the upload, in hexadecimal.
-        excerpt: Which part of the upload was taken.
-        first_frame: How many frames of the upload come before the first one here.
+        excerpt: Which part of the upload was read.
+        first_frame: How many frames of the upload precede the first one here.
         notices: What was odd about the upload.
-        bad_frames: Frames that could not be decoded (the picture before is shown) or are damaged.
+        bad_frames: Frames that are damaged or replaced by the previous one.
         has_audio: Whether an audio track was kept.
     """
 
@@ -68,7 +68,7 @@ class Video:
         """Returns the video that was ingested into a folder.
 
         Raises:
-            VideoError: there is none, or its facts cannot be read.
+            VideoError: there is none or its facts cannot be read.
         """
         try:
             facts = json.loads((folder / FACTS_FILE).read_text("utf-8"))
@@ -89,11 +89,11 @@ class Video:
             )
         except (OSError, ValueError, KeyError, TypeError) as error:
             raise VideoError(
-                "This video is not stored here any more: upload it again.", "NOT_INGESTED"
+                "This video is no longer stored here: upload it again.", "NOT_INGESTED"
             ) from error
 
     def save(self) -> None:
-        """Writes the facts into the folder; the frames are there already."""
+        """Writes the facts into the folder, where the frames already are."""
         facts = asdict(self) | {"folder": None}
         facts["times"]["time_base"] = str(self.times.time_base)
         partial = self.folder / (FACTS_FILE + ".part")
@@ -102,17 +102,17 @@ class Video:
 
     @property
     def fps(self) -> float:
-        """Mean frames per second; 1.0 for a single picture."""
+        """Mean frames per second; 1.0 for a single image."""
         return self.times.fps
 
     @cached_property
     def frame_times_s(self) -> tuple[float, ...]:
-        """When each frame is shown, in seconds after the first."""
+        """When each frame is displayed, in seconds after the first."""
         return tuple(float(tick * self.times.time_base) for tick in self.times.ticks)
 
     @property
     def warnings(self) -> tuple[str, ...]:
-        """One sentence for each thing that was odd about the upload."""
+        """One sentence for each oddity of the upload."""
         return tuple(notice.text for notice in self.notices)
 
     @property
@@ -141,10 +141,10 @@ class Video:
             VideoError: its file is gone.
         """
         path = self.jpeg_path(frame_index)
-        picture = cv2.imread(str(path), cv2.IMREAD_COLOR_RGB)
-        if picture is None:
+        image = cv2.imread(str(path), cv2.IMREAD_COLOR_RGB)
+        if image is None:
             raise VideoError(
-                f"Frame {frame_index} is not stored here any more: upload the video again.",
+                f"Frame {frame_index} is no longer stored here: upload the video again.",
                 "NOT_INGESTED",
             )
-        return np.asarray(picture, dtype=np.uint8)
+        return np.asarray(image, dtype=np.uint8)

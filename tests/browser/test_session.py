@@ -83,7 +83,7 @@ def refuse_what_is_no_session_of_this_video(
     saved["made_of"].update(video_digest="another", frames=12)
     (folder / "other.sam2.json").write_text(json.dumps(saved))
     visit.find("session-file").set_input_files(folder / "other.sam2.json")
-    visit.wait_for_status("This session was made of 'clip.mp4'")
+    visit.wait_for_status("This session belongs to 'clip.mp4'")
     (folder / "deep.json").write_text("[" * 100_000)
     visit.find("session-file").set_input_files(folder / "deep.json")
     visit.wait_for_status("no session file that can be opened here")

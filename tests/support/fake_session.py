@@ -2,12 +2,15 @@
 
 import time
 from collections.abc import Iterable, Mapping
+from functools import cache
 
 import numpy as np
+from miniature import random_miniature
 
 from sam2_demo.core.frames import FrameSource
 from sam2_demo.core.masks import EncodedMask
 from sam2_demo.core.prompts import FramePrompt
+from sam2_demo.model.sam2 import Sam2
 from sam2_demo.session.session import SessionOptions, VideoSession
 from sam2_demo.tracking.track import Answer, ObjectMask, Track
 from sam2_demo.tracking.tracker import Tracker
@@ -101,12 +104,18 @@ class FakeSession(VideoSession):
     def __init__(
         self, frames: FrameSource, delay_s: float = 0.0, options: SessionOptions | None = None
     ) -> None:
-        self._begin(DiscTracker(frames, delay_s), frames, options or SessionOptions())
+        super().__init__(_unused_model(), frames, options)
+        self._tracker = DiscTracker(frames, delay_s)
         self.closed = False
 
     def close(self) -> None:
         self.closed = True
         super().close()
+
+
+@cache
+def _unused_model() -> Sam2:
+    return random_miniature()
 
 
 def _answer(mask: EncodedMask, is_prompted: bool) -> Answer:

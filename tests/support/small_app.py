@@ -15,10 +15,11 @@ from starlette.applications import Starlette
 from starlette.testclient import TestClient
 
 from sam2_demo.core.errors import CheckpointError
+from sam2_demo.server.app_settings import AppSettings
 from sam2_demo.server.app_state import AppState
 from sam2_demo.server.loaded_models import ModelShelf
 from sam2_demo.server.routes.pages import PREFIX, build_routes
-from sam2_demo.server.settings import AppSettings
+from sam2_demo.server.sessions.store import token_of
 from sam2_demo.session.open_video import OpenVideo
 from sam2_demo.session.provenance import ModelLabel
 from sam2_demo.video.ingest.jpeg_files import frame_path
@@ -73,9 +74,9 @@ def small_state(folder: Path, **settings: Any) -> AppState:
 def open_small(state: AppState, frames: int = 6) -> OpenVideo:
     """Returns a small video that was just opened."""
 
-    def fill(token: str, folder: Path) -> OpenVideo:
+    def fill(folder: Path) -> OpenVideo:
         video = small_video(folder / "video", frames)
-        return OpenVideo(token, folder, video, state.shelf.session(None, video), FAKE)
+        return OpenVideo(folder, video, state.shelf.session(None, video), FAKE)
 
     return state.store.open(fill)
 
@@ -92,6 +93,6 @@ def client_of(state: AppState) -> Iterator[TestClient]:
 
 def post(client: TestClient, video: OpenVideo, action: str, fields: Any) -> dict[str, Any]:
     """Returns what the server answers to an action on a video, which must succeed."""
-    answer = client.post(f"videos/{video.token}/{action}", json=fields)
+    answer = client.post(f"videos/{token_of(video)}/{action}", json=fields)
     assert answer.status_code == 200, answer.text
     return answer.json()

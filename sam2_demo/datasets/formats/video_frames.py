@@ -108,14 +108,14 @@ class VideoFile:
         frame: DecodedFrame | None,
         frame_index: int,
     ) -> UInt8[np.ndarray, "height width 3"]:
-        if frame is None or frame.picture is None or frame.is_damaged:
+        if frame is None or frame.image is None or frame.is_damaged:
             raise DataError(
                 f"{self.place(frame_index)} cannot be decoded, for the file is damaged: restore "
                 "it, or leave it out",
                 "BAD_VIDEO",
             )
-        convert = FrameConverter(display_of(frame.picture, stream.sample_aspect_ratio))
-        return np.ascontiguousarray(convert(frame.picture)[..., ::-1])
+        convert = FrameConverter(display_of(frame.image, stream.sample_aspect_ratio))
+        return np.ascontiguousarray(convert(frame.image)[..., ::-1])
 
     def _seek(
         self,

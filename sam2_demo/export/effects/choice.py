@@ -1,4 +1,4 @@
-"""Which effects there are, which a person chose, and every number that page and export share."""
+"""The effects, the choice of effects, and every number that the page and exports share."""
 
 import math
 import re
@@ -34,7 +34,7 @@ BACKGROUND_EFFECTS = {
 }
 
 REFERENCE_SIDE = 360
-"""Lengths below are in pixels of a picture whose shorter side is this long."""
+"""Lengths below are in pixels of an image whose shorter side has this length."""
 
 STRENGTHS: Mapping[str, tuple[float, float, float]] = {
     "outline_px": (2, 4, 7),
@@ -49,7 +49,7 @@ STRENGTHS: Mapping[str, tuple[float, float, float]] = {
     "grey": (0.6, 1.0, 1.0),
     "light": (1.0, 1.0, 0.55),
 }
-"""What subtle, normal and strong mean for each effect."""
+"""The values for subtle, normal and strong of each effect."""
 
 CONSTANTS: Mapping[str, float] = {
     "reference_side": REFERENCE_SIDE,
@@ -83,24 +83,24 @@ def _is_writable(text: str) -> bool:
 def _check_one_of(kind: str, value: str, known: Mapping[str, object]) -> None:
     if value not in known:
         raise InputError(
-            f"there is no {kind} {value[:20]!r}: it is one of {', '.join(known)}", "BAD_EFFECT"
+            f"there is no {kind} {value[:20]!r}: use one of {', '.join(known)}", "BAD_EFFECT"
         )
 
 
 @dataclass(frozen=True, slots=True)
 class EffectChoice:
-    """What a person wants to be done to a video's objects and its background.
+    """The effects on a video's objects and background.
 
     Attributes:
         objects: A key of ``OBJECT_EFFECTS``.
         background: A key of ``BACKGROUND_EFFECTS``.
         strength: 1 subtle, 2 normal, 3 strong.
-        color: The colour of an erased, graded, written or drawn background, as ``"#4338ca"``.
+        color: The colour of a solid, gradient, text or outlined background, such as ``"#4338ca"``.
         emoji: A key of ``EMOJI``.
-        text: What a background of text says; characters of Latin 1, which the fonts have.
+        text: The text of a text background; characters of Latin-1, which the fonts contain.
 
     Raises:
-        InputError: a value is none of these.
+        InputError: a value is invalid.
     """
 
     objects: str = "overlay"
@@ -116,16 +116,16 @@ class EffectChoice:
         _check_one_of("emoji", self.emoji, EMOJI)
         if self.strength not in (1, 2, 3):
             raise InputError(
-                f"the strength of an effect is 1, 2 or 3, not {self.strength}", "BAD_EFFECT"
+                f"the strength of an effect must be 1, 2 or 3, not {self.strength}", "BAD_EFFECT"
             )
         if not _HEX_COLOR.fullmatch(self.color):
             raise InputError(
-                f'a colour is written like "#4338ca", not {self.color[:20]!r}', "BAD_EFFECT"
+                f'a colour must be written like "#4338ca", not {self.color[:20]!r}', "BAD_EFFECT"
             )
         if not _is_writable(self.text):
             raise InputError(
-                f"the text of a background has 1 to {MAX_TEXT_LENGTH} letters, digits and signs of "
-                "western European languages: change it",
+                f"the text of a background must have 1 to {MAX_TEXT_LENGTH} characters of western "
+                "European languages: change it",
                 "BAD_EFFECT",
             )
 
@@ -135,16 +135,16 @@ class EffectChoice:
         return int(self.color[1:3], 16), int(self.color[3:5], 16), int(self.color[5:7], 16)
 
     def amount(self, name: str) -> float:
-        """Returns what the chosen strength means for an effect."""
+        """Returns a parameter's value at the chosen strength."""
         return STRENGTHS[name][self.strength - 1]
 
     def length_px(self, name: str, size_hw: tuple[int, int], least: int = 1) -> int:
-        """Returns a length of the chosen strength in whole pixels of a picture of this size."""
+        """Returns a length at the chosen strength, in whole pixels of an image of this size."""
         return scaled_px(self.amount(name), size_hw, least)
 
 
 def scaled_px(reference_px: float, size_hw: tuple[int, int], least: int = 1) -> int:
-    """Returns a length given for the reference side in whole pixels of a picture of this size."""
+    """Returns a length for the reference side, in whole pixels of an image of this size."""
     return max(least, math.floor(reference_px * min(size_hw) / REFERENCE_SIDE + 0.5))
 
 
@@ -162,11 +162,11 @@ PRESETS: Mapping[str, EffectChoice] = {
     "Static": EffectChoice("noise", "desaturate", 2),
     "Green screen": EffectChoice("original", "erase", 2, "#00b140"),
 }
-"""Combinations that go well together, by the name on their button."""
+"""Ready-made combinations, by the name on their button."""
 
 
 def effects_json() -> dict[str, object]:
-    """Returns all that the page has to know to offer and to draw the effects."""
+    """Returns everything that the page needs to offer and draw the effects."""
     shapes = {name: [[shape.color, shape.points] for shape in EMOJI[name]] for name in EMOJI}
     return {
         "objects": OBJECT_EFFECTS,

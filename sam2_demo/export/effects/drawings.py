@@ -1,4 +1,4 @@
-"""What effects draw with a pen: rays, our emoji, a background of text."""
+"""Vector drawings of effects: rays, emoji, a text background."""
 
 import math
 from collections.abc import Sequence
@@ -19,20 +19,20 @@ Box = tuple[int, int, int, int]
 _SUBPIXEL_BITS = 4
 _FONT_WEIGHT = 600
 _FINER = 4
-"""Places across a pixel at which polygons are drawn, for smooth borders."""
+"""Samples per pixel and axis for drawing polygons with smooth borders."""
 
 
 def draw_rays(
     canvas: UInt8[np.ndarray, "height width 3"], box: Box, color: Color, rays: int, turn: float
 ) -> None:
-    """Draws rays that go out from the middle of a box and fade.
+    """Draws rays from the middle of a box that fade outwards.
 
     Args:
-        canvas: RGB; it is drawn on.
+        canvas: RGB; modified in place.
         box: Left, top, right, bottom.
         color: The rays' colour.
         rays: How many.
-        turn: By how much they are turned, in radians.
+        turn: Their rotation in radians.
     """
     height, width = canvas.shape[:2]
     x, y = (box[0] + box[2]) / 2, (box[1] + box[3]) / 2
@@ -51,7 +51,7 @@ def draw_rays(
 
 
 def draw_emoji(canvas: UInt8[np.ndarray, "height width 3"], box: Box, name: str) -> None:
-    """Draws one of our drawings over an object's box."""
+    """Draws an emoji over an object's box."""
     left, top, right, bottom = box
     x, y = (left + right) / 2, (top + bottom) / 2
     radius = CONSTANTS["emoji_share"] * math.sqrt((right - left) * (bottom - top)) / 2
@@ -68,7 +68,7 @@ def draw_emoji(canvas: UInt8[np.ndarray, "height width 3"], box: Box, name: str)
 def text_plate(
     size_hw: tuple[int, int], text: str, color: Color, strength: int
 ) -> UInt8[np.ndarray, "height width 3"]:
-    """Returns a background written over and over with a text; every second row is shifted."""
+    """Returns a background filled with a repeated text; every second row is shifted."""
     height, width = size_hw
     letter_px = max(6, round(CONSTANTS["text_height_share"] * min(size_hw) * (0.5 + strength / 4)))
     row_px, baseline_px = (
@@ -88,11 +88,11 @@ def text_plate(
 def _coverage(
     polygons: Sequence[Sequence[tuple[float, float]]], part: tuple[slice, slice]
 ) -> Float32[np.ndarray, "height width"]:
-    """Returns which share of each pixel polygons cover.
+    """Returns the share of each pixel that polygons cover.
 
     Args:
-        polygons: Their corners; the first pixel's middle is at (0.5, 0.5).
-        part: The rows and columns of the picture to look at.
+        polygons: Their corners; the centre of the first pixel is at (0.5, 0.5).
+        part: The rows and columns of the image to cover.
     """
     rows, columns = part
     height, width = rows.stop - rows.start, columns.stop - columns.start

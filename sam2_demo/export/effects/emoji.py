@@ -1,4 +1,4 @@
-"""Small drawings to lay over objects: polygons of our own, so that no font is needed anywhere.
+"""Emoji to draw over objects, as polygons, so that no emoji font is needed.
 
 Coordinates run from -1 to 1, x to the right and y downwards.
 """
@@ -127,4 +127,4 @@ EMOJI: dict[str, tuple[Shape, ...]] = {
         _shape(YELLOW, _oval(0, 0, 0.28, 0.28)),
     ),
 }
-"""Each drawing by name; later shapes lie over earlier ones."""
+"""The shapes of each emoji; later ones are drawn over earlier ones."""

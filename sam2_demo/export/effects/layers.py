@@ -1,6 +1,7 @@
-"""The pictures that effects are made of: blurred, pixelated, filled in, shaded, drawn, noisy.
+"""The image operations of effects: blur, pixelation, inpainting, duotone, sketch, noise.
 
-The page draws the same ones (``js/effect_layers.js``), by the same whole numbers where it matters.
+The page implements the same ones (``js/effect_layers.js``), with the same integer arithmetic where
+it matters.
 """
 
 import cv2
@@ -10,9 +11,9 @@ from jaxtyping import Bool, Float32, UInt8
 from sam2_demo.export.masklets import Color
 
 
-def luma(picture: UInt8[np.ndarray, "height width 3"]) -> UInt8[np.ndarray, "height width"]:
-    """Returns how bright each pixel is."""
-    red, green, blue = (picture[..., channel].astype(np.uint16) for channel in range(3))
+def luma(image: UInt8[np.ndarray, "height width 3"]) -> UInt8[np.ndarray, "height width"]:
+    """Returns the brightness of each pixel."""
+    red, green, blue = (image[..., channel].astype(np.uint16) for channel in range(3))
     return ((77 * red + 150 * green + 29 * blue) >> 8).astype(np.uint8)
 
 
@@ -29,61 +30,61 @@ def block_sums(
 
 
 def pixelated(
-    picture: UInt8[np.ndarray, "height width 3"], side: int
+    image: UInt8[np.ndarray, "height width 3"], side: int
 ) -> UInt8[np.ndarray, "height width 3"]:
-    """Returns a picture whose square blocks have one colour each, their mean."""
-    height, width = picture.shape[:2]
+    """Returns an image in which each square block has its mean colour."""
+    height, width = image.shape[:2]
     ones = np.ones((height, width, 1), np.float32)
-    sums = block_sums(np.concatenate([picture.astype(np.float32), ones], axis=2), side)
+    sums = block_sums(np.concatenate([image.astype(np.float32), ones], axis=2), side)
     means = np.floor(sums[..., :3] / sums[..., 3:] + 0.5).astype(np.uint8)
     rows, columns = np.arange(height) // side, np.arange(width) // side
     return means[rows[:, np.newaxis], columns]
 
 
 def blurred(
-    picture: UInt8[np.ndarray, "height width 3"],
+    image: UInt8[np.ndarray, "height width 3"],
     objects: Bool[np.ndarray, "height width"],
     radius_px: int,
     step: int,
     object_weight: float,
 ) -> UInt8[np.ndarray, "height width 3"]:
-    """Returns a soft picture into which the objects' own colours hardly spread.
+    """Returns a blurred image into which the objects' colours hardly bleed.
 
     Args:
-        picture: RGB.
+        image: RGB.
         objects: Where the objects are.
         radius_px: How far colours spread.
-        step: Side of the blocks at which it is computed.
-        object_weight: How much an object's pixel counts beside one of the background.
+        step: Side of the blocks in which it is computed.
+        object_weight: Weight of an object's pixel relative to a background pixel.
     """
     weights = np.where(objects, np.float32(object_weight), np.float32(1))[..., np.newaxis]
-    small = block_sums(np.concatenate([picture * weights, weights], axis=2), step)
+    small = block_sums(np.concatenate([image * weights, weights], axis=2), step)
     side = 2 * max(1, round(radius_px / step)) + 1
     for _ in range(2):
         small = cv2.blur(small, (side, side), borderType=cv2.BORDER_REPLICATE).astype(np.float32)
     colors = np.floor(small[..., :3] / small[..., 3:] + 0.5).astype(np.uint8)
-    return enlarged(colors, step, picture.shape[:2])
+    return enlarged(colors, step, image.shape[:2])
 
 
 def enlarged(
     small: UInt8[np.ndarray, "rows columns *channels"], step: int, size_hw: tuple[int, int]
 ) -> UInt8[np.ndarray, "height width *channels"]:
-    """Returns a picture made ``step`` times as large with soft transitions, cut to a size."""
+    """Returns an image enlarged ``step`` times with interpolation, cropped to a size."""
     rows, columns = small.shape[:2]
     large = cv2.resize(small, (columns * step, rows * step), interpolation=cv2.INTER_LINEAR)
     return np.asarray(large[: size_hw[0], : size_hw[1]], dtype=np.uint8)
 
 
 def filled(
-    picture: UInt8[np.ndarray, "height width 3"],
+    image: UInt8[np.ndarray, "height width 3"],
     hole: Bool[np.ndarray, "height width"],
 ) -> UInt8[np.ndarray, "height width 3"]:
-    """Returns the picture with a hole filled in smoothly from what is around it.
+    """Returns the image with a hole filled in smoothly from its surroundings.
 
-    Ever coarser pictures are made of what is known; each finer one takes what it lacks from them.
+    A pyramid of the known pixels is built; each level fills its gaps from the coarser one.
     """
     known = (~hole).astype(np.float32)[..., np.newaxis]
-    levels = [np.concatenate([picture * known, known], axis=2)]
+    levels = [np.concatenate([image * known, known], axis=2)]
     while max(levels[-1].shape[:2]) > 1:
         sums = block_sums(levels[-1], 2)
         weight = sums[..., 3:]
@@ -101,13 +102,13 @@ def filled(
 def widened(
     mask: Bool[np.ndarray, "height width"], margin_px: int
 ) -> Bool[np.ndarray, "height width"]:
-    """Returns a mask with everything added that is within a margin, sideways and up and down."""
+    """Returns a mask dilated by a margin, horizontally and vertically."""
     kernel = np.ones((2 * margin_px + 1, 2 * margin_px + 1), np.uint8)
     return cv2.dilate(mask.view(np.uint8), kernel).astype(bool)
 
 
 def distance_px(mask: Bool[np.ndarray, "height width"]) -> Float32[np.ndarray, "height width"]:
-    """Returns how far each pixel is from a mask, 0 inside of it."""
+    """Returns the distance of each pixel from a mask, 0 inside it."""
     outside = (~mask).view(np.uint8)
     if outside.all():
         return np.full(mask.shape, 1e6, np.float32)
@@ -115,47 +116,47 @@ def distance_px(mask: Bool[np.ndarray, "height width"]) -> Float32[np.ndarray, "
 
 
 def soft_edge(mask: Bool[np.ndarray, "height width"]) -> Float32[np.ndarray, "height width"]:
-    """Returns how much of the 3 x 3 pixels around each one is in the mask, 0 to 1."""
+    """Returns the share of the 3 x 3 pixels around each pixel that are in the mask, 0 to 1."""
     side = (3, 3)
     share = cv2.blur(mask.astype(np.float32), side, borderType=cv2.BORDER_REPLICATE)
     return share.astype(np.float32)
 
 
 def partner(color: Color) -> Color:
-    """Returns the colour that a gradient from this one ends with."""
+    """Returns the colour at the end of a gradient from this one."""
     red, green, blue = color
     return blue, red, green
 
 
 def duotone(
-    picture: UInt8[np.ndarray, "height width 3"],
+    image: UInt8[np.ndarray, "height width 3"],
     color: Color,
     corner_xy: tuple[int, int],
     span_px: float,
 ) -> UInt8[np.ndarray, "height width 3"]:
-    """Returns the picture's light and shade in colours that change from one corner to the other.
+    """Returns the image's brightness in the colours of a diagonal gradient.
 
     Args:
-        picture: RGB.
-        color: Where the gradient begins; it ends with the colour's partner.
-        corner_xy: Where the picture's upper left corner is, from where the gradient begins.
-        span_px: How far the gradient goes, to the right plus downwards.
+        image: RGB.
+        color: The gradient's first colour; the last is its partner.
+        corner_xy: The image's upper left corner, relative to the start of the gradient.
+        span_px: The length of the gradient, rightwards plus downwards.
     """
-    height, width = picture.shape[:2]
+    height, width = image.shape[:2]
     way = np.arange(height)[:, np.newaxis] + np.arange(width) + corner_xy[0] + corner_xy[1]
     share = np.clip(way / max(span_px, 1), 0, 1).astype(np.float32)[..., np.newaxis]
     start, end = np.array(color, np.float32), np.array(partner(color), np.float32)
     hue = start + (end - start) * share
-    light = luma(picture)[..., np.newaxis] / np.float32(255)
+    light = luma(image)[..., np.newaxis] / np.float32(255)
     shade, shine = np.minimum(1, 2 * light), np.maximum(0, 2 * light - 1) * np.float32(0.7)
     return np.floor(hue * shade + (255 - hue) * shine + 0.5).astype(np.uint8)
 
 
 def sketch(
-    picture: UInt8[np.ndarray, "height width 3"], ink: Color, gain: float
+    image: UInt8[np.ndarray, "height width 3"], ink: Color, gain: float
 ) -> UInt8[np.ndarray, "height width 3"]:
-    """Returns the picture's edges drawn in ink on white paper."""
-    light = luma(picture).astype(np.float32)
+    """Returns the image's edges, drawn in ink on white."""
+    light = luma(image).astype(np.float32)
     grey = cv2.blur(light, (3, 3), borderType=cv2.BORDER_REPLICATE)
     across = cv2.Sobel(grey, cv2.CV_32F, 1, 0, borderType=cv2.BORDER_REPLICATE)
     down = cv2.Sobel(grey, cv2.CV_32F, 0, 1, borderType=cv2.BORDER_REPLICATE)
@@ -167,12 +168,12 @@ def sketch(
 def noise(
     height: int, width: int, corner_xy: tuple[int, int], cell_px: int, frame_index: int
 ) -> UInt8[np.ndarray, "height width"]:
-    """Returns grey noise that is the same whenever a frame is drawn, and another on the next.
+    """Returns grey noise that differs between frames but is always the same on one frame.
 
     Args:
         height: Rows.
         width: Columns.
-        corner_xy: Where the first pixel is in the whole picture.
+        corner_xy: Position of the first pixel in the whole image.
         cell_px: Side of one grain.
         frame_index: The frame.
     """
@@ -190,11 +191,11 @@ def mix(
     source: UInt8[np.ndarray, "height width 3"] | UInt8[np.ndarray, "3"],
     alpha: Float32[np.ndarray, "height width"],
 ) -> None:
-    """Lays colours over a region."""
+    """Blends colours into a region, in place."""
     lower = region.astype(np.float32)
     region[:] = np.floor(lower + (source - lower) * alpha[..., np.newaxis] + 0.5).astype(np.uint8)
 
 
 def dark(color: Color) -> Color:
-    """Returns the colour half as bright."""
+    """Returns the colour at half brightness."""
     return color[0] // 2, color[1] // 2, color[2] // 2

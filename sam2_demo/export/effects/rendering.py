@@ -1,7 +1,7 @@
 """Draws a frame with the chosen effects on its objects and its background.
 
-The page draws the same (``js/effects.js``). Every frame is drawn from its number, its picture and
-its masks alone, so that it looks the same whenever it is drawn and still things stay still.
+The page draws the same (``js/effects.js``). Each frame depends only on its index, its image and its
+masks, so that it looks the same whenever it is drawn and static content stays static.
 """
 
 from collections.abc import Sequence
@@ -18,17 +18,17 @@ from sam2_demo.export.effects.drawings import draw_emoji, draw_rays, text_plate
 from sam2_demo.export.masklets import Color
 
 RESTYLING = frozenset({"gradient", "pixelate", "noise"})
-"""Effects that change an object's looks and nothing around it: a cut-out can have them."""
+"""Effects that change only the object itself, so that a cut-out can have them."""
 
 
-class _Thing(NamedTuple):
-    """One object on one frame, within its part of the picture.
+class _Instance(NamedTuple):
+    """One object on one frame, cropped to its part of the image.
 
     Attributes:
         color: Its colour.
-        mask: Where it is, in the part.
-        part: Rows and columns of the part: its box and a margin.
-        box: Left, top, right and bottom of its box in the whole picture.
+        mask: Its mask within the part.
+        part: Rows and columns of the part: its box with a margin.
+        box: Left, top, right and bottom of its box in the whole image.
     """
 
     color: Color
@@ -38,79 +38,79 @@ class _Thing(NamedTuple):
 
 
 def draw_effects(
-    picture: UInt8[np.ndarray, "height width 3"],
+    image: UInt8[np.ndarray, "height width 3"],
     objects: Sequence[tuple[Color, EncodedMask]],
     choice: EffectChoice,
     frame_index: int = 0,
 ) -> UInt8[np.ndarray, "height width 3"]:
-    """Returns an RGB picture with effects on its background and its objects.
+    """Returns an RGB image with effects on its background and its objects.
 
     Args:
-        picture: RGB.
-        objects: Each with its colour; the first lies on top.
+        image: RGB.
+        objects: Colour and mask of each object; the first is on top.
         choice: The effects.
-        frame_index: The frame, for effects that move.
+        frame_index: The frame, for animated effects.
     """
-    size_hw = (picture.shape[0], picture.shape[1])
+    size_hw = (image.shape[0], image.shape[1])
     margin_px = _margin_px(choice, size_hw)
-    found = [_thing(color, mask, margin_px) for color, mask in objects]
-    things = [thing for thing in found if thing is not None]
+    found = [_instance(color, mask, margin_px) for color, mask in objects]
+    instances = [instance for instance in found if instance is not None]
     union = np.zeros(size_hw, dtype=bool)
-    for thing in things:
-        union[thing.part] |= thing.mask
+    for instance in instances:
+        union[instance.part] |= instance.mask
     if choice.objects == "erase":
-        picture = _erased(picture, union)
-    canvas = _background(picture, union, choice)
+        image = _erased(image, union)
+    canvas = _background(image, union, choice)
     if choice.objects == "spotlight":
         _darken(canvas, union, choice)
     if choice.objects == "burst":
         turn = CONSTANTS["ray_turn"] * frame_index
-        for thing in reversed(things):
-            draw_rays(canvas, thing.box, thing.color, int(choice.amount("rays")), turn)
-    for thing in reversed(things):
+        for instance in reversed(instances):
+            draw_rays(canvas, instance.box, instance.color, int(choice.amount("rays")), turn)
+    for instance in reversed(instances):
         if choice.objects != "erase":
-            _draw_object(canvas, picture, thing, choice, frame_index)
+            _draw_object(canvas, image, instance, choice, frame_index)
     return canvas
 
 
 def cut_out(
-    picture: UInt8[np.ndarray, "height width 3"],
+    image: UInt8[np.ndarray, "height width 3"],
     objects: Sequence[tuple[Color, EncodedMask]],
     choice: EffectChoice,
     frame_index: int = 0,
 ) -> UInt8[np.ndarray, "height width 4"]:
-    """Returns the objects as RGBA: opaque where a mask is, transparent elsewhere.
+    """Returns the objects as RGBA: opaque inside the masks, transparent elsewhere.
 
-    Effects that change what surrounds an object leave it as it is here. With the effect "erase",
-    the objects are what is transparent.
+    Effects that change the surroundings of an object are ignored. With the effect "erase", the
+    objects are transparent instead.
     """
-    union = np.zeros(picture.shape[:2], dtype=bool)
+    union = np.zeros(image.shape[:2], dtype=bool)
     for _, mask in objects:
         union |= mask.decode()
     shown = ~union if choice.objects == "erase" else union
     if choice.objects in RESTYLING:
         plain = EffectChoice(objects=choice.objects, strength=choice.strength)
-        picture = draw_effects(picture, objects, plain, frame_index)
+        image = draw_effects(image, objects, plain, frame_index)
     alpha = np.where(shown, np.uint8(255), np.uint8(0))
-    return np.dstack([picture, alpha])
+    return np.dstack([image, alpha])
 
 
 def _erased(
-    picture: UInt8[np.ndarray, "height width 3"], union: Bool[np.ndarray, "height width"]
+    image: UInt8[np.ndarray, "height width 3"], union: Bool[np.ndarray, "height width"]
 ) -> UInt8[np.ndarray, "height width 3"]:
-    """Returns the picture with the objects' places filled in from what is near them."""
+    """Returns the image with the objects filled in from their surroundings."""
     height, width = union.shape
     rows, columns = np.flatnonzero(union.any(axis=1)), np.flatnonzero(union.any(axis=0))
     if rows.size == 0:
-        return picture
+        return image
     margin_px = scaled_px(CONSTANTS["erase_margin_px"], (height, width))
     reach_px = margin_px + max(rows[-1] - rows[0], columns[-1] - columns[0]) // 2 + 1
     part = (
         slice(max(0, int(rows[0]) - reach_px), min(height, int(rows[-1]) + 1 + reach_px)),
         slice(max(0, int(columns[0]) - reach_px), min(width, int(columns[-1]) + 1 + reach_px)),
     )
-    erased = picture.copy()
-    erased[part] = layers.filled(picture[part], layers.widened(union, margin_px)[part])
+    erased = image.copy()
+    erased[part] = layers.filled(image[part], layers.widened(union, margin_px)[part])
     return erased
 
 
@@ -123,8 +123,8 @@ def _margin_px(choice: EffectChoice, size_hw: tuple[int, int]) -> int:
     return 2
 
 
-def _thing(color: Color, mask: EncodedMask, margin_px: int) -> _Thing | None:
-    """Returns an object's part of the picture; None where it is hidden."""
+def _instance(color: Color, mask: EncodedMask, margin_px: int) -> _Instance | None:
+    """Returns an object cropped to its part of the image, or None if it is hidden."""
     left, top, right, bottom = (int(value) for value in mask.box_xyxy)
     if right <= left or bottom <= top:
         return None
@@ -132,83 +132,83 @@ def _thing(color: Color, mask: EncodedMask, margin_px: int) -> _Thing | None:
     rows = slice(max(0, top - margin_px), min(height, bottom + margin_px))
     columns = slice(max(0, left - margin_px), min(width, right + margin_px))
     inside = np.ascontiguousarray(mask.decode()[rows, columns])
-    return _Thing(color, inside, (rows, columns), (left, top, right, bottom))
+    return _Instance(color, inside, (rows, columns), (left, top, right, bottom))
 
 
 def _background(
-    picture: UInt8[np.ndarray, "height width 3"],
+    image: UInt8[np.ndarray, "height width 3"],
     union: Bool[np.ndarray, "height width"],
     choice: EffectChoice,
 ) -> UInt8[np.ndarray, "height width 3"]:
-    """Returns the picture as the background effect shows it, the objects' places included."""
-    size_hw = (picture.shape[0], picture.shape[1])
+    """Returns the whole image, objects included, with the background effect."""
+    size_hw = (image.shape[0], image.shape[1])
     match choice.background:
         case "erase":
-            return np.full_like(picture, choice.rgb)
+            return np.full_like(image, choice.rgb)
         case "blur":
             radius_px = choice.length_px("blur_px", size_hw)
             weight = CONSTANTS["object_weight"] if choice.objects != "erase" else 1.0
-            return layers.blurred(picture, union, radius_px, _step(size_hw), weight)
+            return layers.blurred(image, union, radius_px, _step(size_hw), weight)
         case "pixelate":
-            return layers.pixelated(picture, choice.length_px("block_px", size_hw, least=2))
+            return layers.pixelated(image, choice.length_px("block_px", size_hw, least=2))
         case "desaturate":
-            grey = layers.luma(picture)[..., np.newaxis].astype(np.float32)
-            mixed = picture + (grey - picture) * np.float32(choice.amount("grey"))
+            grey = layers.luma(image)[..., np.newaxis].astype(np.float32)
+            mixed = image + (grey - image) * np.float32(choice.amount("grey"))
             return np.floor(mixed * np.float32(choice.amount("light")) + 0.5).astype(np.uint8)
         case "gradient":
-            return layers.duotone(picture, choice.rgb, (0, 0), sum(size_hw) - 2)
+            return layers.duotone(image, choice.rgb, (0, 0), sum(size_hw) - 2)
         case "text":
             return text_plate(size_hw, choice.text.strip(), choice.rgb, choice.strength).copy()
         case "outline":
-            return layers.sketch(picture, layers.dark(choice.rgb), choice.amount("sketch"))
+            return layers.sketch(image, layers.dark(choice.rgb), choice.amount("sketch"))
         case _:
-            return picture.copy()
+            return image.copy()
 
 
 def _step(size_hw: tuple[int, int]) -> int:
-    """Returns the side of the blocks at which soft things are computed."""
+    """Returns the side of the blocks at which smooth effects are computed."""
     return scaled_px(CONSTANTS["work_step_px"], size_hw)
 
 
 def _draw_object(
     canvas: UInt8[np.ndarray, "height width 3"],
-    picture: UInt8[np.ndarray, "height width 3"],
-    thing: _Thing,
+    image: UInt8[np.ndarray, "height width 3"],
+    instance: _Instance,
     choice: EffectChoice,
     frame_index: int,
 ) -> None:
-    """Draws one object over what is on the canvas already."""
-    region, source = canvas[thing.part], picture[thing.part]
-    size_hw = (picture.shape[0], picture.shape[1])
-    soft = layers.soft_edge(thing.mask)
+    """Draws one object over the canvas."""
+    region, source = canvas[instance.part], image[instance.part]
+    size_hw = (image.shape[0], image.shape[1])
+    soft = layers.soft_edge(instance.mask)
     match choice.objects:
         case "overlay":
             if choice.background != "original":
                 layers.mix(region, source, soft)
-            _overlay(region, thing, choice, size_hw)
+            _overlay(region, instance, choice, size_hw)
             return
         case "cutout":
-            _draw_sticker(region, thing.mask, choice.length_px("sticker_px", size_hw))
+            _draw_sticker(region, instance.mask, choice.length_px("sticker_px", size_hw))
         case "outline":
             width_px = choice.length_px("outline_px", size_hw)
-            ring = np.clip(width_px + 0.5 - layers.distance_px(thing.mask), 0, 1)
-            layers.mix(region, np.array(thing.color, np.uint8), ring.astype(np.float32))
+            ring = np.clip(width_px + 0.5 - layers.distance_px(instance.mask), 0, 1)
+            layers.mix(region, np.array(instance.color, np.uint8), ring.astype(np.float32))
         case "gradient":
-            left, top, right, bottom = thing.box
-            corner = (thing.part[1].start - left, thing.part[0].start - top)
-            source = layers.duotone(source, thing.color, corner, right - left + bottom - top)
+            left, top, right, bottom = instance.box
+            corner = (instance.part[1].start - left, instance.part[0].start - top)
+            source = layers.duotone(source, instance.color, corner, right - left + bottom - top)
         case "pixelate":
             side = choice.length_px("block_px", size_hw, least=2)
-            source = _pixelated_part(picture, thing.part, side)
+            source = _pixelated_part(image, instance.part, side)
         case "noise":
             cell_px = scaled_px(CONSTANTS["noise_cell_px"], size_hw)
-            corner = (thing.part[1].start, thing.part[0].start)
-            height, width = thing.mask.shape
+            corner = (instance.part[1].start, instance.part[0].start)
+            height, width = instance.mask.shape
             grains = layers.noise(height, width, corner, cell_px, frame_index)[..., np.newaxis]
             source = _mixed(source, grains, choice.amount("noise"))
     layers.mix(region, source, soft)
     if choice.objects == "emoji":
-        draw_emoji(canvas, thing.box, choice.emoji)
+        draw_emoji(canvas, instance.box, choice.emoji)
 
 
 def _mixed(
@@ -222,21 +222,21 @@ def _mixed(
 
 def _overlay(
     region: UInt8[np.ndarray, "height width 3"],
-    thing: _Thing,
+    instance: _Instance,
     choice: EffectChoice,
     size_hw: tuple[int, int],
 ) -> None:
-    """Lays a translucent fill over an object, and a line inside its border."""
+    """Draws a translucent fill over an object and a line along the inside of its border."""
     fill = choice.amount("fill")
-    flat = np.full_like(region, thing.color)
+    flat = np.full_like(region, instance.color)
     tinted = cv2.addWeighted(region, 1 - fill, flat, fill, 0.0)
-    np.copyto(region, tinted, where=thing.mask[..., np.newaxis])
+    np.copyto(region, tinted, where=instance.mask[..., np.newaxis])
     width_px = scaled_px(CONSTANTS["overlay_outline_px"], size_hw)
     kernel = np.ones((2 * width_px + 1, 2 * width_px + 1), np.uint8)
     core = cv2.erode(
-        thing.mask.view(np.uint8), kernel, borderType=cv2.BORDER_CONSTANT, borderValue=(0,)
+        instance.mask.view(np.uint8), kernel, borderType=cv2.BORDER_CONSTANT, borderValue=(0,)
     )
-    edge = thing.mask & (core == 0)
+    edge = instance.mask & (core == 0)
     np.copyto(region, flat, where=edge[..., np.newaxis])
 
 
@@ -245,7 +245,7 @@ def _draw_sticker(
     mask: Bool[np.ndarray, "height width"],
     width_px: int,
 ) -> None:
-    """Draws the white border of a paper cut-out and its shadow around an object."""
+    """Draws the white border and the shadow of a paper cut-out around an object."""
     beyond = layers.distance_px(mask) - width_px
     shade = np.clip(1 - beyond / (2 * width_px), 0, 1) * CONSTANTS["shadow"]
     layers.mix(region, np.zeros(3, np.uint8), shade.astype(np.float32))
@@ -254,13 +254,13 @@ def _draw_sticker(
 
 
 def _pixelated_part(
-    picture: UInt8[np.ndarray, "rows columns 3"], part: tuple[slice, slice], side: int
+    image: UInt8[np.ndarray, "rows columns 3"], part: tuple[slice, slice], side: int
 ) -> UInt8[np.ndarray, "height width 3"]:
-    """Returns a part of a picture in blocks, which lie where those of the whole picture do."""
+    """Returns a part of an image in blocks that are aligned with those of the whole image."""
     rows, columns = part
     top, left = rows.start // side * side, columns.start // side * side
     bottom, right = -(-rows.stop // side) * side, -(-columns.stop // side) * side
-    blocks = layers.pixelated(picture[top:bottom, left:right], side)
+    blocks = layers.pixelated(image[top:bottom, left:right], side)
     return blocks[rows.start - top : rows.stop - top, columns.start - left : columns.stop - left]
 
 
@@ -269,7 +269,7 @@ def _darken(
     union: Bool[np.ndarray, "height width"],
     choice: EffectChoice,
 ) -> None:
-    """Darkens what is far from the objects; it is computed in blocks and then smoothed."""
+    """Darkens what is far from the objects; computed in blocks, then smoothed."""
     size_hw = (canvas.shape[0], canvas.shape[1])
     step = _step(size_hw)
     touched = layers.block_sums(union[..., np.newaxis].astype(np.float32), step)[..., 0] > 0

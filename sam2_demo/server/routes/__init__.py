@@ -1,1 +1,1 @@
-"""What the page and programs ask for, and in which form they are answered."""
+"""The HTTP routes of the page, the API for programs, and the JSON of both."""

@@ -1,71 +1,90 @@
-"""What the page does to an open video or asks of it: fields in, checked; what changed, out."""
+"""What the page can do to an open video, and what it can ask about it."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import replace
 
 from sam2_demo.core.prompts import FramePrompt
-from sam2_demo.server.routes.wire import (
+from sam2_demo.server.routes.requests import (
+    BoundsRequest,
+    DuplicateRequest,
     Fields,
-    bounds_in,
-    candidates_json,
-    frame_index_in,
-    object_id_in,
-    place_in,
-    prompt_in,
-    reply_json,
-    settings_in,
+    FrameRequest,
+    MergeRequest,
+    MoveRequest,
+    ObjectFrameRequest,
+    ObjectRequest,
+    PromptRequest,
+    SettingsRequest,
 )
-from sam2_demo.server.sessions.reviewing import dismiss, review_json
+from sam2_demo.server.routes.responses import (
+    CandidatesResponse,
+    ChangesResponse,
+    EncodedResponse,
+    PreviewResponse,
+    Response,
+    ReviewResponse,
+)
+from sam2_demo.server.sessions.reviewing import dismiss
 from sam2_demo.session.open_video import OpenVideo
 from sam2_demo.session.reply import Reply
 
 Action = Callable[[OpenVideo, Fields], Reply]
-Answer = Callable[[OpenVideo, Fields], Mapping[str, object]]
+"""Changes an open video."""
+Query = Callable[[OpenVideo, Fields], Response]
+"""Returns something about an open video."""
 
 
-def _given(video: OpenVideo, fields: Fields) -> tuple[int, int, FramePrompt]:
-    """Returns the frame, the object and its prompt there, as the fields hold them."""
-    frame_index, object_id = frame_index_in(fields, len(video.video)), object_id_in(fields)
+def _object_frame(video: OpenVideo, fields: Fields) -> tuple[int, int]:
+    """Returns the frame and the object that the fields name."""
+    request = ObjectFrameRequest.read(fields)
+    return request.frame_of(len(video.video)), request.object
+
+
+def _prompt(video: OpenVideo, fields: Fields) -> tuple[int, int, FramePrompt]:
+    """Returns the frame, the object and the object's prompt that the fields give."""
+    request = PromptRequest.read(fields)
+    frame_index, object_id = request.frame_of(len(video.video)), request.object
     standing = video.session.prompts.get((object_id, frame_index))
-    return frame_index, object_id, prompt_in(fields, video.video.size_hw, standing)
+    return frame_index, object_id, request.prompt(video.video.size_hw, standing)
 
 
 def _set_prompt(video: OpenVideo, fields: Fields) -> Reply:
-    return video.set_prompt(*_given(video, fields))
+    return video.set_prompt(*_prompt(video, fields))
 
 
 def _clear_prompt(video: OpenVideo, fields: Fields) -> Reply:
-    frame_index, object_id = frame_index_in(fields, len(video.video)), object_id_in(fields)
+    frame_index, object_id = _object_frame(video, fields)
     return video.change(lambda session: session.clear_prompt(frame_index, object_id))
 
 
 def _clear_object(video: OpenVideo, fields: Fields) -> Reply:
-    object_id = object_id_in(fields)
+    object_id = ObjectRequest.read(fields).object
     return video.change(lambda session: session.clear_object(object_id))
 
 
 def _remove_object(video: OpenVideo, fields: Fields) -> Reply:
-    object_id = object_id_in(fields)
+    object_id = ObjectRequest.read(fields).object
     return video.change(lambda session: session.remove_object(object_id))
 
 
 def _duplicate_object(video: OpenVideo, fields: Fields) -> Reply:
-    object_id, new_id = object_id_in(fields), object_id_in(fields, "as")
-    return video.change(lambda session: session.duplicate_object(object_id, new_id))
+    request = DuplicateRequest.read(fields)
+    return video.change(lambda session: session.duplicate_object(request.object, request.as_))
 
 
 def _merge_object(video: OpenVideo, fields: Fields) -> Reply:
-    object_id, into_id = object_id_in(fields), object_id_in(fields, "into")
-    return video.change(lambda session: session.merge_object(object_id, into_id))
+    request = MergeRequest.read(fields)
+    return video.change(lambda session: session.merge_object(request.object, request.into))
 
 
 def _move_object(video: OpenVideo, fields: Fields) -> Reply:
-    object_id, place = object_id_in(fields), place_in(fields)
-    return video.arrange(lambda session: session.move_object(object_id, place))
+    request = MoveRequest.read(fields)
+    return video.arrange(lambda session: session.move_object(request.object, request.place))
 
 
 def _settings(video: OpenVideo, fields: Fields) -> Reply:
-    return video.change_settings(object_id_in(fields), settings_in(fields))
+    request = SettingsRequest.read(fields)
+    return video.change_settings(request.object, request.changes())
 
 
 ACTIONS: dict[str, Action] = {
@@ -83,40 +102,41 @@ ACTIONS: dict[str, Action] = {
 }
 
 
-def _masks(video: OpenVideo, fields: Fields) -> Mapping[str, object]:
-    reply = video.masks(bounds_in(fields, len(video.video)))
+def _masks(video: OpenVideo, fields: Fields) -> ChangesResponse:
+    reply = video.masks(BoundsRequest.read(fields).bounds_of(len(video.video)))
     found = [frame for frame in reply.frames if frame.objects]
-    return reply_json(replace(reply, frames=found))
+    return ChangesResponse.of(replace(reply, frames=found))
 
 
-def _candidates(video: OpenVideo, fields: Fields) -> Mapping[str, object]:
-    frame_index, object_id = frame_index_in(fields, len(video.video)), object_id_in(fields)
-    return {"candidates": candidates_json(video.session.candidates(frame_index, object_id))}
+def _review(video: OpenVideo, fields: Fields) -> ReviewResponse:
+    return ReviewResponse.of(video.doubts())
 
 
-def _preview(video: OpenVideo, fields: Fields) -> Mapping[str, object]:
-    seen = video.session.preview(*_given(video, fields))
-    return {"counts": seen and seen.mask.counts}
+def _candidates(video: OpenVideo, fields: Fields) -> CandidatesResponse:
+    return CandidatesResponse.of(video.session.candidates(*_object_frame(video, fields)))
 
 
-def _encode(video: OpenVideo, fields: Fields) -> Mapping[str, object]:
-    """Encodes a frame ahead of its first prompt, unless something is computed already."""
-    frame_index, is_free = frame_index_in(fields, len(video.video)), not video.busy
+def _preview(video: OpenVideo, fields: Fields) -> PreviewResponse:
+    found = video.session.preview(*_prompt(video, fields))
+    return PreviewResponse(counts=None if found is None else found.mask.counts)
+
+
+def _encode(video: OpenVideo, fields: Fields) -> EncodedResponse:
+    """Encodes a frame ahead of its first prompt, unless something else is being computed."""
+    frame_index = FrameRequest.read(fields).frame_of(len(video.video))
+    is_free = not video.busy
     if is_free:
         video.session.tracker.encode(frame_index)
-    return {"encoded": is_free}
+    return EncodedResponse(encoded=is_free)
 
 
-READ: dict[str, Answer] = {
-    "masks": _masks,
-    "review": lambda video, fields: review_json(video.doubts()),
-}
-"""What is read of a video."""
+READ: dict[str, Query] = {"masks": _masks, "review": _review}
+"""Queries with GET: the few fields they need are in the address."""
 
-ASKED: dict[str, Answer] = {
+ASKED: dict[str, Query] = {
     "candidates": _candidates,
     "preview": _preview,
     "encode": _encode,
     "dismiss": dismiss,
 }
-"""What is asked with fields that an address cannot hold, or changes no object."""
+"""Queries with POST: they need fields that do not fit an address, or change something."""

@@ -1,8 +1,8 @@
-"""The page's work as calls for programs: for ``gradio_client``, plain HTTP, and as MCP tools.
+"""The page's functions as an API: for ``gradio_client``, plain HTTP, and as MCP tools.
 
-Every call but the first names a video by the secret token that opening it returned. What
-the calls do is what the page's routes do; only the forms of questions and answers are made
-for people who write programs. Clients show the docstrings, so those speak to them.
+Every call except opening takes the secret token that opening a video returned. The calls do what
+the page's routes do; only arguments and results are shaped for programmers. Clients show the
+docstrings, so those are written for users of the API.
 """
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -19,8 +19,9 @@ from sam2_demo.server.app_state import AppState
 from sam2_demo.server.messages import explain
 from sam2_demo.server.routes.actions import ACTIONS
 from sam2_demo.server.routes.pages import PREFIX
+from sam2_demo.server.routes.requests import Fields, FrameRequest
+from sam2_demo.server.routes.responses import NamedFrame
 from sam2_demo.server.routes.streams import reports_of
-from sam2_demo.server.routes.wire import Fields, frame_index_in
 from sam2_demo.server.sessions.exporting import exporting
 from sam2_demo.server.sessions.opening import find_or_reopen, opening
 from sam2_demo.server.sessions.propagating import tracking
@@ -33,13 +34,13 @@ Json = dict[str, Any]
 
 
 class FileMark(TypedDict):
-    """By which clients and agents know that a file is wanted."""
+    """Marks an argument as a file, for clients and agents."""
 
     _type: Literal["gradio.FileData"]
 
 
 class GivenFile(TypedDict):
-    """A file that a client sent ahead, as Gradio passes it on."""
+    """A file that a client uploaded, as Gradio passes it on."""
 
     path: str
     orig_name: str | None
@@ -47,13 +48,13 @@ class GivenFile(TypedDict):
 
 
 class AnnotationApi:
-    """The calls; each method is one, under its own name."""
+    """The API; each public method is one call of that name."""
 
     def __init__(self, state: AppState) -> None:
         self._state = state
 
     def declare(self) -> None:
-        """Makes the methods endpoints of the page that is being built."""
+        """Registers the methods as endpoints of the page being built."""
         calls: tuple[Callable[..., Any], ...] = (
             self.open_video,
             self.open_sample,
@@ -71,16 +72,16 @@ class AnnotationApi:
             declare_call(call, api_name=call.__name__, concurrency_id="api", concurrency_limit=8)
 
     def open_video(self, video: GivenFile, name: str = "", model: str = "") -> Json:
-        """Open a video, an animated picture, a picture or a zip of pictures.
+        """Open a video, an animated image, a single image or a zip of images.
 
         Args:
             video: The file.
-            name: What to call it; the file's own name unless given.
-            model: The model that answers; the server's choice unless given.
+            name: What to call it; defaults to the file's name.
+            model: The model to use; defaults to the server's choice.
 
         Returns:
             "token" (the secret that every other call needs), "name", "frames", "width", "height",
-            "fps", "frame_times_s", "warnings", and "model".
+            "fps", "frame_times_s", "warnings" and "model".
         """
         with explained():
             path = _received(video)
@@ -94,7 +95,7 @@ class AnnotationApi:
 
         Args:
             sample: The clip's name, such as "meadow.mp4".
-            model: The model that answers; the server's choice unless given.
+            model: The model to use; defaults to the server's choice.
 
         Returns:
             The same as open_video.
@@ -111,45 +112,45 @@ class AnnotationApi:
         box: list[float] | None = None,
         mask: str | None = None,
     ) -> Json:
-        """Say where an object is on a frame: all clicks and the box that hold there.
+        """Prompt an object on a frame; replaces any earlier prompt for it on that frame.
 
         Args:
-            token: The video's secret.
+            token: The video's token.
             frame: The frame's index, from 0.
-            object: The object's number, from 1; a new number is a new object.
-            points: Clicks [x, y, sign] in pixels, sign 1 on the object and 0 beside it.
+            object: The object's number, from 1; a new number creates a new object.
+            points: Clicks [x, y, sign] in pixels; sign 1 is positive, 0 negative.
             box: [left, top, right, bottom] in pixels.
-            mask: The object's mask as COCO's compressed run lengths, instead of clicks and a box.
+            mask: The object's mask as compressed COCO run lengths, instead of points and a box.
 
         Returns:
-            "frames": the frame with every object's mask as it is now, as in masks.
+            "frames": the frame with the current mask of every object, as in masks.
         """
         with explained():
             fields = {"frame": frame, "object": object, "points": points, "box": box, "mask": mask}
             return self._act("prompt", token, fields)
 
     def clear_prompt(self, token: str, frame: int, object: int) -> Json:
-        """Take back an object's clicks and box on a frame.
+        """Remove an object's prompt on a frame.
 
         Args:
-            token: The video's secret.
+            token: The video's token.
             frame: The frame's index, from 0.
             object: The object's number.
 
         Returns:
-            "frames": those whose masks changed.
+            "frames": those whose masks changed, as in masks.
         """
         with explained():
             return self._act("clear_prompt", token, {"frame": frame, "object": object})
 
     def undo(self, token: str) -> Json:
-        """Take the last step back, whatever it was.
+        """Undo the last step, whatever it was.
 
         Args:
-            token: The video's secret.
+            token: The video's token.
 
         Returns:
-            "frames": those whose masks changed.
+            "frames": those whose masks changed, as in masks.
         """
         with explained():
             return self._act("undo", token, {})
@@ -160,15 +161,15 @@ class AnnotationApi:
         start: int = 0,
         direction: Literal["forward", "backward", "both"] = "forward",
     ) -> Iterator[Json]:
-        """Follow every object through the video; the masks are then had with masks or export.
+        """Track every object through the video; then fetch the masks with masks or export.
 
         Args:
-            token: The video's secret.
-            start: The frame to begin with, from 0.
-            direction: The way to go.
+            token: The video's token.
+            start: The frame to start from, from 0.
+            direction: Which way to track.
 
         Returns:
-            "done" and "total" frames, again and again, and at the end "complete".
+            "done" and "total" frames as it proceeds, and at the end "complete".
         """
         with explained():
             video = self._find(token)
@@ -180,29 +181,29 @@ class AnnotationApi:
         """Fetch the masks of one frame, or of all.
 
         Args:
-            token: The video's secret.
-            frame: The frame's index, from 0; -1 for every frame that has a mask.
+            token: The video's token.
+            frame: The frame's index, from 0; -1 for every frame with a mask.
 
         Returns:
-            "size_hw" and "frames": for each its "frame" and its "objects", each with "object",
-            "counts" (COCO's compressed run lengths), "iou" (what the model expects, 0 to 1) and
-            "object_score" (a logit: above 0 the object is in the picture).
+            "size_hw" and "frames", each with "frame" and "objects"; each object with "object",
+            "counts" (compressed COCO run lengths), "iou" (predicted, 0 to 1) and "object_score" (a
+            logit: above 0 means that the object is visible).
         """
         with explained():
             video = self._find(token)
             if frame == -1:
                 found = [each for each in video.masks().frames if each.objects]
             else:
-                index = frame_index_in({"frame": frame}, len(video.video))
+                index = FrameRequest.read({"frame": frame}).frame_of(len(video.video))
                 found = [video.session.masks(index)]
             return {"size_hw": list(video.video.size_hw), "frames": _frames(found)}
 
     def export(self, token: str, kind: str = "palette") -> Json:
-        """Make a file to download.
+        """Export a file to download.
 
         Args:
-            token: The video's secret.
-            kind: Which, such as "overlay", "palette" or "coco".
+            token: The video's token.
+            kind: The kind of file, such as "overlay", "palette" or "coco".
 
         Returns:
             "url", relative to the app's address, and "bytes".
@@ -216,10 +217,10 @@ class AnnotationApi:
             }
 
     def save_session(self, token: str) -> Json:
-        """Save all that was made of a video (prompts, masks, scores) as one file.
+        """Save everything done to a video (prompts, masks, scores) as one file.
 
         Args:
-            token: The video's secret.
+            token: The video's token.
 
         Returns:
             "url" of the session file, relative to the app's address, and "bytes".
@@ -229,31 +230,31 @@ class AnnotationApi:
             return {"url": f"{PREFIX[1:]}/videos/{token}/session", "bytes": len(text)}
 
     def open_session(self, token: str, session: GivenFile) -> Json:
-        """Open a session file on the video that it was made of; it replaces what is there.
+        """Open a session file on its video; it replaces the current objects.
 
-        Undo brings back what was there. The masks stay as they were saved, whichever model
-        answers here. Of the same file any part will do that has all frames of the session; a copy
-        needs as many frames of the same size.
+        Undo restores what was there. The masks are kept as they were saved, whichever model is in
+        use. Any part of the same file fits that contains all frames of the session; a copy must
+        have the same number of frames of the same size.
 
         Args:
-            token: The secret of the video, which has to be open.
-            session: The file, as save_session or the page saved it.
+            token: The token of the video, which must be open.
+            session: The file, as saved by save_session or the page.
 
         Returns:
-            "frames": those whose masks changed, as in masks; "made_by": the model that answered
-            when the session was saved; "same_model": whether it is the one that answers here;
-            "same_video": whether the file is the same, not a copy; "first" and "last": the frames
-            that were open then, as they count here; "active_s": seconds of work until then.
+            "frames": those whose masks changed, as in masks; "made_by": the model in use when the
+            session was saved; "same_model": whether it is the one in use now; "same_video":
+            whether the video is the same file, not a copy; "first" and "last": the range of frames
+            that the session covers here; "active_s": seconds of active work until it was saved.
         """
         with explained():
             reply, facts = open_session(self._find(token), _received(session))
-            return {"frames": _frames(reply.frames)} | facts
+            return {"frames": _frames(reply.frames)} | facts.json_fields()
 
     def close_video(self, token: str) -> Json:
         """Close a video and delete it from the server.
 
         Args:
-            token: The video's secret.
+            token: The video's token.
 
         Returns:
             "closed": the token.
@@ -285,26 +286,12 @@ def _received(given: Mapping[str, Any]) -> Path:
 
 
 def _frames(frames: Sequence[FrameMasks]) -> list[Json]:
-    return [
-        {
-            "frame": masks.frame_index,
-            "objects": [
-                {
-                    "object": object_id,
-                    "counts": found.mask.counts,
-                    "iou": found.iou,
-                    "object_score": found.object_score_logits,
-                }
-                for object_id, found in masks.objects.items()
-            ],
-        }
-        for masks in frames
-    ]
+    return [NamedFrame.of(masks).json_fields() for masks in frames]
 
 
 @contextmanager
 def explained() -> Iterator[None]:
-    """Turns every error into the one sentence that the page would show."""
+    """Turns every error into the sentence that the page would show."""
     try:
         yield
     except GeneratorExit:

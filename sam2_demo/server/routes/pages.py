@@ -1,12 +1,13 @@
 """The annotator's routes: frames, clicks, streams and downloads, each under a secret token.
 
-They stand under ``/gradio_api/``, which every proxy in front of a Gradio app passes on.
-Every answer is JSON, a stream of JSON lines, or one of the video's own files.
+They are mounted under ``/gradio_api/``, which every proxy in front of a Gradio app forwards. Every
+response is JSON, a stream of JSON lines, or one of the video's files.
 """
 
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 from starlette.applications import Starlette
 from starlette.concurrency import run_in_threadpool
@@ -19,17 +20,10 @@ from sam2_demo.core.errors import InputError
 from sam2_demo.server.app_state import AppState
 from sam2_demo.server.messages import explain
 from sam2_demo.server.origin import SameOrigin
-from sam2_demo.server.routes.actions import ACTIONS, ASKED, READ, Action, Answer
+from sam2_demo.server.routes.actions import ACTIONS, ASKED, READ, Action, Query
+from sam2_demo.server.routes.requests import MAX_BODY_BYTES, Fields, FrameRequest, parse_body
+from sam2_demo.server.routes.responses import AboutResponse, ChangesResponse, VideoResponse
 from sam2_demo.server.routes.streams import Work, streamed
-from sam2_demo.server.routes.wire import (
-    MAX_BODY_BYTES,
-    Fields,
-    about_json,
-    frame_index_in,
-    parse_body,
-    reply_json,
-    video_json,
-)
 from sam2_demo.server.sessions.export_kinds import export_kind
 from sam2_demo.server.sessions.exporting import exported_file, exporting
 from sam2_demo.server.sessions.opening import choosing, find_or_reopen, opening, switching
@@ -47,14 +41,17 @@ Endpoint = Callable[[Request], Awaitable[Response]]
 
 
 def build_routes(state: AppState) -> Mount:
-    """Returns the routes of the annotator, to be given to the server that Gradio starts."""
+    """Returns the routes of the annotator, for the server that Gradio starts."""
     of_video = "/videos/{token}"
-    read = [Route(f"{of_video}/{name}", _computed(state, say)) for name, say in READ.items()]
-    posted = {name: partial(_reply_to, action) for name, action in ACTIONS.items()} | ASKED
-    posted["open_session"] = partial(open_uploaded_session, state)
+    read = [Route(f"{of_video}/{name}", _computed(state, query)) for name, query in READ.items()]
+    posted: dict[str, Query] = {
+        **{name: partial(_changes, action) for name, action in ACTIONS.items()},
+        **ASKED,
+        "open_session": partial(open_uploaded_session, state),
+    }
     posts = [
-        Route(f"{of_video}/{name}", _computed(state, answer), methods=["POST"])
-        for name, answer in posted.items()
+        Route(f"{of_video}/{name}", _computed(state, query), methods=["POST"])
+        for name, query in posted.items()
     ]
     streams = [
         Route(f"{of_video}/{name}", _stream(state, work), methods=["POST"])
@@ -90,7 +87,7 @@ STREAMS: dict[str, Callable[[AppState, OpenVideo, Fields], Work]] = {
 
 
 def _answered(answer: Endpoint) -> Endpoint:
-    """Returns the endpoint with every error turned into its one sentence."""
+    """Returns the endpoint with every error turned into a JSON refusal."""
 
     async def endpoint(request: Request) -> Response:
         try:
@@ -102,16 +99,16 @@ def _answered(answer: Endpoint) -> Endpoint:
     return endpoint
 
 
-def _computed(state: AppState, answer: Answer) -> Endpoint:
-    """Returns the endpoint that says what is computed of a video and the request's fields.
+def _computed(state: AppState, query: Query) -> Endpoint:
+    """Returns the endpoint that answers a query about a video.
 
-    That waits for others that use the session, and so does not happen on the server's loop.
+    A query may wait for others that use the session, so it does not run on the server's loop.
     """
 
     async def endpoint(request: Request) -> Response:
         fields = await _fields(request)
         video = state.store.find(request.path_params["token"])
-        return await state.compute(lambda: JSONResponse(answer(video, fields)))
+        return await state.compute(lambda: JSONResponse(query(video, fields).json_fields()))
 
     return _answered(endpoint)
 
@@ -126,7 +123,20 @@ def _stream(state: AppState, begin: Callable[[AppState, OpenVideo, Fields], Work
 
 
 async def _about(state: AppState, request: Request) -> Response:
-    return JSONResponse(about_json(state))
+    limits = state.settings.video_limits
+    about = AboutResponse(
+        models=list(state.shelf.offered),
+        default=state.shelf.default,
+        paths_allowed=state.shelf.allow_paths,
+        notice=state.shelf.notice,
+        samples=state.samples.as_json(),
+        accepted=(
+            "MP4, MOV, WebM, MKV, AVI, GIF, an image or a zip of images; "
+            f"up to {limits.max_bytes // 2**20} MB and {limits.max_frames} frames; "
+            "optionally with a saved session"
+        ),
+    )
+    return JSONResponse(about.json_fields())
 
 
 async def _upload(state: AppState, request: Request) -> Response:
@@ -142,7 +152,7 @@ async def _begin(
 async def _poster(state: AppState, request: Request) -> Response:
     poster = state.samples.find(request.path_params["name"]).poster
     if poster is None:
-        raise InputError("this clip has no picture", "NO_POSTER")
+        raise InputError("this clip has no preview image", "NO_POSTER")
     return FileResponse(poster, media_type="image/jpeg", headers=IMMUTABLE)
 
 
@@ -150,15 +160,15 @@ async def _video(state: AppState, request: Request) -> Response:
     return JSONResponse(await state.compute(partial(_settled, state, request.path_params["token"])))
 
 
-def _settled(state: AppState, token: str) -> dict[str, object]:
-    """Returns a video's facts once nothing is computed for a page that was left."""
+def _settled(state: AppState, token: str) -> dict[str, Any]:
+    """Returns a video's facts once nothing is being computed for a page that was closed."""
     video = find_or_reopen(state, token)
     with video.turn():
-        return video_json(video)
+        return VideoResponse.of(token, video).json_fields()
 
 
-def _reply_to(action: Action, video: OpenVideo, fields: Fields) -> Mapping[str, object]:
-    return reply_json(action(video, fields))
+def _changes(action: Action, video: OpenVideo, fields: Fields) -> ChangesResponse:
+    return ChangesResponse.of(action(video, fields))
 
 
 async def _stop(state: AppState, request: Request) -> Response:
@@ -178,14 +188,14 @@ async def _thumbnail(state: AppState, request: Request) -> Response:
 
 
 def _frame_named(state: AppState, request: Request) -> tuple[OpenVideo, Path]:
-    """Returns the open video and the file of the frame that an address names."""
+    """Returns the open video and the file of the frame that the address names."""
     video = state.store.find(request.path_params["token"])
-    fields = {"frame": _number_in(request.path_params["frame_index"])}
-    return video, video.video.jpeg_path(frame_index_in(fields, len(video.video)))
+    named = FrameRequest.read({"frame": _number_in(request.path_params["frame_index"])})
+    return video, video.video.jpeg_path(named.frame_of(len(video.video)))
 
 
 def _number_in(text: str) -> int | str:
-    """Returns the number that a part of an address is, or the text if it is none."""
+    """Returns a part of an address as a number, or unchanged if it is not one."""
     return int(text) if text.isdecimal() and len(text) < 9 else text
 
 
@@ -203,7 +213,7 @@ async def _save(state: AppState, request: Request) -> Response:
 
 
 async def _fields(request: Request) -> Fields:
-    """Returns what a request says: its body, or what stands behind its address."""
+    """Returns the fields of a request: from its body, or for GET from its query string."""
     if request.method == "GET":
         return {name: _number_in(text) for name, text in request.query_params.items()}
     body = b""

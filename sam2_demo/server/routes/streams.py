@@ -1,8 +1,7 @@
-"""Long work as a streamed answer: one JSON line for each thing that happened.
+"""Long-running work as a streamed response: one JSON line per report.
 
-The work runs in a thread of its own. Whoever closes the connection stops it, so a
-browser that goes away never leaves work behind. Lines of the same tenth of a second
-travel together.
+The work runs in its own thread. Closing the connection stops it, so a browser that disconnects
+never leaves work running. Reports within a tenth of a second are sent together.
 """
 
 import asyncio
@@ -28,12 +27,12 @@ HEADERS = {"Cache-Control": "no-store, no-transform", "X-Accel-Buffering": "no"}
 
 
 def streamed(work: Work) -> StreamingResponse:
-    """Returns a response that runs the work and sends what it reports, an error included."""
+    """Returns a response that runs the work and sends its reports, including any error."""
     return StreamingResponse(_lines(work), media_type="application/x-ndjson", headers=HEADERS)
 
 
 def reports_of(work: Work) -> Iterator[Mapping[str, Any]]:
-    """Yields what the work reports, while it goes on in a thread; closing this stops it.
+    """Yields the reports of work that runs in a thread; closing the iterator stops it.
 
     Raises:
         Exception: whatever the work raised.
@@ -56,7 +55,7 @@ async def _lines(work: Work) -> AsyncIterator[str]:
     stopped = threading.Event()
 
     def send(report: Mapping[str, object] | None) -> None:
-        with suppress(RuntimeError):  # the server is shutting down: nobody listens any more
+        with suppress(RuntimeError):  # the server is shutting down
             loop.call_soon_threadsafe(reports.put_nowait, report)
 
     def run() -> None:
@@ -81,7 +80,7 @@ async def _lines(work: Work) -> AsyncIterator[str]:
 async def _gather(
     reports: asyncio.Queue[Mapping[str, object] | None],
 ) -> list[Mapping[str, object] | None]:
-    """Returns the reports of one moment; none if nothing happened for a heartbeat."""
+    """Returns the reports of the next moment; none if there were none within a heartbeat."""
     try:
         gathered = [await asyncio.wait_for(reports.get(), HEARTBEAT_S)]
     except TimeoutError:
@@ -94,7 +93,7 @@ async def _gather(
 
 
 def progress_report(report: Report, stage: str) -> Callable[[int, int | None], None]:
-    """Returns a function that reports how much of a stage is done, of how much if known."""
+    """Returns a function that reports the progress of a stage, with the total if known."""
 
     def progress(done: int, total: int | None) -> None:
         report({"stage": stage, "done": done, "total": total})
@@ -103,7 +102,7 @@ def progress_report(report: Report, stage: str) -> Callable[[int, int | None], N
 
 
 def waiting_report(report: Report) -> Callable[[int], None]:
-    """Returns a function that reports how many have to finish before."""
+    """Returns a function that reports how many others have to finish first."""
 
     def waiting(before: int) -> None:
         report({"stage": "waiting", "before": before})

@@ -1,4 +1,4 @@
-"""Which downloads there are: what each is called, its type, and what writes it."""
+"""The kinds of downloads: name, type, and the function that writes each."""
 
 import re
 from collections.abc import Callable
@@ -26,9 +26,9 @@ from sam2_demo.export.overlay_video import (
 from sam2_demo.export.run_length_files import write_coco_json, write_sa_v_json, write_ytvis_json
 from sam2_demo.export.score_files import write_boxes_csv, write_scores_json
 from sam2_demo.export.still_files import (
-    write_cutout_picture,
-    write_effects_picture,
-    write_mask_picture,
+    write_cutout_image,
+    write_effects_image,
+    write_mask_image,
 )
 from sam2_demo.export.video_track import VideoFormat
 from sam2_demo.export.yolo_segments import write_yolo_zip
@@ -42,14 +42,14 @@ class ExportKind:
     """One kind of file.
 
     Attributes:
-        group: Under which heading it stands.
-        label: What it is called.
-        note: What is in it, in a few words.
-        suffix: The end of its name.
-        media_type: Its type, as browsers know it.
-        write: What writes it.
-        shown_only: Whether it shows what the page shows, without the objects that are hidden there.
-        subject: Whether it is offered for a ``"video"``, an ``"image"``, or ``"both"``.
+        group: Its heading in the menu.
+        label: Its name in the menu.
+        note: What it contains, in a few words.
+        suffix: The end of the file's name.
+        media_type: Its MIME type.
+        write: The function that writes it.
+        shown_only: Whether objects hidden on the page are left out.
+        subject: What it is offered for: ``"video"``, ``"image"`` or ``"both"``.
     """
 
     group: str
@@ -62,17 +62,17 @@ class ExportKind:
     subject: str = "video"
 
     def path(self, video: OpenVideo) -> Path:
-        """Returns where the file is, once it was made."""
+        """Returns the path of the file, once it has been made."""
         return video.folder / "exports" / self.suffix
 
     def file_name(self, video: OpenVideo) -> str:
-        """Returns what a browser shall call the file."""
+        """Returns the file's name for the browser."""
         stem = re.sub(r"[^\w.-]+", "_", Path(video.video.name).stem).strip("._-")[:80]
         return f"{stem or 'video'}_{self.suffix}"
 
 
 def _plain(write: Callable[[Masklets, Path, Watch], None]) -> Write:
-    """Returns what writes a file that shows no effects."""
+    """Returns a writer that ignores the effects."""
 
     def written(masklets: Masklets, choice: EffectChoice, path: Path, watch: Watch) -> None:
         write(masklets, path, watch)
@@ -122,39 +122,39 @@ EXPORT_KINDS = {
     ),
     "gif": ExportKind("Video", "GIF", "with effects", "overlay.gif", "image/gif", write_gif, True),
     "effects_png": ExportKind(
-        "Pictures",
+        "Images",
         "With effects",
         "PNG",
         "effects.png",
         _PNG,
-        write_effects_picture,
+        write_effects_image,
         True,
         "image",
     ),
     "cutout_png": ExportKind(
-        "Pictures",
+        "Images",
         "Cut-out",
         "transparent PNG",
         "cutout.png",
         _PNG,
-        write_cutout_picture,
+        write_cutout_image,
         True,
         "image",
     ),
     "mask_png": ExportKind(
-        "Pictures",
+        "Images",
         "Mask",
         "palette PNG",
         "mask.png",
         _PNG,
-        write_mask_picture,
+        write_mask_image,
         subject="image",
     ),
     "palette": ExportKind(
-        "Pictures", "Mask pictures", "palette PNGs", "masks.zip", _ZIP, _plain(write_palette_zip)
+        "Images", "Masks", "palette PNGs", "masks.zip", _ZIP, _plain(write_palette_zip)
     ),
     "objects": ExportKind(
-        "Pictures",
+        "Images",
         "Mask by object",
         "PNGs, 0 or 255",
         "object_masks.zip",
@@ -163,7 +163,7 @@ EXPORT_KINDS = {
         subject="both",
     ),
     "soft": ExportKind(
-        "Pictures",
+        "Images",
         "Soft masks",
         "PNGs, 0 to 255",
         "soft_masks.zip",
@@ -172,7 +172,7 @@ EXPORT_KINDS = {
         subject="both",
     ),
     "cutouts": ExportKind(
-        "Pictures", "Cut-outs", "transparent PNGs", "cutouts.zip", _ZIP, write_cutout_zip, True
+        "Images", "Cut-outs", "transparent PNGs", "cutouts.zip", _ZIP, write_cutout_zip, True
     ),
     "coco": ExportKind(
         "Data",
@@ -197,7 +197,7 @@ EXPORT_KINDS = {
     "yolo": ExportKind(
         "Data",
         "YOLO segments",
-        "zip with pictures",
+        "zip with images",
         "yolo.zip",
         _ZIP,
         _plain(write_yolo_zip),
@@ -225,18 +225,20 @@ EXPORT_KINDS = {
 
 
 def export_kind(name: str) -> ExportKind:
-    """Returns the kind of export of that name.
+    """Returns the kind of export with this name.
 
     Raises:
-        InputError: there is none.
+        InputError: there is no such kind.
     """
     if name not in EXPORT_KINDS:
-        raise InputError(f"there is no download {name[:40]!r}", "UNKNOWN_EXPORT")
+        raise InputError(
+            f"there is no download {name[:40]!r}: choose one from the menu", "UNKNOWN_EXPORT"
+        )
     return EXPORT_KINDS[name]
 
 
 def exports_json() -> list[list[str]]:
-    """Returns [name, group, label, note, subject] of each, in the order of the page's menu."""
+    """Returns [name, group, label, note, subject] of each kind, in menu order."""
     return [
         [name, kind.group, kind.label, kind.note, kind.subject]
         for name, kind in EXPORT_KINDS.items()

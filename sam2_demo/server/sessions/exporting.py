@@ -1,4 +1,4 @@
-"""The downloads: videos, pictures and data made of the masks, each when asked for."""
+"""Downloads: videos, images and data made from the masks on request."""
 
 import time
 from collections.abc import Callable, Collection, Mapping
@@ -9,12 +9,11 @@ from jaxtyping import UInt8
 
 from sam2_demo.core.errors import InputError, PromptError
 from sam2_demo.core.whole_files import Watch
-from sam2_demo.export.effects.choice import EffectChoice
 from sam2_demo.export.masklets import Masklets, MaskScore, ObjectLabel
 from sam2_demo.server.app_state import AppState
 from sam2_demo.server.palette import object_color
+from sam2_demo.server.routes.requests import ExportRequest, Fields
 from sam2_demo.server.routes.streams import Report, Stopped, Work, progress_report, waiting_report
-from sam2_demo.server.routes.wire import Fields, bounds_in, object_ids_in, text_in
 from sam2_demo.server.sessions.export_kinds import export_kind
 from sam2_demo.session.open_video import OpenVideo
 from sam2_demo.tracking.track import Answer
@@ -26,34 +25,29 @@ SoftMask = UInt8[np.ndarray, "height width"]
 def exporting(state: AppState, video: OpenVideo, fields: Fields) -> Work:
     """Returns the work that writes one download and reports when it can be fetched.
 
-    Fields: ``kind``; ``effects``, see ``effects_in``; ``first`` and ``last`` frame, and ``objects``
-    as a list of ids: all that there are where they are missing.
-
     Raises:
-        InputError: a field cannot be used.
+        InputError: a field is invalid.
     """
-    name = text_in(fields, "kind")
-    kind = export_kind(name)
-    choice = effects_in(fields)
-    first, last = bounds_in(fields, len(video.video))
-    chosen = object_ids_in(fields)
+    request = ExportRequest.read(fields)
+    kind, choice = export_kind(request.kind), request.choice()
+    first, last = request.bounds_of(len(video.video))
 
     def work(report: Report, stopped: Stopped) -> None:
-        with state.exporting.place(waiting_report(report), stopped) as entered:
+        with state.exporting.slot(waiting_report(report), stopped) as entered:
             if not entered:
                 return
-            masklets = snapshot(video, range(first, last + 1), chosen, kind.shown_only)
+            masklets = snapshot(video, range(first, last + 1), request.objects, kind.shown_only)
             path = kind.path(video)
             path.parent.mkdir(exist_ok=True)
             told = progress_report(report, "writing")
 
             def progress(done: int, total: int) -> None:
-                video.last_used_s = time.monotonic()  # whoever waits for a file is not away
+                video.last_used_s = time.monotonic()  # someone waiting for a file is not idle
                 told(done, total)
 
             watch = Watch(progress, stopped)
             kind.write(masklets, choice, path, watch)
-            report({"download": f"exports/{name}", "bytes": path.stat().st_size})
+            report({"download": f"exports/{request.kind}", "bytes": path.stat().st_size})
 
     return work
 
@@ -64,16 +58,16 @@ def snapshot(
     chosen: Collection[int] | None = None,
     shown_only: bool = False,
 ) -> Masklets:
-    """Returns a video's masks as they are now, so that work may go on while a file is written.
+    """Returns a snapshot of a video's masks, so that work can continue while a file is written.
 
     Args:
         video: The video.
         frames: The frames to write.
         chosen: The objects to write; None for all.
-        shown_only: Whether objects that are hidden on the page are left out, unless chosen.
+        shown_only: Whether objects hidden on the page are left out, unless chosen.
 
     Raises:
-        PromptError: there are no masks of these objects on these frames.
+        PromptError: these objects have no masks on these frames.
     """
     labels: dict[int, ObjectLabel] = {}
     answers: dict[int, Mapping[int, Answer]] = {}
@@ -86,7 +80,8 @@ def snapshot(
             answers[object_id] = state.track.answers
     if not labels:
         raise PromptError(
-            "There are no masks to download yet: click on an object first, and show it.", "NO_MASKS"
+            "There are no masks to download yet: click on an object first and make it visible.",
+            "NO_MASKS",
         )
 
     def answers_on(frame_index: int) -> dict[int, Answer]:
@@ -118,37 +113,19 @@ def _probabilities(
             return None
         logits = tracker.mask_logits(answer, at_video_size=True)
         values = np.ceil(255 / (1 + np.exp(-logits.astype(np.float64).clip(-60, 60))) - 0.5)
-        # Rounding must not carry a pixel across the border of the mask.
+        # Rounding must not move a pixel across the mask's border.
         return np.where(logits > 0, values.clip(128, 255), values.clip(0, 127)).astype(np.uint8)
 
     return probabilities
 
 
-def effects_in(fields: Fields) -> EffectChoice:
-    """Returns the effects that the fields name; those that are missing are as on a new page.
-
-    Raises:
-        InputError: there is no such effect, or a value does not fit.
-    """
-    chosen = fields.get("effects")
-    if chosen is None:
-        return EffectChoice()
-    texts = ("objects", "background", "color", "emoji", "text")
-    kinds: dict[str, type] = dict.fromkeys(texts, str) | {"strength": int}
-    if not isinstance(chosen, dict) or not all(
-        name in kinds and type(value) is kinds[name] for name, value in chosen.items()
-    ):
-        raise InputError("effects are the names and values that the page sends", "BAD_EFFECT")
-    return EffectChoice(**chosen)
-
-
 def exported_file(video: OpenVideo, name: str) -> Path:
-    """Returns a download that was made.
+    """Returns the path of a finished download.
 
     Raises:
-        InputError: there is no such download, or it was not made yet.
+        InputError: there is no such download, or it has not been made yet.
     """
     path = export_kind(name).path(video)
     if not path.is_file():
-        raise InputError("this download was not made yet", "NOT_MADE")
+        raise InputError("this download has not been made yet: start it from the menu", "NOT_MADE")
     return path

@@ -1,4 +1,4 @@
-"""Opening a video and choosing its model: the long work before the first click."""
+"""Opening a video and choosing its model: the long-running work before the first click."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -7,10 +7,12 @@ from pathlib import Path
 
 from sam2_demo.core.errors import SessionExpired, VideoError
 from sam2_demo.server.app_state import AppState
+from sam2_demo.server.routes.requests import Fields, ModelRequest, OpenRequest
+from sam2_demo.server.routes.responses import ChangesResponse, VideoResponse
 from sam2_demo.server.routes.streams import Report, Stopped, Work, progress_report, waiting_report
-from sam2_demo.server.routes.wire import Fields, number_in, reply_json, text_in, video_json
+from sam2_demo.server.sessions.store import token_of
 from sam2_demo.session.open_video import OpenVideo
-from sam2_demo.video.excerpt import MAX_FPS, MAX_TIME_S, WHOLE, Excerpt
+from sam2_demo.video.excerpt import WHOLE, Excerpt
 from sam2_demo.video.ingest.intake import ingest
 from sam2_demo.video.video import Video
 
@@ -20,13 +22,13 @@ CHOOSE_ANOTHER_PART = frozenset({"TOO_MANY_FRAMES", "START_BEYOND_END"})
 
 @dataclass(frozen=True, slots=True)
 class Source:
-    """The file to open, and how.
+    """The file to open and how to open it.
 
     Attributes:
         path: The file.
-        title: What the page calls it.
+        title: Its name on the page.
         is_upload: Whether it is an upload, which is not kept.
-        excerpt: Which part of it; all, and refused if that is too long, unless told otherwise.
+        excerpt: Which part of it; by default all, which is refused if it is too long.
     """
 
     path: Path
@@ -37,11 +39,12 @@ class Source:
 
 def opening(state: AppState, fields: Fields) -> Work:
     """Returns the work that opens an uploaded file or a sample clip and reports the video."""
-    model_name = text_in(fields, "model") or state.shelf.default
-    source = _source(state, fields)
+    request = OpenRequest.read(fields)
+    model_name = request.model or state.shelf.default
+    source = _source(state, request)
 
     def work(report: Report, stopped: Stopped) -> None:
-        def fill(token: str, folder: Path) -> OpenVideo:
+        def fill(folder: Path) -> OpenVideo:
             model = state.shelf.find(model_name, progress_report(report, "model"))
             video = ingest(
                 source.path,
@@ -53,44 +56,32 @@ def opening(state: AppState, fields: Fields) -> Work:
                 name=source.title,
             )
             session = state.shelf.session(model, video)
-            return OpenVideo(token, folder, video, session, state.shelf.label(model))
+            return OpenVideo(folder, video, session, state.shelf.label(model))
 
         with (
             _not_kept(source),
-            state.opening.place(waiting_report(report), stopped) as entered,
+            state.opening.slot(waiting_report(report), stopped) as entered,
         ):
             if entered:
-                report({"video": video_json(state.store.open(fill))})
+                video = state.store.open(fill)
+                report({"video": VideoResponse.of(token_of(video), video).json_fields()})
 
     return work
 
 
-def _source(state: AppState, fields: Fields) -> Source:
-    sample_name = text_in(fields, "sample")
-    if sample_name:
-        sample = state.samples.find(sample_name)
-        excerpt = Excerpt(first_frames=1) if fields.get("still") else WHOLE
+def _source(state: AppState, request: OpenRequest) -> Source:
+    if request.sample:
+        sample = state.samples.find(request.sample)
+        excerpt = Excerpt(first_frames=1) if request.still else WHOLE
         return Source(sample.path, sample.title, False, excerpt)
-    path = state.uploads.find(text_in(fields, "upload"))
-    excerpt = _excerpt(fields, state.settings.video_limits.max_frames)
-    return Source(path, text_in(fields, "name"), True, excerpt)
-
-
-def _excerpt(fields: Fields, max_frames: int) -> Excerpt:
-    """Returns the part that the fields name; one that names its start is cut where too long."""
-    start_s = number_in(fields, "start_s", 0, MAX_TIME_S)
-    length_s = number_in(fields, "length_s", 0, MAX_TIME_S)
-    return Excerpt(
-        start_s=start_s or 0.0,
-        length_s=length_s,
-        first_frames=None if start_s is None else max_frames,
-        fps=number_in(fields, "fps", 1, MAX_FPS) or WHOLE.fps,
-    )
+    path = state.uploads.find(request.upload)
+    excerpt = request.excerpt(state.settings.video_limits.max_frames)
+    return Source(path, request.name, True, excerpt)
 
 
 @contextmanager
 def _not_kept(source: Source) -> Iterator[None]:
-    """Removes an upload at the end; one of which another part can be chosen stays."""
+    """Removes an upload at the end, unless another part of it can be chosen."""
     is_kept = not source.is_upload
     try:
         yield
@@ -103,8 +94,8 @@ def _not_kept(source: Source) -> Iterator[None]:
 
 
 def choosing(state: AppState, fields: Fields) -> Work:
-    """Returns the work that loads a model before any video is open."""
-    name = text_in(fields, "model")
+    """Returns the work that loads a model before a video is open."""
+    name = ModelRequest.read(fields).model
 
     def work(report: Report, stopped: Stopped) -> None:
         label = state.shelf.label(state.shelf.find(name, progress_report(report, "model")))
@@ -114,20 +105,20 @@ def choosing(state: AppState, fields: Fields) -> Work:
 
 
 def find_or_reopen(state: AppState, token: str) -> OpenVideo:
-    """Returns the open video of a token, also one that an earlier run of the app left open.
+    """Returns the open video of a token, even one that an earlier run of the app left open.
 
-    Then the operator's model answers. Where that run was killed, prompts are answered again, and
-    masks have to be propagated again.
+    Such a video is reopened with the operator's model. If the earlier run was killed, prompts are
+    answered again and masks have to be propagated again.
 
     Raises:
         SessionExpired: there is no such video.
     """
 
-    def fill(token: str, folder: Path) -> OpenVideo:
+    def fill(folder: Path) -> OpenVideo:
         model = state.shelf.find(state.shelf.default)
         frames = Video.open(folder / VIDEO_FOLDER)
         session = state.shelf.session(model, frames)
-        video = OpenVideo(token, folder, frames, session, state.shelf.label(model))
+        video = OpenVideo(folder, frames, session, state.shelf.label(model))
         video.resume()
         return video
 
@@ -138,14 +129,15 @@ def find_or_reopen(state: AppState, token: str) -> OpenVideo:
 
 
 def switching(state: AppState, video: OpenVideo, fields: Fields) -> Work:
-    """Returns the work that lets another model answer; the old one stays if that fails."""
-    name = text_in(fields, "model")
+    """Returns the work that switches to another model; the old one stays if that fails."""
+    name = ModelRequest.read(fields).model
 
     def work(report: Report, stopped: Stopped) -> None:
         model = state.shelf.find(name, progress_report(report, "model"))
         label = state.shelf.label(model)
         report({"stage": "replaying"})
         reply = video.use_model(label, state.shelf.session(model, video.video))
-        report({"model": label.name, "source": label.source} | reply_json(reply))
+        changes = ChangesResponse.of(reply).json_fields()
+        report({"model": label.name, "source": label.source} | changes)
 
     return work

@@ -1,19 +1,13 @@
-"""Propagating through a video, as a stream of frames, and the cuts that it may stop at."""
+"""Propagation through a video as a stream of frames, and the scene cuts where it may stop."""
 
 import time
 from contextlib import closing
 
 from sam2_demo.core.errors import PromptError
 from sam2_demo.server.app_state import AppState
+from sam2_demo.server.routes.requests import Fields, PropagateRequest
+from sam2_demo.server.routes.responses import ChangesResponse
 from sam2_demo.server.routes.streams import Report, Stopped, Work, waiting_report
-from sam2_demo.server.routes.wire import (
-    Fields,
-    bounds_in,
-    direction_in,
-    frame_index_in,
-    object_ids_in,
-    reply_json,
-)
 from sam2_demo.session.open_video import OpenVideo
 from sam2_demo.tracking.propagation import Agreement, planned_passes
 from sam2_demo.video.scene_cuts import scene_cuts
@@ -21,12 +15,11 @@ from sam2_demo.video.scene_cuts import scene_cuts
 
 def tracking(state: AppState, video: OpenVideo, fields: Fields) -> Work:
     """Returns the work that propagates objects and reports each frame's masks."""
-    start = frame_index_in(fields, len(video.video))
-    direction = direction_in(fields)
-    within = bounds_in(fields, len(video.video))
-    object_ids = object_ids_in(fields)
-    agreement = Agreement() if fields.get("settle") else None
-    run = video.new_run()  # before anything is waited for: a stop may follow at once
+    request = PropagateRequest.read(fields)
+    start, direction = request.frame_of(len(video.video)), request.direction
+    within = request.bounds_of(len(video.video))
+    agreement = Agreement() if request.settle else None
+    run = video.new_run()  # before any waiting: a stop may follow immediately
     if not video.session.prompts:
         raise PromptError("Click on an object first, then propagate.", "NO_PROMPT")
     total = sum(len(way) for way in planned_passes(start, direction, within))
@@ -35,17 +28,16 @@ def tracking(state: AppState, video: OpenVideo, fields: Fields) -> Work:
         def stopped() -> bool:
             return closed() or run.is_set()
 
-        with state.propagating.place(waiting_report(report), stopped):
+        with state.propagating.slot(waiting_report(report), stopped):
             began_s = time.monotonic()
             done = 0
-            tracked = video.propagate(start, direction, stopped, within, object_ids, agreement)
+            tracked = video.propagate(start, direction, stopped, within, request.objects, agreement)
             with closing(tracked) as frames:
                 for reply in frames:
                     done += 1
                     elapsed_s = round(time.monotonic() - began_s, 3)
-                    report(
-                        reply_json(reply) | {"done": done, "total": total, "elapsed_s": elapsed_s}
-                    )
+                    changes = ChangesResponse.of(reply).json_fields()
+                    report(changes | {"done": done, "total": total, "elapsed_s": elapsed_s})
             settled = agreement is not None and agreement.settled
             complete = settled or done >= total
             report({"finished": True, "complete": complete, "settled": settled, "done": done})
@@ -54,7 +46,7 @@ def tracking(state: AppState, video: OpenVideo, fields: Fields) -> Work:
 
 
 def finding_scenes(state: AppState, video: OpenVideo, fields: Fields) -> Work:
-    """Returns the work that looks for scene cuts and reports them."""
+    """Returns the work that detects scene cuts and reports them."""
 
     def work(report: Report, stopped: Stopped) -> None:
         cuts = scene_cuts(video.video, stopped)

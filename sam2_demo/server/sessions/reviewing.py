@@ -1,54 +1,33 @@
-"""The review queue: what a person should look at, what looks right, and a check of both ways."""
+"""The review queue: doubtful masks, dismissing them, and the two-way check."""
 
-from collections.abc import Sequence
 from contextlib import closing
 
 from sam2_demo.core.errors import InputError
 from sam2_demo.server.app_state import AppState
+from sam2_demo.server.routes.requests import DismissRequest, Fields
+from sam2_demo.server.routes.responses import ReviewResponse
 from sam2_demo.server.routes.streams import Report, Stopped, Work, waiting_report
-from sam2_demo.server.routes.wire import Fields, text_in
 from sam2_demo.session.open_video import OpenVideo
-from sam2_demo.session.review import Doubt
 from sam2_demo.tracking.direction_check import frames_to_check
 
-MAX_DOUBTS = 500
-MAX_KEY_LENGTH = 80
 
-
-def review_json(doubts: Sequence[Doubt]) -> dict[str, object]:
-    """Returns the worst doubts: frame, object, reason, severity, first, last, key; and how many."""
-    rows = [
-        [
-            doubt.frame_index,
-            doubt.object_id,
-            doubt.reason.value,
-            doubt.severity,
-            doubt.first,
-            doubt.last,
-            doubt.key,
-        ]
-        for doubt in doubts[:MAX_DOUBTS]
-    ]
-    return {"doubts": rows, "count": len(doubts)}
-
-
-def dismiss(video: OpenVideo, fields: Fields) -> dict[str, object]:
-    """Takes in that a doubt's mask looks right; returns the doubts that are left.
+def dismiss(video: OpenVideo, fields: Fields) -> ReviewResponse:
+    """Marks a doubt's mask as looking right; returns the remaining doubts.
 
     Raises:
         InputError: there is no such doubt.
     """
-    key = text_in(fields, "key", MAX_KEY_LENGTH)
+    key = DismissRequest.read(fields).key
     doubts = video.doubts()
     left = [doubt for doubt in doubts if doubt.key != key]
     if len(left) == len(doubts):
-        raise InputError("that mask is not in doubt any more", "NO_DOUBT")
+        raise InputError("that mask is no longer in doubt", "NO_DOUBT")
     video.review.dismiss(key)
-    return review_json(left)
+    return ReviewResponse.of(left)
 
 
 def checking(state: AppState, video: OpenVideo, fields: Fields) -> Work:
-    """Returns the work that tracks every object the other way and reports how far it is."""
+    """Returns the work that tracks every object in the other direction and reports progress."""
     tracks = {key: state.track for key, state in video.session.snapshot().items()}
     total = frames_to_check(tracks)
     if total == 0:
@@ -59,11 +38,12 @@ def checking(state: AppState, video: OpenVideo, fields: Fields) -> Work:
         def stopped() -> bool:
             return closed() or run.is_set()
 
-        with state.propagating.place(waiting_report(report), stopped):
+        with state.propagating.slot(waiting_report(report), stopped):
             done = 0
             with closing(video.check_directions(stopped)) as frames:
                 for done, _ in enumerate(frames, start=1):
                     report({"stage": "checking", "done": done, "total": max(done, total)})
-            report({"finished": True, "done": done} | review_json(video.doubts()))
+            doubts = ReviewResponse.of(video.doubts()).json_fields()
+            report({"finished": True, "done": done} | doubts)
 
     return work

@@ -1,26 +1,26 @@
-"""Session files: what is told of a session that was opened, and files for the browser to keep."""
+"""Session files: saving them to the browser, and opening them."""
 
 import math
 from pathlib import Path
-from typing import Any
 
 from starlette.responses import Response
 
 from sam2_demo.export.mask_files import safe_name
 from sam2_demo.server.app_state import AppState
-from sam2_demo.server.routes.wire import Fields, text_in
+from sam2_demo.server.routes.requests import Fields, UploadRequest
+from sam2_demo.server.routes.responses import OpenedSessionResponse
 from sam2_demo.session.open_video import OpenVideo
 from sam2_demo.session.reply import Reply
 from sam2_demo.session.session_file import SUFFIX, read_session, session_as_text
 
 
 def saved_session(video: OpenVideo, active_s: str) -> Response:
-    """Returns the session file of a video, to be kept by the browser.
+    """Returns the session file of a video as a download.
 
     Args:
         video: The video.
-        active_s: For how many seconds a person worked on it, as the page says; what is no such
-            number leaves what is known.
+        active_s: Seconds of active work, as reported by the page; anything that is not a valid
+            number is ignored.
     """
     seconds = _seconds(active_s)
     if seconds is not None:
@@ -31,40 +31,37 @@ def saved_session(video: OpenVideo, active_s: str) -> Response:
     return Response(text, media_type="application/json", headers=headers)
 
 
-def open_session(video: OpenVideo, path: Path) -> tuple[Reply, dict[str, Any]]:
-    """Returns what changed as a session file was opened, and what is to be known of the file.
-
-    That is: ``made_by``, the model that answered when the file was saved; ``same_model``, whether
-    it is the one that answers here; ``same_video``, whether the video is of the same file;
-    ``first`` and ``last``, the frames that are here what was open then; ``active_s``, the seconds
-    of work until then.
+def open_session(video: OpenVideo, path: Path) -> tuple[Reply, OpenedSessionResponse]:
+    """Opens a session file; returns what changed and facts about the file.
 
     Raises:
-        InputError: the file cannot be used, or does not fit the video; nothing is changed.
+        InputError: the file cannot be used or does not fit the video; nothing is changed.
     """
     saved = read_session(path)
     made_of = saved.made_of
     first = made_of.offset_in(video.video)
     reply = video.open_session(saved)
-    return reply, {
-        "made_by": made_of.model,
-        "same_model": made_of.weights == video.model.weights,
-        "same_video": made_of.is_of(video.video),
-        "first": first,
-        "last": first + made_of.frames - 1,
-        "active_s": saved.active_s,
-    }
+    return reply, OpenedSessionResponse(
+        made_by=made_of.model,
+        same_model=made_of.weights == video.model.weights,
+        same_video=made_of.is_of(video.video),
+        first=first,
+        last=first + made_of.frames - 1,
+        active_s=saved.active_s,
+    )
 
 
-def open_uploaded_session(state: AppState, video: OpenVideo, fields: Fields) -> dict[str, Any]:
-    """Returns what is to be known of an uploaded session file that was opened and is not kept.
+def open_uploaded_session(
+    state: AppState, video: OpenVideo, fields: Fields
+) -> OpenedSessionResponse:
+    """Opens an uploaded session file, which is not kept; returns facts about it.
 
-    The page reads the video anew: what changed is most of it.
+    What changed is not returned: the page reloads the whole video anyway.
 
     Raises:
         InputError: the file cannot be used, or does not fit the video; nothing is changed.
     """
-    path = state.uploads.find(text_in(fields, "upload"))
+    path = state.uploads.find(UploadRequest.read(fields).upload)
     try:
         return open_session(video, path)[1]
     finally:

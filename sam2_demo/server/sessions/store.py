@@ -1,7 +1,7 @@
-"""The open videos of everybody, each under its own secret token, within fixed bounds.
+"""All open videos, each under its own secret token, within fixed limits.
 
-Too many, too large or too long unused: the one that was idle longest is closed for
-real, its folder removed. One that is computing is never closed to make room.
+When there are too many or they take too much disk, those idle longest are closed and their folders
+removed, as is any that was idle for too long. A video that is computing is never closed for room.
 """
 
 import logging
@@ -31,12 +31,12 @@ TOKEN_BYTES = 24
 
 @dataclass(frozen=True, slots=True)
 class StoreLimits:
-    """How much may be open at once.
+    """How much may be open at the same time.
 
     Attributes:
         max_videos: Videos open at the same time.
-        max_bytes: Bytes on disk of all of them.
-        idle_timeout_s: Seconds without any request after which a video is closed.
+        max_bytes: Bytes on disk of all open videos.
+        idle_timeout_s: Seconds without a request after which a video is closed.
     """
 
     max_videos: int = 24
@@ -44,8 +44,13 @@ class StoreLimits:
     idle_timeout_s: float = 3600.0
 
 
+def token_of(video: OpenVideo) -> str:
+    """Returns the secret token of an open video, which is the name of its folder."""
+    return video.folder.name
+
+
 class SessionStore:
-    """Opens, finds and closes videos; safe to use from several threads."""
+    """Opens, finds and closes videos; thread-safe."""
 
     def __init__(self, folder: Path, limits: StoreLimits = StoreLimits()) -> None:
         self.folder = folder
@@ -60,31 +65,31 @@ class SessionStore:
     def __len__(self) -> int:
         return len(self._videos)
 
-    def open(self, fill: Callable[[str, Path], OpenVideo]) -> OpenVideo:
+    def open(self, fill: Callable[[Path], OpenVideo]) -> OpenVideo:
         """Returns a new open video under a new token.
 
         Args:
-            fill: Makes the open video from its token and its new, empty folder. If it raises,
-                the folder is removed and the error passed on.
+            fill: Makes the open video in its new, empty folder. If it raises, the folder is
+                removed and the error propagates.
 
         Raises:
-            ResourceError: every place is taken by a video that is computing.
+            ResourceError: the limit is reached and every open video is computing.
         """
         token = secrets.token_urlsafe(TOKEN_BYTES)
         folder = self.folder / token
         folder.mkdir(mode=0o700)
         try:
-            return self._enter(fill(token, folder))
+            return self._enter(fill(folder))
         except BaseException:
             shutil.rmtree(folder, ignore_errors=True)
             raise
 
-    def reopen(self, token: str, fill: Callable[[str, Path], OpenVideo]) -> OpenVideo:
+    def reopen(self, token: str, fill: Callable[[Path], OpenVideo]) -> OpenVideo:
         """Returns a video whose folder an earlier run of the program left behind.
 
         Args:
             token: Its secret token.
-            fill: Makes the open video from its token and its folder.
+            fill: Makes the open video from the contents of its folder.
 
         Raises:
             SessionExpired: there is no such folder.
@@ -93,13 +98,13 @@ class SessionStore:
             is_token = re.fullmatch(r"[\w-]{32}", token) is not None
             if token in self._videos or not is_token or not (self.folder / token).is_dir():
                 return self.find(token)
-            return self._enter(fill(token, self.folder / token))
+            return self._enter(fill(self.folder / token))
 
     def find(self, token: str) -> OpenVideo:
-        """Returns the video of a token and counts it as used now.
+        """Returns the video of a token and marks it as used now.
 
         Raises:
-            SessionExpired: with code ``SESSION_CLOSED`` if it was open once, else
+            SessionExpired: with code ``SESSION_CLOSED`` if it was open before, otherwise
                 ``UNKNOWN_SESSION``.
         """
         with self._lock:
@@ -110,8 +115,8 @@ class SessionStore:
             known = token in self._closed_tokens
         if known:
             raise SessionExpired(
-                "This video was closed, because it was not used for long or others needed the "
-                "room: open it again.",
+                "This video was closed because it was unused for a long time or the server needed "
+                "the space: open it again.",
                 "SESSION_CLOSED",
             )
         raise SessionExpired("There is no such open video: open it again.", "UNKNOWN_SESSION")
@@ -126,9 +131,9 @@ class SessionStore:
             self._end(video)
 
     def close_all(self) -> None:
-        """Closes every video and ends the sweeper, because the program ends.
+        """Closes every video and stops the sweeper when the program exits.
 
-        Their folders stay: whoever comes back after a restart finds the work again.
+        The folders stay, so that people find their work again after a restart.
         """
         self._stop_sweeping.set()
         with self._lock:
@@ -138,10 +143,10 @@ class SessionStore:
             try:
                 video.put_away()
             except Sam2DemoError as error:
-                logger.warning("masks of an open video were not kept: %s", error)
+                logger.warning("the masks of an open video could not be kept: %s", error)
 
     def sweep(self) -> None:
-        """Closes what was idle for too long, or is too much; what is idle gives memory back."""
+        """Closes videos that are idle for too long or too many; frees memory of idle ones."""
         now_s = time.monotonic()
         for video in list(self._videos.values()):
             video.bytes_on_disk = _bytes_in(video.folder)
@@ -164,45 +169,45 @@ class SessionStore:
         self._remove_left_over()
 
     def start_sweeper(self, interval_s: float = SWEEP_INTERVAL_S) -> None:
-        """Sweeps again and again in the background; an error is logged and survived."""
+        """Starts sweeping periodically in the background; errors are logged and do not end it."""
 
         def run() -> None:
             while not self._stop_sweeping.wait(interval_s):
                 try:
                     self.sweep()
                 except Exception:
-                    logger.exception("sweeping the open videos failed; it will be tried again")
+                    logger.exception("sweeping the open videos failed; will try again")
 
         threading.Thread(target=run, name="sweeper", daemon=True).start()
 
     def _enter(self, video: OpenVideo) -> OpenVideo:
-        """Returns the video, which counts from now on; others are closed to make room for it."""
+        """Registers a video and returns it; others are closed to make room for it."""
         video.bytes_on_disk = _bytes_in(video.folder)
         with self._lock:
             doomed = self._surplus(video.bytes_on_disk)
             for old in doomed:
                 self._forget(old)
-            self._videos[video.token] = video
+            self._videos[token_of(video)] = video
         for old in doomed:
             self._end(old)
         return video
 
     def _remove_left_over(self) -> None:
-        """Removes folders of earlier runs that nobody came back for."""
+        """Removes folders of earlier runs that were not reopened in time."""
         oldest_s = time.time() - max(self.limits.idle_timeout_s, LEFT_OVER_S)
         for folder in self.folder.iterdir():
             if folder.name not in self._videos and _last_changed_s(folder) < oldest_s:
                 shutil.rmtree(folder, ignore_errors=True)
 
     def _surplus(self, new_bytes: int) -> list[OpenVideo]:
-        """Returns the videos to close so that one more of this size has room."""
+        """Returns the videos to close so that one more of this size fits."""
         doomed = self._surplus_bytes(new_bytes)
         left = [video for video in self._idle_longest_first() if video not in doomed]
         too_many = len(self._videos) - len(doomed) + 1 - self.limits.max_videos
         if too_many > len(left):
             raise ResourceError(
-                f"{self.limits.max_videos} videos are being worked on, which is all that this "
-                "server allows: try again in a few minutes.",
+                f"{self.limits.max_videos} videos are being worked on, the most that this server "
+                "allows: try again in a few minutes.",
                 "TOO_MANY_VIDEOS",
             )
         return doomed + left[: max(0, too_many)]
@@ -223,8 +228,9 @@ class SessionStore:
         return sorted(idle, key=lambda video: video.last_used_s)
 
     def _forget(self, video: OpenVideo) -> None:
-        del self._videos[video.token]
-        self._closed_tokens.append(video.token)
+        token = token_of(video)
+        del self._videos[token]
+        self._closed_tokens.append(token)
 
     def _end(self, video: OpenVideo) -> None:
         video.close()
@@ -232,15 +238,16 @@ class SessionStore:
 
 
 def _last_changed_s(folder: Path) -> float:
-    """Returns when something last changed in a folder; its journal grows in its place."""
+    """Returns when a folder or a file in it last changed."""
     try:
+        # Appending to the journal does not change the time of the folder itself.
         return max(path.stat().st_mtime for path in (folder, *folder.iterdir()))
-    except (FileNotFoundError, NotADirectoryError):  # closed just now, or nothing of ours
+    except (FileNotFoundError, NotADirectoryError):  # just closed, or not ours
         return math.inf
 
 
 def _bytes_in(folder: Path) -> int:
-    """Returns the size of all files of a folder; what is removed meanwhile counts as nothing."""
+    """Returns the total size of a folder's files, ignoring those that vanish meanwhile."""
     total = 0
     for parent, _, names in os.walk(folder):
         for name in names:

@@ -1,4 +1,4 @@
-"""Files on their way in: streamed to disk under a secret name, bounded in size and in time."""
+"""Uploads: streamed to disk under secret names, limited in size and time."""
 
 import asyncio
 import re
@@ -17,7 +17,7 @@ FORGOTTEN_AFTER_S = 3600.0
 
 
 class Uploads:
-    """Receives files into one folder; each stays until it was opened, or is forgotten."""
+    """Receives files into one folder; each stays until it is opened or expires."""
 
     def __init__(self, folder: Path, max_bytes: int) -> None:
         self._folder = folder
@@ -25,10 +25,10 @@ class Uploads:
         folder.mkdir(parents=True, exist_ok=True)
 
     async def receive(self, request: Request) -> str:
-        """Returns the secret name under which the request's body was stored.
+        """Stores a request's body; returns its secret name.
 
         Raises:
-            VideoError: the body is larger than allowed, stalled, or broke off; nothing is kept.
+            VideoError: the body is too large, stalled or was interrupted; nothing is kept.
         """
         self._remove_forgotten()
         self._check_size(int(request.headers.get("content-length", "0")))
@@ -42,7 +42,7 @@ class Uploads:
         return name
 
     def adopt(self, path: Path) -> str:
-        """Returns the secret name under which a file that Gradio received now lies here."""
+        """Copies a file that Gradio received; returns its secret name."""
         self._remove_forgotten()
         self._check_size(path.stat().st_size)
         name = secrets.token_urlsafe(24)
@@ -53,7 +53,7 @@ class Uploads:
         """Returns the path of a stored file.
 
         Raises:
-            VideoError: there is none of that name.
+            VideoError: there is no such file.
         """
         path = self._folder / name
         if not re.fullmatch(r"[\w-]{32}", name) or not path.is_file():
@@ -71,7 +71,7 @@ class Uploads:
                     return
                 except (TimeoutError, ClientDisconnect) as error:
                     raise VideoError(
-                        f"The upload broke off after {received} bytes: try again.",
+                        f"The upload was interrupted after {received} bytes: try again.",
                         "UPLOAD_BROKE_OFF",
                     ) from error
                 received += len(chunk)
@@ -81,14 +81,14 @@ class Uploads:
     def _check_size(self, size_bytes: int) -> None:
         if size_bytes > self._max_bytes:
             raise VideoError(
-                f"The file is larger than the {self._max_bytes // 2**20} MB that are accepted "
-                "here: cut or shrink the video first.",
+                f"The file is larger than {self._max_bytes // 2**20} MB, the most that this server "
+                "accepts: shorten the video or reduce its quality.",
                 "FILE_TOO_LARGE",
             )
 
     def _remove_forgotten(self) -> None:
         oldest_s = time.time() - FORGOTTEN_AFTER_S
         for path in self._folder.iterdir():
-            with suppress(FileNotFoundError):  # opened or closed just now
+            with suppress(FileNotFoundError):  # opened or removed just now
                 if path.stat().st_mtime < oldest_s:
                     path.unlink()

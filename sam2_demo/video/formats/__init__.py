@@ -1,1 +1,1 @@
-"""Containers and codecs, one fault at a time."""
+"""Containers and codecs: reading files that may be damaged or hostile."""

@@ -1,4 +1,4 @@
-"""Keeps the sound of a video as one small MP4 file that starts with the first frame."""
+"""Stores the sound of a video as a small MP4 file that starts with the first frame."""
 
 from fractions import Fraction
 from pathlib import Path
@@ -10,9 +10,9 @@ import av.container
 from sam2_demo.video.formats.decode import DECODER_FAULTS
 
 COPIED_CODECS = frozenset({"aac", "mp3", "mp3float", "opus", "libopus"})
-"""What an MP4 file can carry and browsers play; anything else becomes AAC."""
+"""What an MP4 file can hold and browsers can play; anything else is converted to AAC."""
 LEAD_S = Fraction(1, 8)
-"""Sound before the first frame that is kept: a codec needs some to get going."""
+"""Sound kept from before the first frame, because codecs need some to start."""
 AAC_BIT_RATE = 160_000
 AAC_RATES = (48_000, 44_100, 32_000, 24_000, 22_050, 16_000, 12_000, 11_025, 8_000)
 
@@ -20,13 +20,13 @@ AAC_RATES = (48_000, 44_100, 32_000, 24_000, 22_050, 16_000, 12_000, 11_025, 8_0
 def spool_audio(
     container: av.container.InputContainer, path: Path, start_s: Fraction, length_s: Fraction
 ) -> bool:
-    """Returns whether the sound between two times was written; False where there is none.
+    """Writes the sound of a time span; returns False if there is none.
 
     Args:
-        container: The upload, opened anew and not read yet.
+        container: The upload, freshly opened and not read yet.
         path: The MP4 file to write.
-        start_s: When the first frame is shown, on the container's clock.
-        length_s: How long the video lasts.
+        start_s: When the first frame is displayed, on the container's clock.
+        length_s: The duration of the video.
 
     Raises:
         av.FFmpegError: the sound cannot be read or written.

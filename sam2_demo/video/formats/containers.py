@@ -1,8 +1,8 @@
-"""Which file format a file's first bytes show, and which demuxer may therefore open it.
+"""Identifies a file's format by its first bytes, and which demuxer may open it.
 
-Only formats named here are ever opened, each with its own demuxer forced. So text formats that
-make a demuxer open other files or addresses (playlists, concat scripts, session descriptions)
-are never even tried, whatever the file is called.
+Only formats listed here are ever opened, each with its own demuxer forced. So text formats that
+make a demuxer open other files or addresses (playlists, concat scripts, session descriptions) are
+never even tried, whatever the file is called.
 """
 
 import struct
@@ -14,20 +14,20 @@ HEAD_BYTES = 64 * 1024
 
 @dataclass(frozen=True, slots=True)
 class FileFormat:
-    """A recognised format.
+    """A supported format.
 
     Attributes:
         demuxer: FFmpeg's name of the demuxer, ``"pillow"`` for animated WebP, or ``"zip"`` for a
-            zip of pictures.
-        title: The name that people use.
-        has_times: Whether frames carry times; without, they follow each other evenly.
-        is_picture: A single picture: only its first frame counts.
-        size_hw: Height and width where the first bytes state them, else None.
+            zip of images.
+        title: Its common name.
+        has_times: Whether frames have times; if not, they are evenly spaced.
+        is_image: Whether it is a single image, of which only the first frame is read.
+        size_hw: Height and width if the first bytes contain them, or None.
     """
 
     demuxer: str
     title: str
-    is_picture: bool = False
+    is_image: bool = False
     has_times: bool = True
     size_hw: tuple[int, int] | None = None
 
@@ -43,9 +43,9 @@ _STARTS = (
     (b"\x06\x0e\x2b\x34\x02\x05\x01\x01\x0d\x01\x02", FileFormat("mxf", "MXF")),
     (b"\x00\x00\x01\xba", FileFormat("mpeg", "MPEG programme stream")),
     (b"\x00\x00\x01\xb3", FileFormat("mpegvideo", "MPEG video", has_times=False)),
-    (b"\xff\xd8\xff", FileFormat("jpeg_pipe", "JPEG", is_picture=True)),
-    (b"II*\x00", FileFormat("tiff_pipe", "TIFF", is_picture=True)),
-    (b"MM\x00*", FileFormat("tiff_pipe", "TIFF", is_picture=True)),
+    (b"\xff\xd8\xff", FileFormat("jpeg_pipe", "JPEG", is_image=True)),
+    (b"II*\x00", FileFormat("tiff_pipe", "TIFF", is_image=True)),
+    (b"MM\x00*", FileFormat("tiff_pipe", "TIFF", is_image=True)),
     (b"PK\x03\x04", FileFormat("zip", "zip", has_times=False)),
     (b"PK\x05\x06", FileFormat("zip", "zip", has_times=False)),
     (b"ID3", FileFormat("mp3", "MP3")),
@@ -54,13 +54,13 @@ _STARTS = (
 
 
 def identify_file(path: Path) -> FileFormat | None:
-    """Returns the format that a file's first bytes show, or None where it is not a known one."""
+    """Returns a file's format according to its first bytes, or None if it is not supported."""
     with path.open("rb") as file:
         return identify(file.read(HEAD_BYTES))
 
 
 def identify(head: bytes) -> FileFormat | None:
-    """Returns the format that these first bytes of a file show, or None."""
+    """Returns the format of a file with these first bytes, or None if it is not supported."""
     if head[4:8] in _ISO_BOXES:
         return FileFormat("mov", "MP4 or QuickTime")
     for start, file_format in _STARTS:
@@ -96,7 +96,7 @@ def _identify_webp(head: bytes) -> FileFormat:
             size_hw = (height & 0x3FFF, width & 0x3FFF)
     if head[12:16] == b"VP8X" and len(head) > 20 and head[20] & 0x02:
         return FileFormat("pillow", "animated WebP", size_hw=size_hw)
-    return FileFormat("webp_pipe", "WebP", is_picture=True, size_hw=size_hw)
+    return FileFormat("webp_pipe", "WebP", is_image=True, size_hw=size_hw)
 
 
 def _identify_raster(head: bytes) -> FileFormat | None:
@@ -107,15 +107,15 @@ def _identify_raster(head: bytes) -> FileFormat | None:
         width, height = struct.unpack(">II", head[16:24])
         if b"acTL" in head[: head.find(b"IDAT")]:
             return FileFormat("apng", "animated PNG", size_hw=(height, width))
-        return FileFormat("png_pipe", "PNG", is_picture=True, size_hw=(height, width))
+        return FileFormat("png_pipe", "PNG", is_image=True, size_hw=(height, width))
     if head.startswith(b"BM") and len(head) >= 26 and head[6:10] == bytes(4):
         width, height = struct.unpack("<ii", head[18:26])
-        return FileFormat("bmp_pipe", "BMP", is_picture=True, size_hw=(abs(height), abs(width)))
+        return FileFormat("bmp_pipe", "BMP", is_image=True, size_hw=(abs(height), abs(width)))
     return None
 
 
 def _identify_stream(head: bytes) -> FileFormat | None:
-    """Returns the format of a stream without a header of its own: transport or elementary."""
+    """Returns the format of a stream without a file header: transport or elementary."""
     for size in (188, 192, 204):
         start = 4 if size == 192 else 0
         marks = head[start : start + 2 * size + 1 : size]

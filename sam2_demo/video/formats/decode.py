@@ -1,6 +1,6 @@
-"""Decodes one video stream packet by packet, so that one bad packet costs one frame, not the rest.
+"""Decodes a video stream packet by packet, so that a bad packet costs one frame, not the rest.
 
-Knows nothing of files on disk, rotation or colour: packets in, frames and gaps out.
+Knows nothing about files on disk, rotation or colour: packets in, frames and gaps out.
 """
 
 import heapq
@@ -19,33 +19,33 @@ else:
 
 MAX_READ_ERRORS = 100
 DECODER_FAULTS = (av.FFmpegError, ValueError, IndexError, AttributeError, UnicodeDecodeError)
-"""What the decoding library was seen to raise on damaged data."""
+"""What the decoding library has been seen to raise on damaged data."""
 
 
 @dataclass(frozen=True, slots=True)
 class DecodedFrame:
-    """One frame in the order of display.
+    """One frame, in display order.
 
     Attributes:
-        ticks: Presentation time in the stream's time base; None where the file gives none.
-        picture: The picture, or None where it could not be decoded but its place is known.
-        is_damaged: Whether the decoder reported errors in the picture.
+        ticks: Presentation time in the stream's time base, or None if the file has none.
+        image: The image, or None for a gap: a frame known to exist that could not be decoded.
+        is_damaged: Whether the decoder reported errors in it.
     """
 
     ticks: int | None
-    picture: av.VideoFrame | None
+    image: av.VideoFrame | None
     is_damaged: bool = False
 
 
 class FrameDecoder:
-    """Iterates once over the frames of a stream and counts what went wrong.
+    """Iterates once over the frames of a stream and counts errors.
 
-    A frame that is lost to an error keeps its place: the packets say when a picture was due, and
-    where none came before a later one did, a gap is given out instead.
+    A frame lost to an error leaves a gap: packets announce when a frame is due, and if it has not
+    been decoded by the time a later one is, a gap is yielded in its place.
 
     Attributes:
         errors: Packets that could not be read or decoded.
-        leading_lost: Pictures before the first one that could be decoded.
+        leading_lost: Frames before the first one that could be decoded.
     """
 
     def __init__(
@@ -66,18 +66,18 @@ class FrameDecoder:
             self._expect(packet)
             damaged = packet.is_corrupt
             try:
-                pictures = packet.decode()
+                images = packet.decode()
             except DECODER_FAULTS:
                 self.errors += 1
                 continue
-            for picture in pictures:
-                yield from self._gaps_before(picture.pts)
-                yield DecodedFrame(picture.pts, picture, damaged or picture.is_corrupt)
+            for image in images:
+                yield from self._gaps_before(image.pts)
+                yield DecodedFrame(image.pts, image, damaged or image.is_corrupt)
         if not self._starts_whole:
             self.leading_lost = max(self.leading_lost, self._untimed_balance - self.errors)
 
     def _packets(self) -> Iterator[VideoPacket]:
-        """Yields the packets and last the empty one that empties the decoder."""
+        """Yields the packets, and finally the empty one that flushes the decoder."""
         for _ in range(MAX_READ_ERRORS):
             try:
                 yield from self._container.demux(self._stream)
@@ -86,7 +86,7 @@ class FrameDecoder:
                 self.errors += 1
 
     def _expect(self, packet: VideoPacket) -> None:
-        """Notes that a packet promises a picture."""
+        """Records that a packet announces a frame."""
         if not packet.size or packet.is_discard:
             return
         if self._starts_whole is None:
@@ -97,7 +97,7 @@ class FrameDecoder:
             heapq.heappush(self._due, packet.pts)
 
     def _gaps_before(self, ticks: int | None) -> Iterator[DecodedFrame]:
-        """Yields a gap for each picture that was due before this time and never came."""
+        """Yields a gap for each frame that was due before this time and never came."""
         started, self._started = self._started, True
         if ticks is None:
             self._untimed_balance -= 1
@@ -109,7 +109,7 @@ class FrameDecoder:
             if not started:
                 self.leading_lost += 1
             elif self.errors == 0:
-                # Where two packets make one picture, a missing one means nothing.
+                # If two packets make one frame, a missing frame means nothing.
                 self._one_a_packet = False
             elif self._one_a_packet:
                 yield DecodedFrame(due, None, is_damaged=True)

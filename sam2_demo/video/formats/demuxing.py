@@ -1,4 +1,4 @@
-"""Opens an upload with the one demuxer that fits it and the decoders of an allow-list."""
+"""Opens an upload with the one demuxer for its format and an allow-list of decoders."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -41,13 +41,13 @@ def opened(
     """Returns a context in which the upload is open for reading.
 
     Raises:
-        VideoError: the file is too damaged to be opened, or known to be cut off and for that.
+        VideoError: the file is too damaged or incomplete to be opened.
     """
     options = {
         "protocol_whitelist": "file",
         "format_whitelist": av.ContainerFormat(file_format.demuxer, "r").name,
         "codec_whitelist": ",".join(sorted(VIDEO_DECODERS | AUDIO_DECODERS)),
-        # Pictures a little beyond the limit are decoded, to name their size in the refusal.
+        # Frames slightly over the limit are decoded, so that the refusal can state their size.
         "max_pixels": str(4 * limits.max_pixels),
     }
     try:
@@ -62,8 +62,7 @@ def opened(
             raise
         if is_cut:
             raise VideoError(
-                "This file is cut off in such a place that it cannot be opened: upload the whole "
-                "file again.",
+                "This file is incomplete and cannot be opened: upload the whole file again.",
                 "TRUNCATED",
             ) from error
         raise VideoError(
@@ -78,15 +77,15 @@ def opened(
 def video_stream(
     container: av.container.InputContainer, limits: Limits
 ) -> av.video.stream.VideoStream:
-    """Returns the stream that a player would show; cover pictures do not count.
+    """Returns the video stream that a player would show, ignoring cover images.
 
     Raises:
-        VideoError: there is none, or there is no decoder for it.
+        VideoError: there is none, or its codec is not supported.
     """
     shown = [stream for stream in container.streams.video if not stream.disposition & _HIDDEN]
     if not shown:
         raise VideoError(
-            "This file has sound or other data but no video: upload a file with moving pictures.",
+            "This file contains sound or other data but no video: upload a video file.",
             "NO_VIDEO_STREAM",
         )
     best = container.streams.best("video")
@@ -95,8 +94,8 @@ def video_stream(
     if context is None or context.name not in VIDEO_DECODERS:
         name = "an unknown format" if context is None else context.name
         raise VideoError(
-            f"The pictures in this file are stored as {name}, which cannot be decoded here: "
-            "convert the video to H.264 (MP4) and upload it again.",
+            f"This video uses {name}, which is not supported: convert it to H.264 (MP4) and "
+            "upload it again.",
             "UNSUPPORTED_CODEC",
         )
     context.options = {"max_pixels": str(4 * limits.max_pixels)}

@@ -1,9 +1,9 @@
-"""From a decoded frame to the picture that a person sees: 8-bit, upright, square pixels.
+"""From a decoded frame to the image that a person sees: 8-bit, upright, square pixels.
 
-Rules: rotation and mirroring by quarter turns are applied, other angles are not; pixels that are
-not square are stretched, never shrunk; transparency is laid over white; more than 8 bits are
-reduced to 8 with no tone mapping; a video that does not name its colour matrix is taken for
-BT.709 from 720 lines on and for BT.601 below, as browsers do.
+Rules: quarter turns and mirroring are applied, other angles are not; non-square pixels are
+stretched, never shrunk; transparency is composited over white; more than 8 bits are reduced to 8
+without tone mapping; a video that does not state its colour matrix is assumed to be BT.709 from 720
+lines on and BT.601 below, as browsers do.
 """
 
 import struct
@@ -31,18 +31,18 @@ _TURN_OF_ORIENTATION = {
     7: (0, -1, -1, 0),
     8: (0, -1, 1, 0),
 }
-"""By the value of the Exif tag of that name."""
+"""By the value of the Exif tag Orientation."""
 
 
 @dataclass(frozen=True, slots=True)
 class Display:
-    """How the frames of one video are shown, fixed by its first frame.
+    """How the frames of one video are displayed, determined by its first frame.
 
     Attributes:
-        stretched_hw: Height and width with square pixels, before the turn.
+        stretched_hw: Height and width with square pixels, before turning.
         turn: The signs (a, b, c, d) of the display matrix; exactly one of a, b is not 0.
-        turn_ignored: Whether the file asks for an angle that is no quarter turn.
-        stretch_ignored: Whether the file asks for pixels of an absurd shape.
+        turn_ignored: Whether the file asks for an angle that is not a quarter turn.
+        stretch_ignored: Whether the file asks for an implausible pixel aspect ratio.
     """
 
     stretched_hw: tuple[int, int]
@@ -60,12 +60,12 @@ class Display:
 def display_of(
     frame: av.VideoFrame, pixel_aspect: Fraction | None, orientation: int | None = None
 ) -> Display:
-    """Returns how a video with this first frame is shown.
+    """Returns how a video with this first frame is displayed.
 
     Args:
         frame: The first decoded frame.
-        pixel_aspect: Width of a pixel over its height, None or 0 where unknown.
-        orientation: The Exif orientation of a single picture; None to ask the frame.
+        pixel_aspect: Width of a pixel over its height; None or 0 if unknown.
+        orientation: The Exif orientation of a single image; None to use the frame's.
     """
     aspect = pixel_aspect or Fraction(1)
     absurd = not Fraction(1, MAX_STRETCH) <= aspect <= MAX_STRETCH
@@ -82,14 +82,14 @@ def display_of(
 
 
 def _turn_of(frame: av.VideoFrame) -> tuple[int, int, int, int] | None:
-    """Returns the signs of the frame's display matrix; None where it is no quarter turn.
+    """Returns the signs of the frame's display matrix, or None if it is not a quarter turn.
 
-    The matrix takes (x, y) to (a x + c y, b x + d y), in 16.16 fixed point.
+    The matrix maps (x, y) to (a x + c y, b x + d y), in 16.16 fixed point.
     """
     try:
         side_data: Iterable[SideData] = frame.side_data  # type: ignore[assignment]
     except ValueError:
-        # The library fails on kinds of data that it does not know, but still tells the angle.
+        # The library fails on unknown kinds of side data, but still knows the angle.
         return _TURN_OF_ANGLE.get(frame.rotation % 360)
     matrix = next((bytes(data) for data in side_data if data.type is Type.DISPLAYMATRIX), b"")
     if len(matrix) < 36:
@@ -108,14 +108,14 @@ def _turn_of(frame: av.VideoFrame) -> tuple[int, int, int, int] | None:
 
 
 class FrameConverter:
-    """Turns decoded frames into displayed pictures; for one thread."""
+    """Turns decoded frames into displayed images; not thread-safe."""
 
     def __init__(self, display: Display) -> None:
         self._display = display
         self._reformatter = VideoReformatter()
 
     def __call__(self, frame: av.VideoFrame) -> UInt8[np.ndarray, "height width 3"]:
-        """Returns the picture as displayed, blue first, of shape ``display.size_hw`` + (3,)."""
+        """Returns the image as displayed, in BGR, of shape ``display.size_hw`` + (3,)."""
         has_alpha = any(part.is_alpha for part in frame.format.components)
         pixels = self._reformat(frame, "bgra" if has_alpha else "bgr24")
         return _turned(_over_white(pixels) if has_alpha else pixels, self._display.turn)
@@ -127,10 +127,10 @@ class FrameConverter:
         matrix = None
         if not frame.format.is_rgb and frame.colorspace not in _KNOWN_MATRICES:
             matrix = Colorspace.ITU709 if frame.height >= 720 else Colorspace.ITU601
-        picture = self._reformatter.reformat(
+        image = self._reformatter.reformat(
             frame, width, height, pixel_format, src_colorspace=matrix, threads=1
         )
-        pixels: UInt8[np.ndarray, "height width channels"] = picture.to_ndarray()
+        pixels: UInt8[np.ndarray, "height width channels"] = image.to_ndarray()
         return pixels
 
 
@@ -143,13 +143,13 @@ def _over_white(
 
 
 def _turned(
-    picture: UInt8[np.ndarray, "height width 3"], turn: tuple[int, int, int, int]
+    image: UInt8[np.ndarray, "height width 3"], turn: tuple[int, int, int, int]
 ) -> UInt8[np.ndarray, "turned_height turned_width 3"]:
     if turn == _UNTURNED:
-        return picture
+        return image
     a, b, c, d = turn
     if a == 0:
-        picture = picture.swapaxes(0, 1)
+        image = image.swapaxes(0, 1)
     to_right, to_bottom = (a, d) if a else (c, b)
-    picture = picture[::to_bottom, ::to_right]
-    return np.ascontiguousarray(picture)
+    image = image[::to_bottom, ::to_right]
+    return np.ascontiguousarray(image)

@@ -1,4 +1,4 @@
-"""The frames of a part; those before it are decoded, because later ones need them, and dropped."""
+"""The frames of an excerpt; earlier ones are decoded, because later ones need them, and dropped."""
 
 from collections.abc import Iterable, Iterator
 from fractions import Fraction
@@ -9,18 +9,18 @@ from sam2_demo.video.times import DEFAULT_RATE
 
 
 class ExcerptFrames:
-    """Iterates once over the frames from the start of a part to its end, and one at least.
+    """Iterates once over the frames of an excerpt, at least one.
 
-    A part that begins behind the last frame raises VideoError.
+    An excerpt that starts after the last frame raises VideoError.
 
     Args:
-        excerpt: The part.
-        frames: All frames in the order of display.
-        time_base: Seconds of one tick of their times.
-        rate: Frames per second where a frame has no time.
+        excerpt: Which part of the video.
+        frames: All frames, in display order.
+        time_base: Seconds per tick of their times.
+        rate: Frames per second, for frames without a time.
 
     Attributes:
-        skipped: How many frames came before the part.
+        skipped: How many frames preceded the excerpt.
     """
 
     def __init__(
@@ -37,7 +37,7 @@ class ExcerptFrames:
     def __iter__(self) -> Iterator[DecodedFrame]:
         excerpt, started = self._excerpt, False
         for time_s, frame in self._timed:
-            if not started and (time_s < excerpt.begins_s or frame.picture is None):
+            if not started and (time_s < excerpt.begins_s or frame.image is None):
                 self.skipped += 1
                 continue
             if started and excerpt.ends_s is not None and time_s >= excerpt.ends_s:
@@ -51,7 +51,7 @@ class ExcerptFrames:
 def _timed(
     frames: Iterable[DecodedFrame], time_base: Fraction | None, rate: Fraction | None
 ) -> Iterator[tuple[Fraction, DecodedFrame]]:
-    """Yields each frame with its seconds after the first, guessed where the file has no time."""
+    """Yields each frame with its seconds after the first, estimated if the file has no times."""
     step_s = 1 / (rate or DEFAULT_RATE)
     time_s = -step_s
     origin_s: Fraction | None = None

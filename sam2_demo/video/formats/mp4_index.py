@@ -1,7 +1,7 @@
-"""What the index of an MP4 or QuickTime file claims, read without building it.
+"""What the index of an MP4 or QuickTime file claims, read without building the index.
 
-A demuxer allocates one entry for each sample that the index claims, and a few hundred
-bytes can claim millions. Here only the claims are read: headers of boxes, never their contents.
+A demuxer allocates an entry for each sample that the index claims, and a few hundred bytes can
+claim millions. Here only the claims are read: the headers of boxes, never their contents.
 """
 
 import math
@@ -22,10 +22,10 @@ class IndexClaims:
     """What the boxes of a file claim.
 
     Attributes:
-        has_index: Whether there is a ``moov`` box, or it is a picture that needs none.
+        has_index: Whether there is a ``moov`` box, or the file is an image that needs none.
         has_video: Whether there is a video track.
-        frames: Samples of the video track that claims most.
-        size_hw: Height and width of the largest video track's pictures; zeros without one.
+        frames: Samples of the video track that claims the most.
+        size_hw: Frame height and width of the largest video track; zeros if there is none.
         is_encrypted: Whether a video track is encrypted.
         is_cut: Whether a box ends beyond the end of the file.
     """
@@ -55,7 +55,7 @@ class _Box:
 
 
 def read_claims(path: Path) -> IndexClaims:
-    """Returns what the index of an MP4 or QuickTime file claims, whatever the claims are."""
+    """Returns what the index of an MP4 or QuickTime file claims, without judging it."""
     size = path.stat().st_size
     tracks: list[_Track] = []
     fragments: dict[int, int] = {}
@@ -68,7 +68,7 @@ def read_claims(path: Path) -> IndexClaims:
                 case b"moov":
                     has_index = True
                 case b"ftyp":
-                    # Single pictures have their index elsewhere.
+                    # Single images keep their index elsewhere.
                     has_index |= _read(file, box, 0, 4) in _STILL_BRANDS
                 case b"trak":
                     tracks.append(_Track())
@@ -81,7 +81,7 @@ def read_claims(path: Path) -> IndexClaims:
                     _read_track_box(file, box, tracks[-1])
     video = [track for track in tracks if track.is_video]
     numbers = {track.number for track in tracks}
-    # A fragment that names no track here may be the video's, whatever it says.
+    # A fragment of an unknown track may belong to the video.
     of_nobody = max((fragments[number] for number in fragments.keys() - numbers), default=0)
     totals = [track.samples + fragments.get(track.number, 0) + of_nobody for track in video]
     return IndexClaims(
@@ -97,7 +97,7 @@ def read_claims(path: Path) -> IndexClaims:
 def _read_track_box(file: BinaryIO, box: _Box, track: _Track) -> None:
     match box.kind:
         case b"tkhd":
-            # Behind two times, which are twice as long from version 1 on.
+            # It follows two times, which take twice the space from version 1 on.
             track.number = _u32(file, box, 20 if _read(file, box, 0, 1) == b"\1" else 12)
         case b"hdlr":
             track.is_video |= _read(file, box, 8, 4) == b"vide"
@@ -111,7 +111,7 @@ def _read_track_box(file: BinaryIO, box: _Box, track: _Track) -> None:
 
 
 def _walk(file: BinaryIO, start: int, end: int) -> Iterator[_Box]:
-    """Yields the boxes between two offsets, each before the boxes inside of it."""
+    """Yields the boxes between two offsets, each before the boxes inside it."""
     stack = [(start, end)]
     for _ in range(MAX_BOXES):
         while stack and stack[-1][0] + 8 > stack[-1][1]:

@@ -1,4 +1,4 @@
-"""Pictures that Pillow reads: which formats, what damaged ones raise, and all with 8 bits."""
+"""Reading images with Pillow: allowed formats, errors of damaged files, reduction to 8 bits."""
 
 import struct
 
@@ -6,15 +6,15 @@ import numpy as np
 from PIL import Image
 
 FORMATS = ("PNG", "JPEG", "WEBP", "BMP", "TIFF")
-"""Others are never tried: some of them start other programs."""
-PICTURE_FAULTS = (OSError, ValueError, SyntaxError, TypeError, KeyError, struct.error)
-"""What damaged pictures were seen to raise."""
+"""Other formats are never tried: some of them start external programs."""
+IMAGE_FAULTS = (OSError, ValueError, SyntaxError, TypeError, KeyError, struct.error)
+"""What damaged images have been seen to raise."""
 
 
 def eight_bits(image: Image.Image) -> Image.Image:
-    """Returns a picture whose channels have 8 bits, to be converted to any mode.
+    """Returns an image with 8 bits per channel, which can be converted to any mode.
 
-    Of a grey picture of 16 bits Pillow would cut everything off above 255, which leaves it white.
+    Pillow itself would clip a 16-bit grey image at 255, leaving it white.
     """
     if not image.mode.startswith("I;16"):
         return image

@@ -1,4 +1,4 @@
-"""Compares what an upload is, or claims to be, with the limits; one sentence for each refusal."""
+"""Compares what an upload is, or claims to be, with the limits; one sentence per refusal."""
 
 from typing import NoReturn
 
@@ -7,37 +7,37 @@ from sam2_demo.video.formats.mp4_index import IndexClaims
 from sam2_demo.video.ingest.limits import MIB, Limits
 
 INDEX_ALLOWANCE = 200_000
-"""Frames that an index may claim when only the first few are wanted."""
+"""How many frames an index may claim if only the first few are wanted."""
 
 
 def check_bytes(size: int, limits: Limits) -> None:
-    """Raises VideoError where a file is empty or too large."""
+    """Raises VideoError if a file is empty or too large."""
     if size == 0:
         raise VideoError(
-            "This file is empty (0 bytes): choose the file again, or export it again.",
+            "This file is empty (0 bytes): choose another file, or export it again.",
             "EMPTY_FILE",
         )
     if size > limits.max_bytes:
         raise VideoError(
-            f"This file has {size / MIB:,.0f} MiB; at most {limits.max_bytes / MIB:,.0f} MiB can "
+            f"This file is {size / MIB:,.0f} MiB; at most {limits.max_bytes / MIB:,.0f} MiB can "
             "be uploaded: shorten the video or reduce its quality.",
             "TOO_LARGE",
         )
 
 
 def check_size(size_hw: tuple[int, int], limits: Limits) -> None:
-    """Raises VideoError where a picture is too small, too large or too long in one direction."""
+    """Raises VideoError if an image is too small, too large or too long on one side."""
     if min(size_hw) < limits.min_side_px:
         raise VideoError(
-            f"{_shown(size_hw)}; each side needs {limits.min_side_px} at least: upload a larger "
-            "video.",
+            f"{_shown(size_hw)}; each side must have at least {limits.min_side_px}: upload a "
+            "larger video.",
             "TOO_SMALL",
         )
     check_not_too_large(size_hw, limits)
 
 
 def check_not_too_large(size_hw: tuple[int, int], limits: Limits) -> None:
-    """Raises VideoError where a picture is too large or too long in one direction."""
+    """Raises VideoError if an image is too large or too long on one side."""
     height, width = size_hw
     shown = _shown(size_hw)
     if height * width > limits.max_pixels:
@@ -49,27 +49,27 @@ def check_not_too_large(size_hw: tuple[int, int], limits: Limits) -> None:
     if max(size_hw) > limits.max_side_px:
         code = "TOO_WIDE" if width >= height else "TOO_TALL"
         raise VideoError(
-            f"{shown}; a side may have {limits.max_side_px:,} at most: reduce the size of the "
+            f"{shown}; each side may have at most {limits.max_side_px:,}: reduce the size of the "
             "video.",
             code,
         )
 
 
 def _shown(size_hw: tuple[int, int]) -> str:
-    return f"The pictures are {size_hw[1]:,} x {size_hw[0]:,} pixels"
+    return f"The frames are {size_hw[1]:,} x {size_hw[0]:,} pixels"
 
 
 def check_claims(claims: IndexClaims, limits: Limits, first_frames: int | None) -> None:
-    """Raises VideoError where an MP4 or QuickTime file claims what cannot be opened."""
+    """Raises VideoError if an MP4 or QuickTime file claims something that cannot be opened."""
     if not claims.has_index:
         raise VideoError(
-            "The end of this file is missing, and with it the list of its frames: the upload or "
-            "the recording was cut off. Upload the whole file again.",
+            "The end of this file, with the list of its frames, is missing: the upload or the "
+            "recording was cut off. Upload the whole file again.",
             "TRUNCATED_NO_INDEX",
         )
     if claims.is_encrypted:
         raise VideoError(
-            "This video is encrypted (copy protection): upload one without protection.",
+            "This video is encrypted (copy-protected): upload one without protection.",
             "ENCRYPTED",
         )
     check_not_too_large(claims.size_hw, limits)
@@ -90,8 +90,8 @@ def refuse_frames(count: str, limits: Limits) -> NoReturn:
 
 
 def refuse_empty() -> NoReturn:
-    """Raises VideoError for a video without a frame."""
+    """Raises VideoError for a video without frames."""
     raise VideoError(
-        "This video has no picture that can be decoded: export it again, or upload another one.",
+        "This video has no frame that can be decoded: export it again, or upload another one.",
         "NO_FRAMES",
     )

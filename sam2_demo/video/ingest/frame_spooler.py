@@ -1,4 +1,4 @@
-"""Takes decoded frames in order, shows each as a person would see it, and writes it down."""
+"""Converts decoded frames, in order, to what a person would see, and writes them to disk."""
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
@@ -17,15 +17,15 @@ Report = Callable[[int, int | None], None]
 
 @dataclass(frozen=True, slots=True)
 class Order:
-    """What is wanted of an upload.
+    """What to read from an upload.
 
     Attributes:
         upload: The file to read.
-        name: What the person calls the file.
-        folder: Where pictures and sound go.
+        name: The file's name as the user knows it.
+        folder: Where to write frames and sound.
         limits: Bounds on everything.
-        excerpt: Which part to take.
-        report: Told of the frames done and, where it is known, how many there will be.
+        excerpt: Which part to read.
+        report: Called with the frames done and the expected total, or None if unknown.
     """
 
     upload: Path
@@ -37,14 +37,14 @@ class Order:
 
 
 class FrameSpooler:
-    """Writes the frames of one video and remembers what was odd about them.
+    """Writes the frames of one video and records what was odd about them.
 
     Attributes:
-        display: How the frames are shown; fixed by the first.
-        stamps: The time stamp of each frame written, None where the file gives none.
-        bad_frames: Frames that are damaged or stand in for a lost one.
-        resized_at: The first frame of another size than the first, or None.
-        is_cut: Whether there was more than may be taken, and only a part was asked for.
+        display: How the frames are displayed; determined by the first one.
+        stamps: The time stamp of each written frame, or None if the file has none.
+        bad_frames: Frames that are damaged or replace a lost one.
+        resized_at: The first frame whose size differs from the first one's, or None.
+        is_cut: Whether a requested part was cut at the limit of frames.
     """
 
     display: Display
@@ -71,13 +71,13 @@ class FrameSpooler:
 
         Args:
             frames: All frames of the video.
-            part: Take only so many; None to refuse a video that has more than the limit.
+            part: The most frames to write; None to refuse a video with more than the limit.
 
         Raises:
-            VideoError: there is no frame at all, there are too many, or their size is refused.
+            VideoError: there are no frames, too many, or their size is refused.
         """
         limits = self._order.limits
-        # A packet can be half a frame, so only twice the limit is surely too many.
+        # A packet can be half a frame, so only more than twice the limit is certainly too many.
         if part is None and (self._expected or 0) > 2 * limits.max_frames:
             refuse_frames(f"more than {limits.max_frames:,}", limits)
         most = min(part or limits.max_frames, limits.max_frames)
@@ -97,18 +97,18 @@ class FrameSpooler:
             refuse_empty()
 
     def _add(self, spool: JpegFiles, decoded: DecodedFrame) -> None:
-        picture = decoded.picture
-        if picture is not None and not self.stamps:
-            self.display = display_of(picture, self._pixel_aspect, self._orientation)
+        image = decoded.image
+        if image is not None and not self.stamps:
+            self.display = display_of(image, self._pixel_aspect, self._orientation)
             check_size(self.display.size_hw, self._order.limits)
-            self._coded_hw = (picture.height, picture.width)
+            self._coded_hw = (image.height, image.width)
             self._converter = FrameConverter(self.display)
         if decoded.is_damaged:
             self.bad_frames.append(spool.count)
-        if picture is None:
+        if image is None:
             spool.repeat()
         else:
-            if (picture.height, picture.width) != self._coded_hw and self.resized_at is None:
+            if (image.height, image.width) != self._coded_hw and self.resized_at is None:
                 self.resized_at = spool.count
-            spool.add(self._converter(picture))
+            spool.add(self._converter(image))
         self.stamps.append(decoded.ticks)

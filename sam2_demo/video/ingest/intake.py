@@ -1,7 +1,7 @@
-"""Takes an upload in: a limited process decodes it once; the result is a folder of frames.
+"""Ingests an upload: a sandboxed process decodes it once into a folder of frames.
 
-Nothing here looks into the upload. Every failure comes back as one plain sentence, and then
-nothing stays on disk.
+This process never parses the upload itself. Every failure is reported as one plain sentence and
+leaves nothing on disk.
 """
 
 import contextlib
@@ -29,7 +29,7 @@ from sam2_demo.video.video import Video
 
 _log = logging.getLogger(__name__)
 
-Progress = Callable[[int, int | None], None]
+ReadProgress = Callable[[int, int | None], None]
 Cancelled = Callable[[], bool]
 
 DEFAULT_LIMITS = Limits()
@@ -42,21 +42,21 @@ def ingest(
     upload: Path,
     folder: Path,
     limits: Limits = DEFAULT_LIMITS,
-    progress: Progress | None = None,
+    progress: ReadProgress | None = None,
     cancelled: Cancelled | None = None,
     excerpt: Excerpt = WHOLE,
     name: str | None = None,
 ) -> Video:
-    """Returns the video after decoding an upload into a new folder.
+    """Decodes an upload into a new folder; returns the video.
 
     Args:
         upload: The uploaded file; it is read, never changed.
-        folder: A folder that does not exist yet, or is empty; removed again on any failure.
-        limits: Bounds on everything; what exceeds one is refused.
-        progress: Called with the frames done and how many there will be, None while not known.
-        cancelled: Asked some twenty times a second whether to stop.
-        excerpt: Which part to take; the whole is refused where it is too long.
-        name: What the person calls the video; the upload's file name unless given.
+        folder: A folder that does not exist yet or is empty; removed again on any failure.
+        limits: The limits; whatever exceeds one is refused.
+        progress: Called with the frames done and the expected total, or None while unknown.
+        cancelled: Checked about twenty times per second.
+        excerpt: Which part to read; by default all, which is refused if it is too long.
+        name: The video's name; defaults to the upload's file name.
 
     Raises:
         VideoError: the upload cannot be used, took too long, or was cancelled; ``code`` says which.
@@ -70,7 +70,7 @@ def ingest(
     folder.mkdir(parents=True, exist_ok=True)
     if any(folder.iterdir()):
         raise ValueError(f"{folder} is not empty")
-    # A name that is no Unicode text could not be shown or sent.
+    # A name that is not valid Unicode could not be shown or sent.
     shown_name = (name or upload.name).encode("utf-8", "replace").decode()
     job = Job(upload.resolve(), folder.resolve(), shown_name, limits, excerpt)
     try:
@@ -81,8 +81,8 @@ def ingest(
         raise
 
 
-def _run(job: Job, progress: Progress, cancelled: Cancelled) -> None:
-    """Runs the worker to its end, one way or another."""
+def _run(job: Job, progress: ReadProgress, cancelled: Cancelled) -> None:
+    """Runs the worker until it finishes, fails, is cancelled or times out."""
     deadline = time.monotonic() + job.limits.timeout_s
     with tempfile.TemporaryFile() as log, _worker(job, log) as worker:
         assert worker.stdout is not None
@@ -121,7 +121,7 @@ class _Message:
 
 @contextlib.contextmanager
 def _worker(job: Job, log: IO[bytes]) -> Iterator[subprocess.Popen[bytes]]:
-    """Returns a context with the running worker; at its end the worker is surely gone."""
+    """Returns a context with the running worker, which is killed at the end if need be."""
     process = subprocess.Popen(
         [sys.executable, "-m", "sam2_demo.video.ingest.worker", job.to_json()],
         stdin=subprocess.DEVNULL,
@@ -143,7 +143,7 @@ def _worker(job: Job, log: IO[bytes]) -> Iterator[subprocess.Popen[bytes]]:
 
 def _environment() -> dict[str, str]:
     kept = {key: os.environ[key] for key in _KEPT_VARIABLES if key in os.environ}
-    # Each thread and each arena costs address space, which is limited there.
+    # Each thread and each arena takes address space, which is limited in the worker.
     return kept | {
         "LANG": "C.UTF-8",
         "PYTHONPATH": str(_PACKAGE_PARENT),
@@ -155,7 +155,7 @@ def _environment() -> dict[str, str]:
 
 
 def _lines(pipe: IO[bytes]) -> Iterator[bytes | None]:
-    """Yields the lines of a pipe as they come, and None whenever a moment passed without one."""
+    """Yields the lines of a pipe as they arrive, and None whenever none came for a moment."""
     with selectors.DefaultSelector() as selector:
         selector.register(pipe, selectors.EVENT_READ)
         rest = b""
@@ -185,7 +185,7 @@ def _refuse_after_crash(returncode: int, log: IO[bytes]) -> NoReturn:
     log.seek(0, os.SEEK_END)
     log.seek(max(0, log.tell() - 4000))
     _log.warning(
-        "reading an upload ended with status %d: %s",
+        "the worker that read an upload ended with status %d: %s",
         returncode,
         log.read().decode("utf-8", "replace"),
     )
@@ -196,7 +196,7 @@ def _refuse_after_crash(returncode: int, log: IO[bytes]) -> NoReturn:
             "TIMED_OUT",
         )
     raise VideoError(
-        "This file made the video decoder fail: convert the video to H.264 (MP4) and upload it "
+        "The video decoder failed on this file: convert the video to H.264 (MP4) and upload it "
         "again.",
         "DECODER_FAILED",
     )

@@ -1,4 +1,4 @@
-"""Writes displayed pictures as JPEG files, in a few threads, within a budget of bytes."""
+"""Writes frames as JPEG files, in a few threads, within a byte budget."""
 
 import os
 from collections import deque
@@ -23,14 +23,14 @@ _SETTINGS = (
 
 
 def frame_path(folder: Path, frame_index: int) -> Path:
-    """Returns where the picture of a frame lies."""
+    """Returns the path of a frame's JPEG file."""
     return folder / FRAMES_FOLDER / f"{frame_index:06d}.jpg"
 
 
 class JpegFiles:
-    """Numbers pictures in the order in which they are added and writes them beside each other.
+    """Writes images into one folder, numbered in the order in which they are added.
 
-    Encoding overlaps with whatever the caller does next; a few pictures at most wait.
+    Encoding runs in the background while the caller goes on; only a few images may be waiting.
     """
 
     def __init__(self, folder: Path, max_bytes: int, threads: int = 0) -> None:
@@ -43,27 +43,27 @@ class JpegFiles:
         self.count = 0
         (folder / FRAMES_FOLDER).mkdir(parents=True)
 
-    def add(self, picture: UInt8[np.ndarray, "height width 3"]) -> None:
-        """Adds a picture, blue first.
+    def add(self, image: UInt8[np.ndarray, "height width 3"]) -> None:
+        """Adds a BGR image.
 
         Raises:
-            VideoError: the pictures take more than the budget.
+            VideoError: the images exceed the budget.
             OSError: the disk is full.
         """
         if len(self._waiting) >= self._most_waiting:
             self._finish_one()
         path = frame_path(self._folder, self.count)
-        self._waiting.append(self._pool.submit(_write, picture, path))
+        self._waiting.append(self._pool.submit(_write, image, path))
         self.count += 1
 
     def repeat(self) -> None:
-        """Adds the last picture once more."""
+        """Adds the last image again."""
         self.finish()
         os.link(frame_path(self._folder, self.count - 1), frame_path(self._folder, self.count))
         self.count += 1
 
     def finish(self) -> None:
-        """Waits until every picture added so far is on disk."""
+        """Waits until every image added so far is on disk."""
         while self._waiting:
             self._finish_one()
 
@@ -71,7 +71,7 @@ class JpegFiles:
         self._bytes_left -= self._waiting.popleft().result()
         if self._bytes_left < 0:
             raise VideoError(
-                f"The frames of this video take too much disk (after {self.count} frames): "
+                f"The frames of this video take too much disk space (after {self.count} frames): "
                 "shorten the video or reduce its size, then upload it again.",
                 "TOO_MANY_BYTES",
             )
@@ -88,10 +88,10 @@ class JpegFiles:
         self._pool.shutdown(cancel_futures=error is not None)
 
 
-def _write(picture: UInt8[np.ndarray, "height width 3"], path: Path) -> int:
-    """Writes one picture and returns its size in bytes."""
-    fine, data = cv2.imencode(".jpg", picture, _SETTINGS)
+def _write(image: UInt8[np.ndarray, "height width 3"], path: Path) -> int:
+    """Writes one image and returns its size in bytes."""
+    fine, data = cv2.imencode(".jpg", image, _SETTINGS)
     if not fine:
-        raise VideoError("A picture of this video could not be stored.", "WRITE_FAILED")
+        raise VideoError("A frame of this video could not be stored: try again.", "WRITE_FAILED")
     path.write_bytes(data.tobytes())
     return int(data.size)

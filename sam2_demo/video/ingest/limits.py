@@ -1,4 +1,4 @@
-"""What an upload may cost: bytes, frames, pixels, time and memory; the operator may change each."""
+"""Limits on uploads: bytes, frames, pixels, time and memory; the operator may change each."""
 
 from dataclasses import dataclass
 
@@ -7,18 +7,18 @@ MIB = 1024 * 1024
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """Bounds on one upload; whatever exceeds one is refused with a sentence that names it.
+    """Limits on one upload; exceeding one is refused with a sentence that names it.
 
     Attributes:
         max_bytes: Size of the uploaded file.
         max_frames: Frames of one video; about three minutes at 30 frames per second.
         max_side_px: Width or height as displayed.
         max_pixels: Width times height as displayed.
-        min_side_px: Width or height as displayed; the model sees nothing in smaller pictures.
-        max_spool_bytes: Disk that the decoded frames of one video may take.
-        timeout_s: Wall time for decoding; processor time is bounded by this for each core.
+        min_side_px: Width or height as displayed; the model cannot use smaller images.
+        max_spool_bytes: Disk space for the decoded frames of one video.
+        timeout_s: Wall time for decoding; CPU time is limited to this per core.
         memory_bytes: Address space of the decoding process.
-        threads: Threads that encode pictures; 0 for one a core, four at most.
+        threads: Threads that encode images; 0 for one per core, at most four.
     """
 
     max_bytes: int = 1024 * MIB

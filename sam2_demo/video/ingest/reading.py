@@ -1,4 +1,4 @@
-"""Reads an upload of any accepted format into a folder of pictures; inside of the worker only."""
+"""Reads an upload of any accepted format into a folder of frames; runs only in the worker."""
 
 import io
 from collections.abc import Iterable
@@ -19,7 +19,7 @@ from sam2_demo.video.formats.decode import DECODER_FAULTS, DecodedFrame, FrameDe
 from sam2_demo.video.formats.demuxing import opened, video_stream
 from sam2_demo.video.formats.excerpt_frames import ExcerptFrames
 from sam2_demo.video.formats.mp4_index import IndexClaims, read_claims
-from sam2_demo.video.formats.pillow_images import FORMATS, PICTURE_FAULTS
+from sam2_demo.video.formats.pillow_images import FORMATS, IMAGE_FAULTS
 from sam2_demo.video.ingest.checks import check_claims, check_not_too_large, check_size
 from sam2_demo.video.ingest.frame_spooler import FrameSpooler, Order
 from sam2_demo.video.ingest.frame_zip import opened_zip
@@ -29,22 +29,22 @@ from sam2_demo.video.video import AUDIO_FILE, VideoWarning
 NO_CLAIMS = IndexClaims(
     has_index=True, has_video=True, frames=0, size_hw=(0, 0), is_encrypted=False, is_cut=False
 )
-# The limits bound the size of pictures, from their headers, before any is decoded.
+# Our own limits apply, from the headers, before any image is decoded.
 Image.MAX_IMAGE_PIXELS = None
 
 WEBP_TICK_S = Fraction(1, 1000)
-PICTURE_SUFFIXES = frozenset({".png", ".jpg", ".jpeg", ".webp", ".bmp", ".tif", ".tiff", ".svg"})
+IMAGE_SUFFIXES = frozenset({".png", ".jpg", ".jpeg", ".webp", ".bmp", ".tif", ".tiff", ".svg"})
 
 
 @dataclass(frozen=True, slots=True)
 class Reading:
-    """What reading an upload brought, besides the files in the folder.
+    """What is known of an upload after reading it, besides the files in the folder.
 
     Attributes:
         size_hw: Height and width as displayed.
-        times: When each frame is shown.
-        first_frame: How many frames of the upload come before the first.
-        bad_frames: Frames that are damaged or stand in for a lost one.
+        times: When each frame is displayed.
+        first_frame: How many frames of the upload precede the first one read.
+        bad_frames: Frames that are damaged or replace a lost one.
         has_audio: Whether there is a sound file.
         notices: What was odd.
     """
@@ -57,15 +57,15 @@ class Reading:
     notices: list[VideoWarning] = field(default_factory=list)
 
     def warn(self, code: str, text: str) -> None:
-        """Adds one odd thing."""
+        """Adds a warning."""
         self.notices.append(VideoWarning(code, text))
 
 
 def read_upload(order: Order) -> Reading:
-    """Returns the facts of an upload after writing its pictures and its sound.
+    """Writes the frames and the sound of an upload; returns the facts about it.
 
     Raises:
-        VideoError: the upload cannot be used; the message says why and what to do.
+        VideoError: the upload cannot be used.
     """
     file_format = identify_file(order.upload)
     if file_format is None:
@@ -80,15 +80,14 @@ def read_upload(order: Order) -> Reading:
 
 
 def _refuse_unknown(name: str) -> NoReturn:
-    if Path(name).suffix.lower() in PICTURE_SUFFIXES:
+    if Path(name).suffix.lower() in IMAGE_SUFFIXES:
         raise VideoError(
-            "This file is not a picture that can be read here: upload a PNG, JPEG, WebP or GIF "
-            "file.",
+            "This file is not a supported image: upload a PNG, JPEG, WebP or GIF file.",
             "NOT_AN_IMAGE",
         )
     raise VideoError(
-        "This file is not a video that can be read here, whatever its name says: upload an MP4, "
-        "MOV, WebM, MKV, AVI or GIF file, or a zip of pictures.",
+        "This file is not a supported video, whatever its name says: upload an MP4, MOV, WebM, "
+        "MKV, AVI or GIF file, or a zip of images.",
         "NOT_A_VIDEO",
     )
 
@@ -98,7 +97,7 @@ def _read_stream(order: Order, file_format: FileFormat) -> Reading:
     if file_format.demuxer == "mov":
         claims = read_claims(order.upload)
         check_claims(claims, order.limits, order.excerpt.first_frames)
-    orientation = _picture_orientation(order) if file_format.is_picture else None
+    orientation = _image_orientation(order) if file_format.is_image else None
     with opened(order.upload, file_format, order.limits, claims.is_cut) as container:
         stream = video_stream(container, order.limits)
         context = stream.codec_context
@@ -106,13 +105,13 @@ def _read_stream(order: Order, file_format: FileFormat) -> Reading:
         expected = claims.frames or stream.frames or _count_packets(order, file_format)
         decoder = FrameDecoder(container, stream)
         spooler = FrameSpooler(order, expected, stream.sample_aspect_ratio, orientation)
-        # A picture is all of itself, whichever part was asked for.
-        excerpt = Excerpt(first_frames=1) if file_format.is_picture else order.excerpt
+        # An image is always read whole, whichever part was requested.
+        excerpt = Excerpt(first_frames=1) if file_format.is_image else order.excerpt
         frames = ExcerptFrames(excerpt, decoder, stream.time_base, stream.guessed_rate)
         try:
             spooler.spool(frames, excerpt.first_frames)
         except VideoError:
-            _check_coded_picture(order, file_format)
+            _check_coded_image(order, file_format)
             raise
         times = frame_times(
             spooler.stamps, stream.time_base, stream.guessed_rate, file_format.has_times
@@ -123,7 +122,7 @@ def _read_stream(order: Order, file_format: FileFormat) -> Reading:
             start_s = first * stream.time_base
     reading = _reading(spooler, times, frames.skipped)
     _warn_of_decoding(reading, decoder, claims)
-    if file_format.is_picture:
+    if file_format.is_image:
         return reading
     return _with_audio(reading, order, file_format, start_s)
 
@@ -133,20 +132,22 @@ def _reading(spooler: FrameSpooler, times: FrameTimes, first_frame: int) -> Read
     if spooler.display.turn_ignored:
         reading.warn(
             "ROTATION_IGNORED",
-            "The file asks to be turned by an angle that is no quarter turn; it is shown unturned.",
+            "The file asks for a rotation that is not a multiple of 90 degrees; it is ignored.",
         )
     if spooler.display.stretch_ignored:
-        reading.warn("ASPECT_IGNORED", "The file claims pixels of an absurd shape; ignored.")
+        reading.warn(
+            "ASPECT_IGNORED", "The file asks for an implausible pixel aspect ratio; it is ignored."
+        )
     if spooler.resized_at is not None:
         reading.warn(
             "RESOLUTION_CHANGED",
-            f"The size of the pictures changes at frame {spooler.resized_at}; all are shown in "
-            "the size of the first.",
+            f"The frame size changes at frame {spooler.resized_at}; all frames are shown at the "
+            "size of the first.",
         )
     if spooler.is_cut:
         reading.warn(
             "CUT_AT_LIMIT",
-            f"Its first {len(times.ticks):,} frames are open, which is all that may be at once.",
+            f"Only its first {len(times.ticks):,} frames are open, the most that can be at once.",
         )
     if times.repaired and len(times.ticks) > 1:
         reading.warn(
@@ -160,8 +161,8 @@ def _warn_of_decoding(reading: Reading, decoder: FrameDecoder, claims: IndexClai
     if decoder.leading_lost:
         reading.warn(
             "LEADING_FRAMES_DROPPED",
-            f"{decoder.leading_lost} pictures at the start cannot be decoded and are left out: "
-            "the first whole picture is frame 0.",
+            f"{decoder.leading_lost} frames at the start cannot be decoded and are left out: "
+            "the first complete one is frame 0.",
         )
     if reading.bad_frames or decoder.errors:
         count = max(len(reading.bad_frames), 1)
@@ -170,13 +171,13 @@ def _warn_of_decoding(reading: Reading, decoder: FrameDecoder, claims: IndexClai
             f"The file is damaged: {count} of {len(reading.times.ticks)} frames may look wrong.",
         )
     if claims.is_cut:
-        reading.warn("TRUNCATED", "The file is cut off; what is there can be used.")
+        reading.warn("TRUNCATED", "The file is cut off; only what is there can be used.")
 
 
 def _with_audio(
     reading: Reading, order: Order, file_format: FileFormat, start_s: Fraction
 ) -> Reading:
-    """Returns the reading after writing the sound, if there is any; a fault there costs only it."""
+    """Returns the reading after writing the sound, if any; damaged sound is just left out."""
     times = reading.times
     length_s = (times.ticks[-1] + times.ticks[-1] // max(1, len(times.ticks) - 1)) * times.time_base
     path = order.folder / AUDIO_FILE
@@ -192,7 +193,7 @@ def _with_audio(
 
 def _count_packets(order: Order, file_format: FileFormat) -> int | None:
     """Returns how many packets the video has, as far as counting them is needed."""
-    if file_format.is_picture:
+    if file_format.is_image:
         return 1
     count = 0
     with opened(order.upload, file_format, order.limits) as container:
@@ -206,8 +207,8 @@ def _count_packets(order: Order, file_format: FileFormat) -> int | None:
     return count
 
 
-def _picture_orientation(order: Order) -> int:
-    """Returns how a single picture asks to be turned, 1 (not at all) where it does not say.
+def _image_orientation(order: Order) -> int:
+    """Returns the Exif orientation of a single image, 1 (upright) if it has none.
 
     Raises:
         VideoError: its header states a size that is refused.
@@ -216,27 +217,27 @@ def _picture_orientation(order: Order) -> int:
         with Image.open(order.upload, formats=FORMATS) as image:
             check_size((image.height, image.width), order.limits)
             return int(image.getexif().get(ExifTags.Base.Orientation, 1))
-    except PICTURE_FAULTS:
+    except IMAGE_FAULTS:
         return 1
 
 
-def _check_coded_picture(order: Order, file_format: FileFormat) -> None:
-    """Raises VideoError where the first packet is a picture, such as a PNG, that is too large.
+def _check_coded_image(order: Order, file_format: FileFormat) -> None:
+    """Raises VideoError if the first packet is an image, such as a PNG, that is too large.
 
-    The decoder gives nothing at all for a giant picture, not even its size.
+    For a giant image, the decoder returns nothing, not even its size.
     """
     with opened(order.upload, file_format, order.limits) as container:
         try:
             packet = next(container.demux(video_stream(container, order.limits)))
             with Image.open(io.BytesIO(bytes(packet)), formats=FORMATS) as image:
                 size_hw = image.height, image.width
-        except (*DECODER_FAULTS, *PICTURE_FAULTS, StopIteration):
+        except (*DECODER_FAULTS, *IMAGE_FAULTS, StopIteration):
             return
     check_not_too_large(size_hw, order.limits)
 
 
 def _read_webp(order: Order) -> Reading:
-    """Returns the facts of an animated WebP, which FFmpeg cannot decode."""
+    """Reads an animated WebP, which FFmpeg cannot decode."""
     try:
         with Image.open(order.upload, formats=("WEBP",)) as image:
             check_size((image.height, image.width), order.limits)
@@ -252,27 +253,27 @@ def _read_webp(order: Order) -> Reading:
 
 def _webp_frames(image: Image.Image) -> Iterable[DecodedFrame]:
     ticks = 0
-    for picture in ImageSequence.Iterator(image):
-        frame = av.VideoFrame.from_ndarray(np.asarray(picture.convert("RGBA")), "rgba")
+    for shown in ImageSequence.Iterator(image):
+        frame = av.VideoFrame.from_ndarray(np.asarray(shown.convert("RGBA")), "rgba")
         yield DecodedFrame(ticks, frame)
-        length = int(picture.info.get("duration", 0))
-        # Browsers show frames of up to a hundredth of a second for a tenth.
+        length = int(shown.info.get("duration", 0))
+        # Like browsers: a delay of up to 10 ms counts as 100 ms.
         ticks += length if length > 10 else 100
 
 
 def _read_zip(order: Order) -> Reading:
-    """Returns the facts of a zip of pictures."""
-    with opened_zip(order.upload, order.limits, order.excerpt) as pictures:
-        spooler = FrameSpooler(order, len(pictures))
-        spooler.spool(pictures.frames(), order.excerpt.first_frames)
+    """Reads a zip of images."""
+    with opened_zip(order.upload, order.limits, order.excerpt) as images:
+        spooler = FrameSpooler(order, len(images))
+        spooler.spool(images.frames(), order.excerpt.first_frames)
     rate = Fraction(order.excerpt.fps)
     times = frame_times(spooler.stamps, None, rate, expected=False)
-    reading = _reading(spooler, times, pictures.first)
+    reading = _reading(spooler, times, images.first)
     if spooler.bad_frames:
         numbers = ", ".join(map(str, spooler.bad_frames[:8]))
         reading.warn(
             "UNREADABLE_FRAME",
-            f"{len(spooler.bad_frames)} of the pictures cannot be read (frame {numbers}); the one "
-            "before is shown in its place.",
+            f"{len(spooler.bad_frames)} of the images cannot be read (frame {numbers}); the "
+            "previous one is shown instead.",
         )
     return reading

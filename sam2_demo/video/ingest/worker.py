@@ -1,7 +1,7 @@
-"""The process that opens an upload: decodes every frame once, within hard limits, and ends.
+"""The process that opens an upload: decodes every frame once, within hard limits, and exits.
 
-Run by ``ingest.py`` only, with one JSON argument. It prints JSON lines: progress, then either
-``done`` or one error. Whatever a hostile file does to the decoder happens here and nowhere else.
+It is run only by ``intake.py``, with one JSON argument, and prints JSON lines: progress, then
+either ``done`` or one error. Whatever a hostile file does to the decoder is confined to it.
 """
 
 import contextlib
@@ -25,14 +25,14 @@ OPEN_FILES = 256
 
 @dataclass(frozen=True, slots=True)
 class Job:
-    """What one run has to do.
+    """What one run is to do.
 
     Attributes:
         upload: The file to open.
         folder: The folder to fill; it exists and is empty.
-        name: The name of the upload as the person knows it.
-        limits: Bounds on everything.
-        excerpt: Which part to take.
+        name: The name of the upload as the user knows it.
+        limits: The limits.
+        excerpt: Which part to read.
     """
 
     upload: Path
@@ -60,7 +60,7 @@ class Job:
 
 
 def limit_this_process(limits: Limits) -> None:
-    """Bounds memory, processor time, size of files and open files, where the system can."""
+    """Limits memory, CPU time, file sizes and open files, as far as the system supports it."""
     cpu_s = int(limits.timeout_s * (os.cpu_count() or 1)) + 1
     wanted = (
         (resource.RLIMIT_AS, limits.memory_bytes),
@@ -94,7 +94,7 @@ def run(job: Job) -> None:
     Raises:
         VideoError: the upload cannot be used.
     """
-    # The decoding libraries are loaded only now, inside of the limits.
+    # The decoding libraries are imported only now, under the limits.
     from sam2_demo.video.ingest.frame_spooler import Order
     from sam2_demo.video.ingest.reading import read_upload
     from sam2_demo.video.video import Video
@@ -134,7 +134,7 @@ def main(arguments: Sequence[str]) -> int:
     except OSError as error:
         if error.errno != errno.ENOSPC:
             raise
-        _say(error="The disk is full: try again later, or ask the operator.", code="DISK_FULL")
+        _say(error="The server's disk is full: try again later.", code="DISK_FULL")
         return 1
     except MemoryError:
         _say(

@@ -19,6 +19,7 @@ from sam2_demo.server.app_state import AppState
 from sam2_demo.server.palette import object_color
 from sam2_demo.server.sessions.export_kinds import EXPORT_KINDS
 from sam2_demo.server.sessions.exporting import snapshot
+from sam2_demo.server.sessions.store import token_of
 from sam2_demo.session.open_video import OpenVideo
 
 
@@ -32,12 +33,12 @@ def video(state: AppState, client: TestClient) -> OpenVideo:
         ("settings", {"object": 2, "name": "cup", "color": [1, 2, 3]}),
         ("propagate", {"frame": 0}),
     ):
-        assert client.post(f"videos/{video.token}/{action}", json=fields).status_code == 200
+        assert client.post(f"videos/{token_of(video)}/{action}", json=fields).status_code == 200
     return video
 
 
 def reports(client: TestClient, video: OpenVideo, fields: dict[str, Any]) -> list[dict[str, Any]]:
-    answer = client.post(f"videos/{video.token}/export", json=fields)
+    answer = client.post(f"videos/{token_of(video)}/export", json=fields)
     assert answer.status_code == 200, answer.text
     return [json.loads(line) for line in answer.text.splitlines() if line]
 
@@ -48,7 +49,7 @@ def export(client: TestClient, video: OpenVideo, kind: str, **fields: Any) -> by
     assert progress[-1]["stage"] == "writing"
     assert progress[-1]["done"] == progress[-1]["total"]
     assert last["download"] == f"exports/{kind}"
-    answer = client.get(f"videos/{video.token}/{last['download']}")
+    answer = client.get(f"videos/{token_of(video)}/{last['download']}")
     assert len(answer.content) == last["bytes"]
     assert answer.headers["content-type"] == EXPORT_KINDS[kind].media_type
     disposition = f'attachment; filename="small_{EXPORT_KINDS[kind].suffix}"'
@@ -121,7 +122,7 @@ def test_hidden_objects_are_data_but_not_drawn(client: TestClient, video: OpenVi
         shown_only = EXPORT_KINDS[kind].shown_only
         return list(snapshot(video, range(6), shown_only=shown_only, **fields).objects)
 
-    client.post(f"videos/{video.token}/settings", json={"object": 1, "visible": False})
+    client.post(f"videos/{token_of(video)}/settings", json={"object": 1, "visible": False})
     assert objects_in("coco") == [1, 2]
     assert objects_in("overlay") == [2]
     assert objects_in("overlay", chosen=frozenset({1})) == [1]
@@ -130,7 +131,7 @@ def test_hidden_objects_are_data_but_not_drawn(client: TestClient, video: OpenVi
 def test_names_colours_and_order_are_those_of_the_page(
     client: TestClient, video: OpenVideo
 ) -> None:
-    client.post(f"videos/{video.token}/move_object", json={"object": 2, "place": 0})
+    client.post(f"videos/{token_of(video)}/move_object", json={"object": 2, "place": 0})
     objects = snapshot(video, range(6)).objects
     assert list(objects) == [2, 1]
     assert objects == {
@@ -174,10 +175,12 @@ def test_effects_are_drawn(client: TestClient, video: OpenVideo) -> None:
 def test_what_cannot_be_written_is_refused(
     client: TestClient, video: OpenVideo, fields: dict[str, Any], code: str
 ) -> None:
-    answer = client.post(f"videos/{video.token}/export", json=fields)
+    answer = client.post(f"videos/{token_of(video)}/export", json=fields)
     assert answer.status_code in (404, 422)
     assert answer.json()["error"]["code"] == code
-    assert client.get(f"videos/{video.token}/exports/coco").json()["error"]["code"] == "NOT_MADE"
+    assert (
+        client.get(f"videos/{token_of(video)}/exports/coco").json()["error"]["code"] == "NOT_MADE"
+    )
 
 
 def test_nothing_to_download_is_said(state: AppState, client: TestClient, video: OpenVideo) -> None:
@@ -207,7 +210,7 @@ def test_clicks_after_the_start_do_not_change_a_file(state: AppState, video: Ope
 def test_a_picture_is_a_video_of_one_frame(state: AppState, client: TestClient) -> None:
     video = open_small(state, frames=1)
     click = {"frame": 0, "object": 1, "points": [[20, 20, 1]]}
-    assert client.post(f"videos/{video.token}/prompt", json=click).status_code == 200
+    assert client.post(f"videos/{token_of(video)}/prompt", json=click).status_code == 200
     for kind in EXPORT_KINDS:
         content = export(client, video, kind)
         if EXPORT_KINDS[kind].media_type.startswith(("video/", "image/")):

@@ -17,8 +17,8 @@ def ignore(_before: int) -> None:
     pass
 
 
-def test_places_are_given_in_order() -> None:
-    gate = Gate(places=1)
+def test_slots_are_given_in_order() -> None:
+    gate = Gate(slots=1)
     order, positions = [], []
     second_waits = threading.Event()
 
@@ -27,11 +27,11 @@ def test_places_are_given_in_order() -> None:
             positions.append(before)
             second_waits.set()
 
-        with gate.place(waiting, never) as entered:
+        with gate.slot(waiting, never) as entered:
             assert entered
             order.append("second")
 
-    with gate.place(ignore, never) as entered:
+    with gate.slot(ignore, never) as entered:
         assert entered
         thread = threading.Thread(target=second)
         thread.start()
@@ -43,28 +43,28 @@ def test_places_are_given_in_order() -> None:
 
 
 def test_one_more_than_may_wait_is_refused() -> None:
-    gate = Gate(places=1, max_waiting=0)
+    gate = Gate(slots=1, max_waiting=0)
     with (
-        gate.place(ignore, never),
+        gate.slot(ignore, never),
         pytest.raises(ResourceError, match="waiting"),
-        gate.place(ignore, never),
+        gate.slot(ignore, never),
     ):
         pass
-    with gate.place(ignore, never) as entered:
+    with gate.slot(ignore, never) as entered:
         assert entered
 
 
 def test_who_stops_waiting_gets_no_place() -> None:
-    gate = Gate(places=1)
-    with gate.place(ignore, never), gate.place(ignore, lambda: True) as entered:
+    gate = Gate(slots=1)
+    with gate.slot(ignore, never), gate.slot(ignore, lambda: True) as entered:
         assert not entered
 
 
 def test_a_place_is_given_back_after_an_error() -> None:
-    gate = Gate(places=1, max_waiting=0)
-    with pytest.raises(RuntimeError), gate.place(ignore, never):
+    gate = Gate(slots=1, max_waiting=0)
+    with pytest.raises(RuntimeError), gate.slot(ignore, never):
         raise RuntimeError
-    with gate.place(ignore, never) as entered:
+    with gate.slot(ignore, never) as entered:
         assert entered
 
 

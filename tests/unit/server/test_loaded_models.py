@@ -81,7 +81,7 @@ def test_embedded_answers_where_the_default_cannot_be_had() -> None:
     shelf.load_default()
     assert shelf.default == "embedded"
     assert shelf.notice == (
-        "sam2-hiera-tiny could not be fetched. The embedded model answers instead."
+        "sam2-hiera-tiny could not be fetched. The embedded model is used instead."
     )
 
 

@@ -9,6 +9,7 @@ from small_app import client_of, open_small, post, small_state
 from starlette.testclient import TestClient
 
 from sam2_demo.server.app_state import AppState
+from sam2_demo.server.sessions.store import token_of
 from sam2_demo.session.open_video import OpenVideo
 
 CLICK = {"frame": 0, "object": 1, "points": [[20, 20, 1]]}
@@ -26,7 +27,7 @@ def test_settings_are_told_in_the_order_of_the_objects(
     assert (answer["undo"], answer["redo"]) == ("rename, colour, hide, lock", None)
     answer = post(client, video, "move_object", {"object": 4, "place": 0})
     assert answer["objects"] == rows[::-1]
-    opened = client.get(f"videos/{video.token}").json()
+    opened = client.get(f"videos/{token_of(video)}").json()
     assert opened["objects"] == rows[::-1]
     assert opened["undo"] == "move object"
     post(client, video, "settings", {"object": 4, "color": None})
@@ -59,17 +60,17 @@ def test_what_cannot_be_is_refused_and_changes_nothing(
     client: TestClient, video: OpenVideo, action: str, fields: Any, code: str
 ) -> None:
     post(client, video, "prompt", CLICK)
-    before = client.get(f"videos/{video.token}").json()
-    answer = client.post(f"videos/{video.token}/{action}", json=fields)
+    before = client.get(f"videos/{token_of(video)}").json()
+    answer = client.post(f"videos/{token_of(video)}/{action}", json=fields)
     assert answer.status_code == 422
     assert answer.json()["error"]["code"] == code
-    assert client.get(f"videos/{video.token}").json() == before
+    assert client.get(f"videos/{token_of(video)}").json() == before
 
 
 def test_undo_and_redo_say_where_they_led(client: TestClient, video: OpenVideo) -> None:
     assert "moment" not in post(client, video, "undo", {})
     post(client, video, "prompt", CLICK)
-    with client.stream("POST", f"videos/{video.token}/propagate", json={"frame": 0}) as answer:
+    with client.stream("POST", f"videos/{token_of(video)}/propagate", json={"frame": 0}) as answer:
         reports = [json.loads(line) for line in answer.iter_lines() if line]
     assert reports[0]["undo"] == "propagate"
     undone = post(client, video, "undo", {})
@@ -113,7 +114,7 @@ def test_all_settings_survive_a_kill(state: AppState, tmp_path: Path) -> None:
         post(client, video, "duplicate_object", {"object": 1, "as": 2})
         post(client, video, "settings", {"object": 2, "name": "cup", "locked": True})
         post(client, video, "move_object", {"object": 2, "place": 0})
-        before = client.get(f"videos/{video.token}").json()
+        before = client.get(f"videos/{token_of(video)}").json()
         with client_of(small_state(tmp_path)) as later:  # killed, and started again
-            found = later.get(f"videos/{video.token}").json()
+            found = later.get(f"videos/{token_of(video)}").json()
             assert found == before | {"undo": None}

@@ -9,6 +9,7 @@ from starlette.testclient import TestClient
 
 from sam2_demo.core.errors import PromptError
 from sam2_demo.core.masks import EncodedMask
+from sam2_demo.server.sessions.store import token_of
 from sam2_demo.session.open_video import OpenVideo
 
 AT = {"frame": 0, "object": 1}
@@ -43,7 +44,7 @@ def test_clicks_on_a_drawn_mask_need_not_send_it_again(
     assert video.session.prompts[1, 0].mask == drawn_mask()
     without = post(client, video, "prompt", CLICK)
     assert without["prompts"] == [[1, 0, [[20, 20, 1]], None, 0, None]]
-    refused = client.post(f"videos/{video.token}/prompt", json=CLICK | {"mask": True})
+    refused = client.post(f"videos/{token_of(video)}/prompt", json=CLICK | {"mask": True})
     assert code_of(refused) == "MASK_GONE"
 
 
@@ -65,7 +66,7 @@ def test_clicks_on_a_drawn_mask_need_not_send_it_again(
 def test_hostile_masks_are_refused(
     client: TestClient, video: OpenVideo, counts: Any, code: str
 ) -> None:
-    refused = client.post(f"videos/{video.token}/prompt", json=AT | {"mask": counts})
+    refused = client.post(f"videos/{token_of(video)}/prompt", json=AT | {"mask": counts})
     assert code_of(refused) == code
     assert video.session.prompts == {}
 
@@ -98,24 +99,24 @@ def test_a_chosen_candidate_is_journalled(client: TestClient, video: OpenVideo) 
     assert answer["prompts"] == [[1, 0, [[20, 20, 1]], None, 0, 2]]
     assert video.journal.read()[1].prompts[0].candidate == 2
     for wrong in (3, -1, "1", True, 1.0):
-        refused = client.post(f"videos/{video.token}/prompt", json=CLICK | {"candidate": wrong})
+        refused = client.post(f"videos/{token_of(video)}/prompt", json=CLICK | {"candidate": wrong})
         assert code_of(refused) == "BAD_CANDIDATE"
     box = AT | {"box": [1, 1, 9, 9], "candidate": 0}
-    assert code_of(client.post(f"videos/{video.token}/prompt", json=box)) == "NO_CANDIDATES"
+    assert code_of(client.post(f"videos/{token_of(video)}/prompt", json=box)) == "NO_CANDIDATES"
 
 
 def test_a_preview_changes_nothing(client: TestClient, video: OpenVideo) -> None:
     moved = AT | {"points": [[30, 20, 1]]}
     assert post(client, video, "preview", moved) == {"counts": None}  # not encoded yet
     assert post(client, video, "encode", {"frame": 0}) == {"encoded": True}
-    empty = client.get(f"videos/{video.token}").json()
+    empty = client.get(f"videos/{token_of(video)}").json()
     assert EncodedMask(SIZE_HW, post(client, video, "preview", moved)["counts"]).decode()[20, 30]
-    assert client.get(f"videos/{video.token}").json() == empty
+    assert client.get(f"videos/{token_of(video)}").json() == empty
     post(client, video, "prompt", AT | {"mask": drawn_mask().counts})
-    before = client.get(f"videos/{video.token}").json()
+    before = client.get(f"videos/{token_of(video)}").json()
     counts = post(client, video, "preview", moved | {"mask": True})["counts"]
     assert EncodedMask(SIZE_HW, counts).decode()[20, 30]
-    assert client.get(f"videos/{video.token}").json() == before
+    assert client.get(f"videos/{token_of(video)}").json() == before
     assert video.journal.read() == video.session.records
     for wrong, code in (
         ({"points": [[99, 20, 1]]}, "POINT_OUTSIDE"),
@@ -123,7 +124,7 @@ def test_a_preview_changes_nothing(client: TestClient, video: OpenVideo) -> None
         ({"object": 0}, "BAD_OBJECT"),
         ({"object": 2, "mask": True}, "MASK_GONE"),
     ):
-        refused = client.post(f"videos/{video.token}/preview", json=moved | wrong)
+        refused = client.post(f"videos/{token_of(video)}/preview", json=moved | wrong)
         assert code_of(refused) == code
 
 
@@ -133,5 +134,5 @@ def test_a_frame_is_encoded_ahead_only_where_nothing_else_is_computed(
     with video.turn():
         assert post(client, video, "encode", {"frame": 0}) == {"encoded": False}
     assert post(client, video, "preview", CLICK) == {"counts": None}
-    refused = client.post(f"videos/{video.token}/encode", json={"frame": 6})
+    refused = client.post(f"videos/{token_of(video)}/encode", json={"frame": 6})
     assert code_of(refused) == "BAD_FRAME"

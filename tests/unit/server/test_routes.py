@@ -19,6 +19,7 @@ from sam2_demo.core.masks import EncodedMask
 from sam2_demo.core.prompts import FramePrompt, Point
 from sam2_demo.server.app_state import AppState
 from sam2_demo.server.messages import NEUTRAL_TEXT
+from sam2_demo.server.sessions.store import token_of
 from sam2_demo.session.open_video import OpenVideo
 from sam2_demo.video.ingest.limits import Limits
 
@@ -85,9 +86,9 @@ def test_bad_prompts_are_refused_and_change_nothing(
     client: TestClient, video: OpenVideo, fields: Any, status: int, code: str
 ) -> None:
     post(client, video, "prompt", CLICK)
-    before = client.get(f"videos/{video.token}").json()
-    assert refusal(client.post(f"videos/{video.token}/prompt", json=fields)) == (status, code)
-    assert client.get(f"videos/{video.token}").json() == before
+    before = client.get(f"videos/{token_of(video)}").json()
+    assert refusal(client.post(f"videos/{token_of(video)}/prompt", json=fields)) == (status, code)
+    assert client.get(f"videos/{token_of(video)}").json() == before
 
 
 @pytest.mark.parametrize(
@@ -103,22 +104,22 @@ def test_bad_prompts_are_refused_and_change_nothing(
 def test_bad_bodies_are_refused(
     client: TestClient, video: OpenVideo, body: bytes, code: str
 ) -> None:
-    assert refusal(client.post(f"videos/{video.token}/prompt", content=body)) == (422, code)
+    assert refusal(client.post(f"videos/{token_of(video)}/prompt", content=body)) == (422, code)
 
 
 def test_tokens_are_checked(client: TestClient, state: AppState, video: OpenVideo) -> None:
-    state.store.close(video.token)
+    state.store.close(token_of(video))
     paths = ["", "/masks", "/frames/0.jpg", "/exports/coco"]
     for path in paths:
         assert refusal(client.get(f"videos/guessed{path}")) == (403, "UNKNOWN_SESSION")
-        assert refusal(client.get(f"videos/{video.token}{path}")) == (410, "SESSION_CLOSED")
+        assert refusal(client.get(f"videos/{token_of(video)}{path}")) == (410, "SESSION_CLOSED")
     for action in ("prompt", "undo", "propagate", "export", "model"):
         answer = client.post(f"videos/guessed/{action}", json=CLICK)
         assert refusal(answer) == (403, "UNKNOWN_SESSION")
 
 
 def test_frames_are_served_to_be_kept(client: TestClient, video: OpenVideo) -> None:
-    answer = client.get(f"videos/{video.token}/frames/3.jpg")
+    answer = client.get(f"videos/{token_of(video)}/frames/3.jpg")
     assert answer.headers["content-type"] == "image/jpeg"
     assert "immutable" in answer.headers["cache-control"]
     picture = np.asarray(Image.open(io.BytesIO(answer.content)))
@@ -128,7 +129,7 @@ def test_frames_are_served_to_be_kept(client: TestClient, video: OpenVideo) -> N
 
 @pytest.mark.parametrize("name", ["6", "-1", "1.5", "x", "99999999999", "²", "%2e%2e%2fvideo"])
 def test_no_other_file_is_served(client: TestClient, video: OpenVideo, name: str) -> None:
-    answer = client.get(f"videos/{video.token}/frames/{name}.jpg")
+    answer = client.get(f"videos/{token_of(video)}/frames/{name}.jpg")
     assert answer.status_code == 404
 
 
@@ -144,7 +145,7 @@ def test_no_other_file_is_served(client: TestClient, video: OpenVideo, name: str
 def test_foreign_pages_are_refused(
     client: TestClient, video: OpenVideo, headers: dict[str, str]
 ) -> None:
-    answer = client.post(f"videos/{video.token}/prompt", json=CLICK, headers=headers)
+    answer = client.post(f"videos/{token_of(video)}/prompt", json=CLICK, headers=headers)
     assert refusal(answer) == (403, "FOREIGN_PAGE")
 
 
@@ -152,7 +153,7 @@ def test_foreign_pages_are_refused(
     "headers", [{"Origin": "http://testserver"}, {"Sec-Fetch-Site": "same-origin"}, {}]
 )
 def test_own_page_passes(client: TestClient, video: OpenVideo, headers: dict[str, str]) -> None:
-    answer = client.post(f"videos/{video.token}/prompt", json=CLICK, headers=headers)
+    answer = client.post(f"videos/{token_of(video)}/prompt", json=CLICK, headers=headers)
     assert answer.status_code == 200
 
 
@@ -177,7 +178,7 @@ def test_clear_and_remove(client: TestClient, video: OpenVideo) -> None:
     post(client, video, "prompt", CLICK | {"object": 2, "frame": 3})
     assert post(client, video, "clear_prompt", CLICK)["frames"] == [[0, []]]
     assert post(client, video, "remove_object", {"object": 2})["frames"] == [[3, []]]
-    answer = client.post(f"videos/{video.token}/remove_object", json={"object": 2})
+    answer = client.post(f"videos/{token_of(video)}/remove_object", json={"object": 2})
     assert refusal(answer) == (422, "BAD_OBJECT")
 
 
@@ -185,16 +186,16 @@ def test_names_are_kept_as_text(client: TestClient, video: OpenVideo) -> None:
     post(client, video, "prompt", CLICK)
     hostile = '<img onerror=alert(1) src=x> {{value}} ${value}"\n\x00'
     post(client, video, "settings", {"object": 1, "name": hostile})
-    (_, name, *_), *_ = client.get(f"videos/{video.token}").json()["objects"]
+    (_, name, *_), *_ = client.get(f"videos/{token_of(video)}").json()["objects"]
     assert name == hostile[:-2]
-    answer = client.post(f"videos/{video.token}/settings", json={"object": 1, "name": "A" * 81})
+    answer = client.post(f"videos/{token_of(video)}/settings", json={"object": 1, "name": "A" * 81})
     assert refusal(answer) == (422, "LABEL_TOO_LONG")
 
 
 def test_propagation_reports_frame_after_frame(client: TestClient, video: OpenVideo) -> None:
     post(client, video, "prompt", CLICK | {"frame": 2})
     reports = stream(
-        client, f"videos/{video.token}/propagate", {"frame": 2, "direction": "forward"}
+        client, f"videos/{token_of(video)}/propagate", {"frame": 2, "direction": "forward"}
     )
     frames = [report["frames"][0][0] for report in reports[:-1]]
     assert frames == [2, 3, 4, 5]
@@ -205,7 +206,7 @@ def test_propagation_reports_frame_after_frame(client: TestClient, video: OpenVi
         "settled": False,
         "done": 4,
     }
-    stored = client.get(f"videos/{video.token}/masks").json()["frames"]
+    stored = client.get(f"videos/{token_of(video)}/masks").json()["frames"]
     assert [frame[0] for frame in stored] == [2, 3, 4, 5]
 
 
@@ -213,7 +214,7 @@ def test_others_are_answered_while_one_session_computes(
     client: TestClient, video: OpenVideo
 ) -> None:
     post(client, video, "prompt", CLICK)
-    address = f"videos/{video.token}"
+    address = f"videos/{token_of(video)}"
     begun = [
         threading.Thread(target=client.get, args=(address,)),
         threading.Thread(target=stream, args=(client, f"{address}/propagate", CLICK)),
@@ -233,10 +234,10 @@ def test_others_are_answered_while_one_session_computes(
 
 
 def test_propagation_without_a_prompt_is_refused(client: TestClient, video: OpenVideo) -> None:
-    answer = client.post(f"videos/{video.token}/propagate", json={"frame": 0})
+    answer = client.post(f"videos/{token_of(video)}/propagate", json={"frame": 0})
     assert refusal(answer) == (422, "NO_PROMPT")
     answer = client.post(
-        f"videos/{video.token}/propagate", json={"frame": 0, "direction": "sideways"}
+        f"videos/{token_of(video)}/propagate", json={"frame": 0, "direction": "sideways"}
     )
     assert refusal(answer) == (422, "BAD_DIRECTION")
 
@@ -255,7 +256,7 @@ def test_stop_ends_a_propagation_and_keeps_its_frames(
 
     stopper = threading.Thread(target=stop)
     stopper.start()
-    reports = stream(client, f"videos/{video.token}/propagate", {"frame": 0})
+    reports = stream(client, f"videos/{token_of(video)}/propagate", {"frame": 0})
     stopper.join()
     assert reports[-1]["finished"]
     assert not reports[-1]["complete"]
@@ -267,18 +268,18 @@ def test_model_is_switched_and_prompts_are_answered_again(
     client: TestClient, video: OpenVideo
 ) -> None:
     post(client, video, "prompt", CLICK)
-    progress, *_, answer = stream(client, f"videos/{video.token}/model", {"model": "other"})
+    progress, *_, answer = stream(client, f"videos/{token_of(video)}/model", {"model": "other"})
     assert progress == {"stage": "model", "done": 3, "total": 7}
     assert answer["model"] == "other"
     assert answer["prompts"] == [[1, 0, [[20, 20, 1]], None, 0, None]]
-    assert client.get(f"videos/{video.token}").json()["model"] == "other"
+    assert client.get(f"videos/{token_of(video)}").json()["model"] == "other"
 
 
 def test_model_that_cannot_be_had_leaves_everything(client: TestClient, video: OpenVideo) -> None:
     post(client, video, "prompt", CLICK)
-    (answer,) = stream(client, f"videos/{video.token}/model", {"model": "sam2-hiera-tiny"})
+    (answer,) = stream(client, f"videos/{token_of(video)}/model", {"model": "sam2-hiera-tiny"})
     assert answer["error"]["text"] == "sam2-hiera-tiny could not be fetched: choose another."
-    after = client.get(f"videos/{video.token}").json()
+    after = client.get(f"videos/{token_of(video)}").json()
     assert after["model"] == "fake"
     assert len(after["prompts"]) == 1
 
@@ -292,9 +293,9 @@ def test_page_of_an_earlier_run_finds_its_video(state: AppState, tmp_path: Path)
     video = open_small(state)
     video.set_prompt(1, 1, FramePrompt(points=(Point(20, 20),)))
     with client_of(small_state(tmp_path)) as client:  # the app was killed and started again
-        found = client.get(f"videos/{video.token}").json()
+        found = client.get(f"videos/{token_of(video)}").json()
         assert found["prompts"] == [[1, 1, [[20, 20, 1]], None, 0, None]]
-        frames = client.get(f"videos/{video.token}/masks").json()["frames"]
+        frames = client.get(f"videos/{token_of(video)}/masks").json()["frames"]
         assert [frame[0] for frame in frames] == [1]
 
 
@@ -381,7 +382,7 @@ def test_an_unexpected_error_is_logged_and_told_neutrally(
         raise RuntimeError("secret detail")
 
     video.session.set_prompt = fail
-    answer = client.post(f"videos/{video.token}/prompt", json=CLICK)
+    answer = client.post(f"videos/{token_of(video)}/prompt", json=CLICK)
     assert refusal(answer) == (500, "INTERNAL")
     assert answer.json()["error"]["text"] == NEUTRAL_TEXT
     assert "secret detail" in caplog.text
@@ -393,7 +394,7 @@ def test_out_of_memory_is_told_and_the_session_lives(client: TestClient, video: 
         raise MemoryError
 
     video.session.set_prompt = fail
-    answer = client.post(f"videos/{video.token}/prompt", json=CLICK)
+    answer = client.post(f"videos/{token_of(video)}/prompt", json=CLICK)
     assert refusal(answer) == (503, "OUT_OF_MEMORY")
     del video.session.set_prompt
     post(client, video, "prompt", CLICK)

@@ -8,6 +8,7 @@ from small_app import open_small
 from starlette.testclient import TestClient
 
 from sam2_demo.server.app_state import AppState
+from sam2_demo.server.sessions.store import token_of
 from sam2_demo.session.open_video import OpenVideo
 
 
@@ -20,12 +21,12 @@ def video(state: AppState, client: TestClient) -> OpenVideo:
         ("settings", {"object": 1, "name": "cup"}),
         ("propagate", {"frame": 0}),
     ):
-        assert client.post(f"videos/{video.token}/{action}", json=fields).status_code == 200
+        assert client.post(f"videos/{token_of(video)}/{action}", json=fields).status_code == 200
     return video
 
 
 def saved(client: TestClient, video: OpenVideo, query: str = "") -> bytes:
-    answer = client.get(f"videos/{video.token}/session{query}")
+    answer = client.get(f"videos/{token_of(video)}/session{query}")
     assert answer.status_code == 200, answer.text
     assert answer.headers["content-type"] == "application/json"
     disposition = 'attachment; filename="small.sam2.json"'
@@ -35,11 +36,11 @@ def saved(client: TestClient, video: OpenVideo, query: str = "") -> bytes:
 
 def opened(client: TestClient, video: OpenVideo, content: bytes) -> Any:
     upload = client.post("uploads", content=content).json()["upload"]
-    return client.post(f"videos/{video.token}/open_session", json={"upload": upload})
+    return client.post(f"videos/{token_of(video)}/open_session", json={"upload": upload})
 
 
 def masks_of(client: TestClient, video: OpenVideo) -> Any:
-    return client.get(f"videos/{video.token}/masks").json()["frames"]
+    return client.get(f"videos/{token_of(video)}/masks").json()["frames"]
 
 
 def test_a_saved_session_opens_on_another_visit(
@@ -48,7 +49,7 @@ def test_a_saved_session_opens_on_another_visit(
     other = open_small(state)
     answer = opened(client, other, saved(client, video, "?active_s=12.5")).json()
     assert masks_of(client, other) == masks_of(client, video)
-    there = client.get(f"videos/{other.token}").json()
+    there = client.get(f"videos/{token_of(other)}").json()
     assert there["objects"] == [[1, "cup", None, True, False]]
     assert there["undo"] == "open session"
     assert (answer["made_by"], answer["same_model"]) == ("fake", True)
@@ -98,7 +99,7 @@ def test_what_cannot_be_opened_changes_nothing_and_is_not_kept(
     assert list((state.settings.data_dir / "uploads").iterdir()) == []
     for upload in ("", "../video.json", 7, None):
         fields = {"upload": upload}
-        answer = client.post(f"videos/{video.token}/open_session", json=fields)
+        answer = client.post(f"videos/{token_of(video)}/open_session", json=fields)
         assert answer.status_code == 422
     assert client.get("videos/unknown/session").status_code == 403
     assert masks_of(client, video) == before

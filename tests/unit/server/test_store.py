@@ -12,7 +12,7 @@ from small_app import FAKE, small_video
 
 from sam2_demo.core.errors import PromptError, ResourceError, SessionExpired
 from sam2_demo.core.prompts import FramePrompt, Point
-from sam2_demo.server.sessions.store import SessionStore, StoreLimits
+from sam2_demo.server.sessions.store import SessionStore, StoreLimits, token_of
 from sam2_demo.session.open_video import PUT_AWAY_FILE, OpenVideo
 from sam2_demo.session.provenance import ModelLabel
 from sam2_demo.tracking.propagation import Direction
@@ -21,9 +21,9 @@ from sam2_demo.video.video import Video
 CLICK = FramePrompt(points=(Point(20, 20),))
 
 
-def filled(token: str, folder: Path, delay_s: float = 0.0, frames: int = 6) -> OpenVideo:
+def filled(folder: Path, delay_s: float = 0.0, frames: int = 6) -> OpenVideo:
     video = small_video(folder / "video", frames)
-    return OpenVideo(token, folder, video, FakeSession(video, delay_s), FAKE)
+    return OpenVideo(folder, video, FakeSession(video, delay_s), FAKE)
 
 
 @pytest.fixture
@@ -39,16 +39,16 @@ def never() -> bool:
 
 def test_token_is_long_and_each_time_another(store: SessionStore) -> None:
     first, second = store.open(filled), store.open(filled)
-    assert first.token != second.token
-    assert len(first.token) >= 32
-    assert store.find(first.token) is first
+    assert token_of(first) != token_of(second)
+    assert len(token_of(first)) >= 32
+    assert store.find(token_of(first)) is first
 
 
 def test_unknown_and_closed_tokens_are_told_apart(store: SessionStore) -> None:
     video = store.open(filled)
-    store.close(video.token)
+    store.close(token_of(video))
     with pytest.raises(SessionExpired) as closed:
-        store.find(video.token)
+        store.find(token_of(video))
     assert closed.value.code == "SESSION_CLOSED"
     with pytest.raises(SessionExpired) as unknown:
         store.find("guessed")
@@ -57,8 +57,8 @@ def test_unknown_and_closed_tokens_are_told_apart(store: SessionStore) -> None:
 
 def test_closing_is_real(store: SessionStore) -> None:
     video = store.open(filled)
-    store.close(video.token)
-    store.close(video.token)
+    store.close(token_of(video))
+    store.close(token_of(video))
     assert not video.folder.exists()
     assert video.session.closed
     with pytest.raises(SessionExpired):
@@ -67,12 +67,12 @@ def test_closing_is_real(store: SessionStore) -> None:
 
 def test_one_too_many_closes_the_one_idle_longest(store: SessionStore) -> None:
     first, second = store.open(filled), store.open(filled)
-    store.find(first.token)
+    store.find(token_of(first))
     third = store.open(filled)
     assert len(store) == 2
     assert not second.folder.exists()
-    assert store.find(first.token) is first
-    assert store.find(third.token) is third
+    assert store.find(token_of(first)) is first
+    assert store.find(token_of(third)) is third
 
 
 def test_a_video_that_computes_is_never_closed_for_room(store: SessionStore) -> None:
@@ -90,11 +90,11 @@ def test_bytes_on_disk_are_bounded(tmp_path: Path) -> None:
     first = store.open(filled)
     second = store.open(filled)
     assert not first.folder.exists()
-    assert store.find(second.token) is second
+    assert store.find(token_of(second)) is second
 
 
 def test_failure_to_fill_leaves_nothing(store: SessionStore) -> None:
-    def fail(token: str, folder: Path) -> OpenVideo:
+    def fail(folder: Path) -> OpenVideo:
         (folder / "half").write_bytes(b"x")
         raise PromptError("no")
 
@@ -109,7 +109,7 @@ def test_sweep_closes_what_is_idle(store: SessionStore) -> None:
     old.last_used_s -= store.limits.idle_timeout_s + 1
     store.sweep()
     assert not old.folder.exists()
-    assert store.find(fresh.token) is fresh
+    assert store.find(token_of(fresh)) is fresh
 
 
 def test_sweeper_survives_an_error(
@@ -131,7 +131,7 @@ def test_sweeper_survives_an_error(
 
 
 def test_a_waiting_event_stops_a_propagation_between_two_frames(store: SessionStore) -> None:
-    video = store.open(lambda token, folder: filled(token, folder, 0.01, frames=500))
+    video = store.open(lambda folder: filled(folder, 0.01, frames=500))
     video.set_prompt(0, 1, CLICK)
     started = threading.Event()
     frames = []
@@ -223,9 +223,9 @@ def test_a_model_that_fails_on_a_prompt_changes_nothing(
     assert not old.closed
 
 
-def refill(token: str, folder: Path) -> OpenVideo:
+def refill(folder: Path) -> OpenVideo:
     frames = Video.open(folder / "video")
-    video = OpenVideo(token, folder, frames, FakeSession(frames), FAKE)
+    video = OpenVideo(folder, frames, FakeSession(frames), FAKE)
     video.resume()
     return video
 
@@ -236,7 +236,7 @@ def test_without_masks_that_can_be_read_prompts_are_answered_again(store: Sessio
     list(left.propagate(2, Direction.BOTH, never))
     store.close_all()
     (left.folder / PUT_AWAY_FILE).write_text("{}")
-    found = SessionStore(store.folder).reopen(left.token, refill)
+    found = SessionStore(store.folder).reopen(token_of(left), refill)
     assert [len(masks.objects) for masks in found.masks().frames] == [0, 0, 1, 0, 0, 0]
     assert not (left.folder / PUT_AWAY_FILE).exists()
 
@@ -250,11 +250,11 @@ def test_a_new_run_finds_what_an_earlier_one_left(store: SessionStore) -> None:
     store.close_all()
     later = SessionStore(store.folder)
     with pytest.raises(SessionExpired):
-        later.find(left.token)
-    found = later.reopen(left.token, refill)
+        later.find(token_of(left))
+    found = later.reopen(token_of(left), refill)
     assert found.journal.read()[1].prompts == {2: CLICK}
     assert (found.masks().frames, found.active_s) == (before, 7.5)
-    assert later.reopen(left.token, refill) is found
+    assert later.reopen(token_of(left), refill) is found
     for name in ("../videos", "a" * 32):
         with pytest.raises(SessionExpired):
             later.reopen(name, refill)
@@ -267,7 +267,7 @@ def test_what_nobody_came_back_for_is_removed(store: SessionStore) -> None:
         then_s = time.time() - age_s
         os.utime(store.folder / name, (then_s, then_s))
     store.sweep()
-    assert {path.name for path in store.folder.iterdir()} == {kept.token, "new"}
+    assert {path.name for path in store.folder.iterdir()} == {token_of(kept), "new"}
 
 
 def test_what_is_idle_gives_memory_back(store: SessionStore) -> None:
@@ -278,7 +278,7 @@ def test_what_is_idle_gives_memory_back(store: SessionStore) -> None:
     video.last_used_s -= 400
     store.sweep()
     assert video.session.preview(2, 2, CLICK) is None
-    assert store.find(video.token) is video
+    assert store.find(token_of(video)) is video
 
 
 def test_what_vanishes_while_it_is_counted_counts_as_nothing(store: SessionStore) -> None:

@@ -11,6 +11,7 @@ from small_app import open_small
 from starlette.testclient import TestClient
 
 from sam2_demo.server.app_state import AppState
+from sam2_demo.server.sessions.store import token_of
 from sam2_demo.session.open_video import OpenVideo
 from sam2_demo.video.small_frames import small_frame, thumbnail_jpeg
 
@@ -39,19 +40,19 @@ def test_thumbnails_fit_into_their_box(
 
 
 def test_thumbnails_are_pictures_of_frames(client: TestClient, video: OpenVideo) -> None:
-    answer = client.get(f"videos/{video.token}/thumbnails/5.jpg")
+    answer = client.get(f"videos/{token_of(video)}/thumbnails/5.jpg")
     assert answer.headers["content-type"] == "image/jpeg"
     assert "immutable" in answer.headers["cache-control"]
     picture = cv2.imdecode(np.frombuffer(answer.content, np.uint8), 1)
     assert abs(picture.mean() - 50) < 3
     for name in ("6", "-1", "x", "%2e%2e"):
-        refused = client.get(f"videos/{video.token}/thumbnails/{name}.jpg")
+        refused = client.get(f"videos/{token_of(video)}/thumbnails/{name}.jpg")
         assert refused.json()["error"]["code"] == "BAD_FRAME"
     assert client.get("videos/nobody/thumbnails/0.jpg").status_code == 403
 
 
 def stream(client: TestClient, video: OpenVideo, action: str, fields: Any) -> list[dict[str, Any]]:
-    answer = client.post(f"videos/{video.token}/{action}", json=fields)
+    answer = client.post(f"videos/{token_of(video)}/{action}", json=fields)
     assert answer.status_code == 200, answer.text
     return [json.loads(line) for line in answer.text.splitlines() if line]
 
@@ -62,7 +63,7 @@ def test_scene_cuts_are_reported(client: TestClient, video: OpenVideo) -> None:
 
 def click(client: TestClient, video: OpenVideo, **fields: Any) -> None:
     prompt = {"frame": 0, "object": 1, "points": [[20, 20, 1]]} | fields
-    assert client.post(f"videos/{video.token}/prompt", json=prompt).status_code == 200
+    assert client.post(f"videos/{token_of(video)}/prompt", json=prompt).status_code == 200
 
 
 def test_runs_stay_within_bounds(client: TestClient, video: OpenVideo) -> None:
@@ -84,17 +85,17 @@ def test_a_run_ends_where_new_masks_agree_with_the_old_ones(
     assert stream(client, video, "propagate", forward)[-1]["done"] == 12
     again = stream(client, video, "propagate", forward | {"settle": True})[-1]
     assert again == {"finished": True, "complete": True, "settled": True, "done": 6}
-    undone = client.post(f"videos/{video.token}/undo", json={}).json()
+    undone = client.post(f"videos/{token_of(video)}/undo", json={}).json()
     assert undone["moment"] is not None
 
 
 def test_masks_are_read_in_parts(client: TestClient, video: OpenVideo) -> None:
     click(client, video)
     stream(client, video, "propagate", {"frame": 0})
-    part = client.get(f"videos/{video.token}/masks?first=2&last=3").json()
+    part = client.get(f"videos/{token_of(video)}/masks?first=2&last=3").json()
     assert [frame[0] for frame in part["frames"]] == [2, 3]
     for wrong in ("first=4&last=3", "first=-1", "last=6", "last=x"):
-        refused = client.get(f"videos/{video.token}/masks?{wrong}")
+        refused = client.get(f"videos/{token_of(video)}/masks?{wrong}")
         assert refused.json()["error"]["code"] == "BAD_FRAME"
 
 
@@ -115,7 +116,7 @@ def test_bad_bounds_are_refused(
     client: TestClient, video: OpenVideo, fields: Any, code: str
 ) -> None:
     click(client, video)
-    answer = client.post(f"videos/{video.token}/propagate", json={"frame": 0} | fields)
+    answer = client.post(f"videos/{token_of(video)}/propagate", json={"frame": 0} | fields)
     assert answer.json()["error"]["code"] == code
 
 
@@ -123,20 +124,20 @@ def test_doubts_are_listed_and_dismissed(client: TestClient, video: OpenVideo) -
     click(client, video)
     stream(client, video, "propagate", {"frame": 0})
     click(client, video, frame=3, points=[[50, 30, 1]])
-    answer = client.get(f"videos/{video.token}/review").json()
+    answer = client.get(f"videos/{token_of(video)}/review").json()
     ((frame_index, object_id, reason, severity, first, last, key),) = answer["doubts"]
     assert (frame_index, object_id, reason, first, last) == (4, 1, "center_jump", 4, 4)
     assert severity == 1
     assert answer["count"] == 1
-    left = client.post(f"videos/{video.token}/dismiss", json={"key": key}).json()
+    left = client.post(f"videos/{token_of(video)}/dismiss", json={"key": key}).json()
     assert left == {"doubts": [], "count": 0}
     for wrong in (key, "x", 5, "a" * 200):
-        refused = client.post(f"videos/{video.token}/dismiss", json={"key": wrong})
+        refused = client.post(f"videos/{token_of(video)}/dismiss", json={"key": wrong})
         assert refused.status_code == 422
 
 
 def test_a_check_of_both_ways_changes_no_mask(client: TestClient, video: OpenVideo) -> None:
-    answer = client.post(f"videos/{video.token}/check", json={})
+    answer = client.post(f"videos/{token_of(video)}/check", json={})
     assert answer.json()["error"]["code"] == "NOTHING_TRACKED"
     click(client, video, frame=2)
     stream(client, video, "propagate", {"frame": 2, "direction": "both"})
@@ -146,5 +147,5 @@ def test_a_check_of_both_ways_changes_no_mask(client: TestClient, video: OpenVid
     assert [report["done"] for report in reports[:-1]] == [1, 2, 3]
     assert reports[-1] == {"finished": True, "done": 3, "doubts": [], "count": 0}
     assert [video.session.masks(frame) for frame in range(6)] == before
-    assert set(video.review.agreement(before)) == {(3, 1), (4, 1), (1, 1)}
-    assert min(video.review.agreement(before).values()) > 0.8
+    assert set(video.review.both_ways_ious(before)) == {(3, 1), (4, 1), (1, 1)}
+    assert min(video.review.both_ways_ious(before).values()) > 0.8

@@ -344,7 +344,7 @@ def test_another_model_goes_on_from_what_one_tracked() -> None:
     second.set_prompt(5, 1, CLICK)
     list(second.propagate(start=4))
     assert second.masks(4) != before[2][4]
-    while second.undoable != "answers of another model":
+    while second.undoable != "switch model":
         second.undo()
     second.undo()
     assert state_of(second) == before

@@ -25,7 +25,7 @@ CUP = ObjectSettings("cup", (1, 2, 3), is_visible=False, is_locked=True)
 @pytest.fixture
 def video(tmp_path: Path) -> OpenVideo:
     frames = small_video(tmp_path / "video")
-    return OpenVideo("token", tmp_path, frames, FakeSession(frames), FAKE)
+    return OpenVideo(tmp_path, frames, FakeSession(frames), FAKE)
 
 
 def test_records_are_read_back_as_they_stand(tmp_path: Path) -> None:

@@ -65,12 +65,12 @@ def test_a_refusal_says_what_differs_and_what_to_open(video: Video, made_of: Pro
     with pytest.raises(InputError) as refused:
         made_of.offset_in(whole)
     assert str(refused.value) == (
-        "This session was made of 'small.mp4' (from 2 s to 3 s: 10 frames of 64 x 48), and open is "
-        "another part of it, 'small.mp4' (25 frames of 64 x 48): open the session's video first, "
+        "This session belongs to 'small.mp4' (from 2 s to 3 s: 10 frames of 64 x 48), but another "
+        "part of it is open, 'small.mp4' (25 frames of 64 x 48): open the session's video first, "
         "from 2 s to 3 s."
     )
     other = replace(video, digest="other file", name="b.mp4", size_hw=(8, 8), excerpt=Excerpt())
-    with pytest.raises(InputError, match=r"open is another file, 'b.mp4' \(10 frames of 8 x 8\)"):
+    with pytest.raises(InputError, match=r"another file is open, 'b.mp4' \(10 frames of 8 x 8\)"):
         made_of.offset_in(other)
     with pytest.raises(InputError, match="open the session's video first, all of it"):
         Provenance.of(whole, MODEL).offset_in(video)

@@ -18,7 +18,7 @@ from sam2_demo.checkpoints.loading import save_checkpoint, weights_digest
 from sam2_demo.core.prompts import FramePrompt, Point
 from sam2_demo.session.open_video import OpenVideo
 from sam2_demo.session.provenance import ModelLabel
-from sam2_demo.session.replay import _as_upload, agreements, replay
+from sam2_demo.session.replay import _as_upload, replay, replay_scores
 from sam2_demo.session.session import VideoSession
 from sam2_demo.session.session_file import read_session, session_as_text
 from sam2_demo.tracking.prompt_log import Given, Tracked, log_of
@@ -41,7 +41,7 @@ def opened(clip: Path) -> OpenVideo:
     folder = clip.parent / "open"
     video = ingest(clip, folder / "video")
     label = ModelLabel("miniature.pt", "made up", weights_digest(MODEL))
-    opened = OpenVideo("token", folder, video, VideoSession(MODEL, video), label)
+    opened = OpenVideo(folder, video, VideoSession(MODEL, video), label)
     height, width = video.size_hw
     click = FramePrompt((Point(width / 3, height / 3),))
     opened.set_prompt(2, 1, replace(click, candidate=1))
@@ -74,7 +74,10 @@ def test_same_model_and_machine_answer_the_same_masks(
         ("box", "1.0000", "6"),
     ]
     again = read_session(tmp_path / "out" / "clip.sam2.json")
-    assert [each.mean_iou for each in agreements(opened.session.objects, again.objects)] == [1, 1]
+    assert [each.mean_iou for each in replay_scores(opened.session.objects, again.objects)] == [
+        1,
+        1,
+    ]
     assert again.objects[4].settings == opened.session.objects[4].settings
     assert again.objects[1].track.steps == opened.session.objects[1].track.steps
     with zipfile.ZipFile(tmp_path / "out" / "clip_masks.zip") as archive:
@@ -93,7 +96,7 @@ def test_a_part_is_cut_out_of_the_whole_video_again(
     """The video lies beside the file, under its own name."""
     part = ingest(clip, tmp_path / "video", excerpt=Excerpt(start_s=0.08, length_s=0.12))
     label = ModelLabel("miniature.pt", "made up", weights_digest(MODEL))
-    opened = OpenVideo("token", tmp_path, part, VideoSession(MODEL, part), label)
+    opened = OpenVideo(tmp_path, part, VideoSession(MODEL, part), label)
     opened.set_prompt(1, 1, FramePrompt((Point(20, 20),)))
     list(opened.propagate(1, Direction.BOTH, lambda: False))
     path = clip.with_name("part.sam2.json")
@@ -117,7 +120,7 @@ def test_a_folder_of_pictures_is_a_video(
     upload = _as_upload(tmp_path / "walk", tmp_path)
     part = ingest(upload, tmp_path / "video", excerpt=Excerpt(0.5, 1, fps=2), name="walk")
     label = ModelLabel("miniature.pt", "made up", weights_digest(MODEL))
-    worked_on = OpenVideo("token", tmp_path, part, VideoSession(MODEL, part), label)
+    worked_on = OpenVideo(tmp_path, part, VideoSession(MODEL, part), label)
     worked_on.set_prompt(1, 1, FramePrompt((Point(20, 20),)))
     path = tmp_path / "walk.sam2.json"
     path.write_text(session_as_text(worked_on.save_session()))
@@ -164,7 +167,7 @@ def test_whatever_was_done_is_done_again(opened: OpenVideo, seed: int) -> None:
             session.undo()
     again = VideoSession(MODEL, opened.video)
     replay(session.objects, again)
-    assert [each.mean_iou for each in agreements(session.objects, again.objects)] == [
+    assert [each.mean_iou for each in replay_scores(session.objects, again.objects)] == [
         1.0 for _ in session.object_ids
     ]
     assert again.records == session.records
@@ -186,7 +189,7 @@ def test_agreement_counts_frames_that_only_one_has(opened: OpenVideo) -> None:
     objects = opened.save_session().objects
     track = objects[1].track
     half = replace(track, answers={f: track.answers[f] for f in (0, 1, 2)})
-    (agreement,) = agreements({1: objects[1]}, {1: replace(objects[1], track=half)})
+    (agreement,) = replay_scores({1: objects[1]}, {1: replace(objects[1], track=half)})
     assert (agreement.frames, agreement.mean_iou) == (6, 0.5)
 
 
@@ -196,13 +199,13 @@ def test_what_does_not_belong_together_is_refused(
     path = tmp_path / "clip.sam2.json"
     path.write_text(session_as_text(opened.save_session()))
     assert main(["replay", str(path), "--video", str(clip)]) == 2
-    assert "UNKNOWN_MODEL: the session was made by 'miniature.pt'" in capsys.readouterr().err
+    assert "UNKNOWN_MODEL: the session was made with 'miniature.pt'" in capsys.readouterr().err
     other = write_clip(tmp_path / "other.mp4", frames=FRAMES, size_hw=(64, 64))
     assert main(["replay", str(path), "--video", str(other), "--model", "embedded"]) == 2
     assert capsys.readouterr().err.startswith("OTHER_VIDEO")
     command = ["replay", str(path), "--model", "embedded"]
     assert main(command) == 2
-    assert capsys.readouterr().err.startswith("VIDEO_NOT_FOUND: there is no video")
+    assert capsys.readouterr().err.startswith("VIDEO_NOT_FOUND: no video or folder")
     assert main([*command, "--video", str(tmp_path / "gone.mp4")]) == 2
     assert capsys.readouterr().err.startswith("VIDEO_NOT_FOUND")
     assert main(["replay", str(clip), "--video", str(clip)]) == 2

@@ -127,5 +127,5 @@ def test_what_both_ways_found_counts_for_the_masks_that_were_looked_at(tmp_path:
     frames = frames_of(*[{1: (10, 10, 20, 20)}] * 2)
     desk.note(frames[0], {1: 0.3, 2: 0.1})
     desk.note(frames[1], {1: 0.4})
-    assert desk.agreement(frames) == {(0, 1): 0.3, (1, 1): 0.4}
-    assert desk.agreement(frames_of({1: (10, 10, 20, 20)}, {1: None})) == {(0, 1): 0.3}
+    assert desk.both_ways_ious(frames) == {(0, 1): 0.3, (1, 1): 0.4}
+    assert desk.both_ways_ious(frames_of({1: (10, 10, 20, 20)}, {1: None})) == {(0, 1): 0.3}

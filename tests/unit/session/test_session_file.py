@@ -48,7 +48,7 @@ def open_video(
 ) -> OpenVideo:
     video = replace(small_video(folder / "video", frames), digest="d1gest")
     label = ModelLabel("miniature", "made up", "w31ghts")
-    return OpenVideo("token", folder, video, session or FakeSession(video), label)
+    return OpenVideo(folder, video, session or FakeSession(video), label)
 
 
 def worked_on(folder: Path, session: VideoSession | None = None) -> OpenVideo:

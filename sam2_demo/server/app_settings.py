@@ -1,4 +1,4 @@
-"""What the operator decides when the app is started."""
+"""What the operator chooses when starting the app."""
 
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -14,11 +14,11 @@ class AppSettings:
     """The settings of one running app.
 
     Attributes:
-        data_dir: Where open videos are kept; removed at the end if the app made it.
-        model: The model that answers until another is chosen on the page.
+        data_dir: Where open videos are kept; removed on exit if the app created it.
+        model: The model used until another one is chosen on the page.
         device: ``"auto"`` or a device's name that torch knows.
-        allow_local_checkpoints: Whether people at the page may name files of this machine.
-        allowed_hosts: The names under which the app may be addressed; None for any.
+        allow_local_checkpoints: Whether users of the page may open checkpoints on this machine.
+        allowed_hosts: The host names under which the app may be addressed; None for any.
         video_limits: What is accepted as a video.
         store_limits: How much may be open at once.
         samples_dir: The folder with ``samples.json`` and the clips that it lists.

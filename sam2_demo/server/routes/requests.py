@@ -1,0 +1,282 @@
+"""What the page and programs send: one model per kind of request.
+
+Each field is validated by itself. Whatever needs the open video to be checked, such as whether a
+frame exists, is checked by the methods.
+"""
+
+import json
+from collections.abc import Mapping
+from typing import Any, NoReturn, TypeVar
+
+from pydantic import ConfigDict, Field, ValidationError
+
+from sam2_demo.core.errors import InputError, PromptError
+from sam2_demo.core.masks import EncodedMask
+from sam2_demo.core.prompts import FramePrompt, Point, check_frame_index
+from sam2_demo.export.effects.choice import EffectChoice
+from sam2_demo.server.routes.fields import (
+    Box,
+    Candidate,
+    Clicks,
+    Color,
+    Effects,
+    FrameIndex,
+    FramesPerSecond,
+    Key,
+    Mask,
+    Name,
+    ObjectId,
+    ObjectIds,
+    Position,
+    Seconds,
+    Switch,
+    Text,
+    Truthy,
+    Way,
+)
+from sam2_demo.session.schemas import Schema, first_problem
+from sam2_demo.tracking.propagation import Direction
+from sam2_demo.video.excerpt import WHOLE, Excerpt
+
+MAX_BODY_BYTES = 1024 * 1024
+"""Enough for a very detailed mask; the page reports larger ones itself."""
+
+Fields = Mapping[str, object]
+R = TypeVar("R", bound=Schema)
+
+
+def parse_body(body: bytes) -> Fields:
+    """Returns the fields of a request.
+
+    Raises:
+        InputError: the body is too large, or is not one JSON object with finite numbers.
+    """
+    if len(body) > MAX_BODY_BYTES:
+        raise InputError(f"the request is larger than {MAX_BODY_BYTES} bytes", "TOO_LARGE")
+    try:
+        fields = json.loads(body or b"{}", parse_constant=_refuse_number)
+    except (ValueError, RecursionError) as error:
+        raise InputError("the request is not valid JSON", "BAD_JSON") from error
+    if not isinstance(fields, dict):
+        raise InputError("the request is not a JSON object", "BAD_JSON")
+    return fields
+
+
+def _refuse_number(name: str) -> NoReturn:
+    raise PromptError(f"{name} is not a finite number", "BAD_NUMBER")
+
+
+REQUIRED: Any = None
+"""The default of a required field. It is validated like null, and so refused with our message."""
+
+
+class Request(Schema):
+    """The base of all requests; unknown fields are ignored."""
+
+    model_config = ConfigDict(frozen=True, validate_default=True)
+
+    @classmethod
+    def read(cls: type[R], fields: Fields) -> R:
+        """Returns the request made of these fields.
+
+        Raises:
+            InputError: a field cannot be used.
+        """
+        try:
+            return cls.model_validate(fields)
+        except ValidationError as error:
+            raise InputError(first_problem(error), "BAD_REQUEST") from error
+
+
+class FrameRequest(Request):
+    """Names a frame."""
+
+    frame: FrameIndex = REQUIRED
+
+    def frame_of(self, frame_count: int) -> int:
+        """Returns the frame's index.
+
+        Raises:
+            PromptError: a video with this number of frames does not have it.
+        """
+        check_frame_index(self.frame, frame_count)
+        return self.frame
+
+
+class ObjectRequest(Request):
+    """Names an object."""
+
+    object: ObjectId = REQUIRED
+
+
+class ObjectFrameRequest(ObjectRequest, FrameRequest):
+    """Names an object on a frame."""
+
+
+class PromptRequest(ObjectFrameRequest):
+    """The whole prompt for an object on a frame.
+
+    Attributes:
+        mask: Run lengths, or True to keep the mask of the existing prompt, so that the page need
+            not send it again.
+    """
+
+    points: Clicks = Field(default_factory=list)
+    box: Box | None = None
+    mask: Mask = None
+    candidate: Candidate = None
+
+    def prompt(self, size_hw: tuple[int, int], standing: FramePrompt | None) -> FramePrompt:
+        """Returns the prompt.
+
+        Args:
+            size_hw: Size of the video.
+            standing: The existing prompt.
+
+        Raises:
+            PromptError: the mask has the wrong size or no longer exists.
+        """
+        points = tuple(Point(x, y, positive) for x, y, positive in self.points)
+        return FramePrompt(points, self.box, self._mask(size_hw, standing), self.candidate)
+
+    def _mask(self, size_hw: tuple[int, int], standing: FramePrompt | None) -> EncodedMask | None:
+        if isinstance(self.mask, str):
+            return EncodedMask.received(size_hw, self.mask)
+        if self.mask is None:
+            return None
+        if standing is None or standing.mask is None:
+            raise PromptError(
+                "the mask that these clicks refine is gone: draw it again", "MASK_GONE"
+            )
+        return standing.mask
+
+
+class DuplicateRequest(ObjectRequest):
+    """Names an object and the id of its copy."""
+
+    as_: ObjectId = Field(default=REQUIRED, alias="as")
+
+
+class MergeRequest(ObjectRequest):
+    """Names an object and the one to merge it into."""
+
+    into: ObjectId = REQUIRED
+
+
+class MoveRequest(ObjectRequest):
+    """Names an object and its new position in the order, from 0."""
+
+    place: Position = REQUIRED
+
+
+class SettingsRequest(ObjectRequest):
+    """Names an object and new values for some of its settings."""
+
+    name: Name = ""
+    color: Color = None
+    visible: Switch = True
+    locked: Switch = False
+
+    def changes(self) -> dict[str, Any]:
+        """Returns the new values, by field names of ``ObjectSettings``."""
+        sent = self.model_dump(exclude={"object"}, exclude_unset=True)
+        return {_SETTINGS[name]: value for name, value in sent.items()}
+
+
+_SETTINGS = {"name": "name", "color": "color", "visible": "is_visible", "locked": "is_locked"}
+
+
+class BoundsRequest(Request):
+    """Names the first and last frame of a range; by default the whole video."""
+
+    first: FrameIndex = 0
+    last: FrameIndex = 0
+
+    def bounds_of(self, frame_count: int) -> tuple[int, int]:
+        """Returns the first and last frame in a video with this number of frames.
+
+        Raises:
+            PromptError: the video does not have one of them, or they are in the wrong order.
+        """
+        last = self.last if "last" in self.model_fields_set else frame_count - 1
+        for frame_index in (self.first, last):
+            check_frame_index(frame_index, frame_count)
+        if self.first > last:
+            raise PromptError(
+                f"the first frame ({self.first}) is after the last ({last}): set them again",
+                "BAD_FRAME",
+            )
+        return self.first, last
+
+
+class PropagateRequest(FrameRequest, BoundsRequest):
+    """Where to start propagating, which way, and which objects; None for all.
+
+    Attributes:
+        settle: Whether to stop early where new masks agree with the old ones.
+    """
+
+    direction: Way = Direction.FORWARD
+    objects: ObjectIds | None = None
+    settle: Truthy = False
+
+
+class ExportRequest(BoundsRequest):
+    """What to export, with which effects, frames and objects; None for all objects."""
+
+    kind: Text = ""
+    effects: Effects | None = None
+    objects: ObjectIds | None = None
+
+    def choice(self) -> EffectChoice:
+        """Returns the effects.
+
+        Raises:
+            InputError: there is no such effect, or a value does not fit.
+        """
+        return EffectChoice() if self.effects is None else EffectChoice(**self.effects.model_dump())
+
+
+class ModelRequest(Request):
+    """Names a model."""
+
+    model: Text = ""
+
+
+class OpenRequest(ModelRequest):
+    """Names an upload and the part of it to open, or a sample clip.
+
+    Attributes:
+        still: Whether to open only the first frame of a sample clip.
+        name: What to call an upload.
+        start_s: Where to start; if sent, a part that is too long is cut instead of refused.
+    """
+
+    sample: Text = ""
+    still: Truthy = False
+    upload: Text = ""
+    name: Text = ""
+    start_s: Seconds | None = None
+    length_s: Seconds | None = None
+    fps: FramesPerSecond | None = None
+
+    def excerpt(self, max_frames: int) -> Excerpt:
+        """Returns which part of an upload to open."""
+        return Excerpt(
+            start_s=self.start_s or 0.0,
+            length_s=self.length_s,
+            first_frames=None if self.start_s is None else max_frames,
+            fps=self.fps or WHOLE.fps,
+        )
+
+
+class UploadRequest(Request):
+    """Names an upload."""
+
+    upload: Text = ""
+
+
+class DismissRequest(Request):
+    """Names a doubt by its key."""
+
+    key: Key = ""
