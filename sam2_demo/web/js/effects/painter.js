@@ -13,7 +13,7 @@ export class EffectPainter {
     this.objects = new ObjectEffects(this.sheet);
   }
 
-  /** Returns a canvas with the frame and its effects; `objects` (counts, color) go topmost first. */
+  /** Returns the frame and its effects; `objects` are {counts, color}, topmost first. */
   draw(picture, objects, choice, frame) {
     const { sheet } = this;
     const image = sheet.begin(picture, choice);

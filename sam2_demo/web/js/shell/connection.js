@@ -7,7 +7,7 @@ const LOOK_MS = 10 * 60 * 1000; // the server closes a video that is not asked f
 const LEFT_ALONE_MS = 12 * 3600 * 1000; // after that, the page no longer keeps the video open
 
 export class Connection {
-  /** `app` gives project, frame, cache, editing, tracking, effort, status and what opens a video. */
+  /** `app` gives project, frame, cache, editing, tracking, effort, status, open and seek. */
   constructor(app) {
     this.app = app;
     app.status.onLost = () => this.recover();

@@ -179,7 +179,7 @@ export const KEYS = [
 
 const NO_VIDEO = 'Open a video first: choose a file, drop one here, or try a sample.';
 
-/** Returns the pressed keys as the table writes them; Shift is implied by characters such as '?'. */
+/** Returns the pressed keys as the table writes them; characters such as '?' imply Shift. */
 export function pressedKeys(event) {
   const letter = /^Key([A-Z])$/.exec(event.code || '');
   const isForeign = event.key.length === 1 && event.key > '~' && letter; // Я for Z

@@ -29,7 +29,7 @@ export class PointTool {
     return this.beginNew(press);
   }
 
-  /** Returns what is under a press: {point}, {handle}, {handle: -1} for the box's border, or null. */
+  /** Returns what a press hits: {point}, {handle}, {handle: -1} for the box's border, or null. */
   reached(press) {
     const { view } = this.app.stage;
     const { points, box } = this.prompt();
