@@ -45,7 +45,7 @@ class VideoAnnotator(gr.HTML):
 
 
 def annotator_script() -> str:
-    """Returns what starts the annotator: it loads the modules, and hands on what they need."""
+    """Returns the script that loads the modules and passes them their settings."""
     modules = page_modules()
     annotator = {
         "base": f"{PREFIX[1:]}/{modules.base}",

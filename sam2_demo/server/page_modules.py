@@ -1,7 +1,7 @@
-"""The page's JavaScript, served as it is: ES modules that import each other by relative address.
+"""The page's JavaScript: ES modules, served without a build step.
 
-The address holds a hash of all of them, so that a browser may keep them for good and yet sees
-every change. They are read once, as the server starts.
+Their address contains a hash of all of them, so that browsers can cache them forever and still
+see every change. They are read once, when the server starts.
 """
 
 import hashlib
@@ -25,10 +25,10 @@ FOR_GOOD = "public, max-age=31536000, immutable"
 
 
 class Modules:
-    """The modules of a folder, by their paths within it, and the version that they are.
+    """The modules in a folder and below, by relative path, with a version.
 
     Args:
-        folder: Where the modules are, in folders of their own.
+        folder: The folder with the modules.
     """
 
     def __init__(self, folder: Path = FOLDER) -> None:

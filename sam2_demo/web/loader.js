@@ -1,8 +1,8 @@
-// What Gradio runs once the annotator's elements are there, as the body of a function: it loads the
-// modules. ANNOTATOR, put before it, says where they are and what the server decides.
+// Loads the modules. Gradio runs this as a function's body once the annotator's elements exist.
+// ANNOTATOR, defined before it by the server, holds the modules' location and the settings.
 //
-// The address is relative to the page's, so that a sub-path, a share link and a proxy in front all
-// work. All modules are asked for at once, not one import after the other.
+// The address is relative to the page's, so that a sub-path, a share link and a proxy all work.
+// All modules are requested at once instead of one import after the other.
 
 const page = location.pathname.endsWith('/') ? location.pathname : `${location.pathname}/`;
 const base = new URL(page + ANNOTATOR.base, location.origin);

@@ -1,10 +1,10 @@
-// Where the page's own code begins.
+// The entry point of the page's own code.
 
 import { App } from './shell/app.js';
 
 /**
- * Starts the annotator in its element. `settings` is what the server decides: `colors`, each with
- * its name, `exports` and `effects`.
+ * Starts the annotator in its element. `settings` comes from the server: `colors` as [name, rgb],
+ * `exports` and `effects`.
  */
 export function start(element, settings) {
   return new App(element, settings);

@@ -1,4 +1,4 @@
-// Where the handles of a box are.
+// The handles of a box: its corners and the middles of its sides.
 
 export const HANDLES = [
   [0, 0],

@@ -1,4 +1,4 @@
-// Frames in the browser: decoded pictures around the one on show, within a bound on memory.
+// Decoded frames around the current one, within a memory budget.
 
 import { fetchOrRefuse } from '../core/net.js';
 
@@ -8,7 +8,7 @@ const MAX_PICTURE_SIDE = 1920;
 const RETRY_MS = 2000;
 
 export class FrameCache {
-  /** `onReady` is called when a picture that was missing is there. */
+  /** `onReady(index, error)` is called when a frame has loaded, or failed to. */
   constructor(onReady) {
     this.onReady = onReady;
     this.clear();
@@ -35,7 +35,7 @@ export class FrameCache {
     return this.pictures.get(index);
   }
 
-  /** Loads a frame, then `ahead` frames after it (before it where negative). */
+  /** Loads a frame, then `ahead` frames after it (before it if negative). */
   want(index, ahead) {
     const last = this.video.frames - 1;
     const count = Math.min(Math.abs(ahead), Math.floor(this.capacity / 2));
@@ -84,7 +84,7 @@ export class FrameCache {
     }
   }
 
-  /** The frame on show is asked for until it is there: without it nobody can go on. */
+  /** Retries the current frame until it loads: nothing works without it. */
   tryAgain(index) {
     const { video } = this;
     setTimeout(() => {

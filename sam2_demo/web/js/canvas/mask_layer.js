@@ -1,6 +1,6 @@
-// All masks of a frame as one picture: fills first, then every outline, so that fifty objects cost
-// little more than one. It lies on its side, column by column as the run lengths do: a run is then
-// one stretch of memory, and the canvas turns the picture while it draws it.
+// All masks of a frame as one image: fills first, then outlines, so that fifty objects cost little
+// more than one. The image is transposed, column by column like the run lengths: each run is then
+// contiguous in memory, and the canvas transposes it back while drawing.
 
 import { packed } from '../core/colors.js';
 import { columnsOf } from '../core/rle.js';
@@ -9,7 +9,7 @@ const FILL_ALPHA = 0.42;
 export const MASK_SIDE = 1280;
 
 export class MaskLayer {
-  /** `side` is how many pixels the longer side has at most. */
+  /** `side` is the maximum length of the longer side in pixels. */
   constructor(video, side = MASK_SIDE) {
     this.videoHeight = video.height;
     this.step = Math.max(1, Math.ceil(Math.max(video.width, video.height) / side));
@@ -67,7 +67,7 @@ export class MaskLayer {
     }
   }
 
-  /** Paints what lies within `thickness` of the mask's edge; the frame's border is no edge. */
+  /** Paints what lies within `thickness` of the mask's edge; the frame's border is not an edge. */
   outline({ ends, first }, pixel, thickness) {
     for (let column = 0; column < this.columns; column++) {
       const start = column * this.rows;
@@ -86,7 +86,7 @@ export class MaskLayer {
     }
   }
 
-  /** Paints the parts of a stretch from `top` to `bottom` that another column's runs leave open. */
+  /** Paints those parts from `top` to `bottom` that another column's runs do not cover. */
   uncovered(ends, first, other, top, bottom, start, pixel) {
     let from = top;
     const last = first[other + 1];
@@ -97,7 +97,7 @@ export class MaskLayer {
     if (from < bottom) this.stretch(pixel, start + from, start + bottom);
   }
 
-  /** Paints few pixels; for these a loop is quicker than the array's own `fill`. */
+  /** Paints a few pixels, for which a loop is faster than the array's own `fill`. */
   stretch(pixel, from, to) {
     const { pixels } = this;
     for (let at = from; at < to; at++) pixels[at] = pixel;

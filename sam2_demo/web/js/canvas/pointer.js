@@ -1,4 +1,4 @@
-// What fingers, mouse and wheel do over the picture: the tool's gestures, zoom and pan.
+// Mouse, touch and wheel over the image: the tool's gestures, zoom and pan.
 
 const DRAG_PX = 6;
 const TOUCH_DRAG_PX = 10;
@@ -9,11 +9,11 @@ const WHEEL_ZOOM = 0.0018;
 export class Pointer {
   /**
    * `act` has tool(), which begins a gesture with begin(press) and follows the pointer with
-   * hover(press) and leave(); ready(), which says whether one may work; halt(), so that the
-   * frame stays while one works on it; and moved(), which is told of each change.
+   * hover(press) and leave(); ready(), whether there is a frame to work on; halt(), which stops
+   * playback; and moved(), called after each change.
    * A press is the place in pixels of the video (x, y) and of the canvas (left, top), with
-   * `other` for the other sign, `touch`, `far` once it has left where it began, and `again` where
-   * it is the second one of a double click.
+   * `other` for the opposite kind of click, `touch`, `far` once it has become a drag, and `again`
+   * if it is the second press of a double click.
    */
   constructor(element, canvas, view, act) {
     this.element = element;
@@ -50,7 +50,7 @@ export class Pointer {
       this.element.classList.toggle('s2-hand', held);
     };
     document.addEventListener('keydown', (event) => {
-      this.released = null; // what lies between two clicks: they are no double click
+      this.released = null; // a key between two clicks: no double click
       const isPlain = !event.ctrlKey && !event.metaKey && !event.altKey;
       if (event.key.toLowerCase() === 'h' && isPlain && !isTyping(event.target)) hold(true);
     });
@@ -156,7 +156,7 @@ export class Pointer {
     this.act.moved();
   }
 
-  /** Leaves a gesture as if it had not begun. */
+  /** Undoes a gesture that has begun. */
   cancel() {
     const { gesture } = this;
     this.gesture = null;
@@ -178,7 +178,7 @@ export class Pointer {
     };
   }
 
-  /** Two fingers: what is under them stays under them. */
+  /** Pinch: what is under the fingers stays under them. */
   beginPinch() {
     this.cancel();
     this.pinch = this.fingers();
@@ -202,12 +202,12 @@ export class Pointer {
     this.act.moved();
   }
 
-  /** The page scrolls on where there is nothing to zoom out of. */
+  /** When zoomed out fully, the wheel scrolls the page. */
   wheel(event) {
     if (!this.act.ready()) return;
     const box = this.canvas.getBoundingClientRect();
     const lines = event.deltaMode === WheelEvent.DOM_DELTA_LINE ? 33 : 1;
-    const strength = WHEEL_ZOOM * (event.ctrlKey ? 5 : 1); // a trackpad's pinch comes in small steps
+    const strength = WHEEL_ZOOM * (event.ctrlKey ? 5 : 1); // trackpads pinch in small steps
     const factor = Math.exp(-event.deltaY * lines * strength);
     const zoomed = this.view.zoomBy(factor, event.clientX - box.left, event.clientY - box.top);
     if (zoomed || this.view.zoom > 1 || event.ctrlKey) event.preventDefault();

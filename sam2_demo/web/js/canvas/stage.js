@@ -12,7 +12,7 @@ const MINUS_COLOR = '#c81e3a';
 const HANDLE_PX = 9;
 
 export class Stage {
-  /** `act` is what the pointer needs, and resized(), which is told of another size. */
+  /** `act` is what the pointer needs, and resized(), called when the canvas changes size. */
   constructor(element, canvas, colorOf, act) {
     this.element = element;
     this.canvas = canvas;
@@ -37,8 +37,8 @@ export class Stage {
   }
 
   /**
-   * Draws everything. `scene` has the frame's picture, masks and prompts, which object is active,
-   * whether its box can be taken hold of, and what draws a preview.
+   * Draws everything. `scene` holds the frame's image, masks and prompts, the active object,
+   * whether its box has handles, and what draws a preview.
    */
   draw(scene) {
     const box = this.canvas.getBoundingClientRect();
@@ -54,7 +54,7 @@ export class Stage {
     const { left, top, scale } = this.view;
     const pen = this.canvas.getContext('2d');
     pen.setTransform(ratio * scale, 0, 0, ratio * scale, ratio * left, ratio * top);
-    // Close up, a pixel is seen as a pixel.
+    // Close up, pixels stay sharp.
     pen.imageSmoothingEnabled = ratio * scale * this.video.width < 3 * scene.picture.width;
     pen.drawImage(scene.picture, 0, 0, this.video.width, this.video.height);
     this.drawMasks(pen, scene);
@@ -68,7 +68,7 @@ export class Stage {
   drawMasks(pen, { masks, active, frame }) {
     const isDrawn = (id) => this.drawn && this.drawn.object === id && this.drawn.frame === frame;
     const shown = [...masks]
-      .reverse() // the first lies on top
+      .reverse() // the first is on top
       .filter(([id]) => !isDrawn(id))
       .map(([id, mask]) => ({
         mask,
@@ -78,7 +78,7 @@ export class Stage {
     this.layer().draw(pen, shown, this.video.width, this.video.height);
   }
 
-  /** Where masks of a large video are looked at closely, every pixel is drawn. */
+  /** Zoomed in on a large video, masks are drawn at full resolution. */
   layer() {
     if (this.masks.step === 1 || this.view.zoom === 1) return this.masks;
     if (!this.fineMasks) this.fineMasks = new MaskLayer(this.video, Infinity);
@@ -134,7 +134,7 @@ export class Stage {
     }
   }
 
-  /** The button that deletes a box stands just outside of its upper right corner, where it can. */
+  /** Puts the button that deletes a box just outside its upper right corner, if that is visible. */
   placeBoxDelete(box) {
     this.boxDelete.hidden = !box;
     if (!box) return;

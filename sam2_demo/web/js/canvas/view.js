@@ -1,7 +1,7 @@
-// How the picture lies on the canvas: zoom and place, and from pixels of one to pixels of the other.
+// Zoom and pan, and the conversion between pixels of the video and of the canvas.
 
 export const ZOOM_STEP = 1.25;
-const CLOSEST_PX = 32; // one pixel of the video is at most so wide on the screen
+const CLOSEST_PX = 32; // the widest that one pixel of the video gets on screen
 
 export class View {
   constructor() {
@@ -20,7 +20,7 @@ export class View {
     this.left = this.top = 0;
   }
 
-  /** Returns whether the canvas has another size now; what lay in its middle stays there. */
+  /** Sets the canvas's size and keeps its middle in place; returns whether the size is new. */
   resize(width, height) {
     if (width === this.width && height === this.height) return false;
     this.left *= width / this.width;
@@ -32,7 +32,7 @@ export class View {
     return true;
   }
 
-  /** Pixels of the screen to one pixel of the video. */
+  /** Screen pixels per video pixel. */
   get scale() {
     return (this.zoom * this.width) / this.video.width;
   }
@@ -49,7 +49,7 @@ export class View {
     return { x: this.left + x * this.scale, y: this.top + y * this.scale };
   }
 
-  /** Zooms so that the place under (x, y) of the canvas stays there. */
+  /** Zooms around (x, y) of the canvas; returns whether the zoom changed. */
   zoomBy(factor, x = this.width / 2, y = this.height / 2) {
     const before = this.zoom;
     this.zoom = Math.max(1, Math.min(this.closest(), this.zoom * factor));
@@ -66,7 +66,7 @@ export class View {
     this.hold();
   }
 
-  /** The picture always fills the canvas. */
+  /** Keeps the image covering the canvas. */
   hold() {
     this.left = Math.min(0, Math.max(this.width - this.width * this.zoom, this.left));
     this.top = Math.min(0, Math.max(this.height - this.height * this.zoom, this.top));

@@ -1,4 +1,4 @@
-// The buttons that zoom, and how close one is.
+// The zoom buttons and the zoom level.
 
 import { ZOOM_STEP } from './view.js';
 

@@ -1,4 +1,4 @@
-// Small elements that many panels are made of.
+// Small elements that several panels share.
 
 export function makeButton(className, text, label, onclick) {
   const button = document.createElement('button');
@@ -21,7 +21,7 @@ export function showMeter(meter, done, total) {
   else meter.removeAttribute('aria-valuenow');
 }
 
-/** Returns whether keys that are pressed on an element are meant for what is written there. */
+/** Returns whether keys pressed on an element type text into it. */
 export function isTyping(target) {
   const fields = 'input:not([type=checkbox]), textarea, select, [contenteditable]';
   return Boolean(target.closest && target.closest(fields));

@@ -1,4 +1,4 @@
-// Times, sizes and stages of work in words.
+// Times, sizes and progress as text.
 
 export function formatTime(seconds) {
   const whole = Math.floor(seconds);
@@ -16,7 +16,7 @@ export function formatBytes(bytes) {
   return `${(bytes / 1e6).toFixed(bytes < 1e7 ? 1 : 0)} MB`;
 }
 
-/** Says in words what a report of long work means. */
+/** Returns a progress report as text. */
 export function stageText({ stage, done, total, before }) {
   if (stage === 'packing') return `Packing image ${done} of ${total}`;
   if (stage === 'uploading') return `Uploading: ${formatBytes(done)} of ${formatBytes(total)}`;

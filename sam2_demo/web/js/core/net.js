@@ -1,5 +1,5 @@
-// Talking to the server. Every address is relative to this file's own, which the page derived from
-// where it stands, so that a sub-path, a share link and a proxy in front all work.
+// Talking to the server. Addresses are relative to this file's own, which the page derives from
+// its own location, so that a sub-path, a share link and a proxy all work.
 
 /** Where the server's routes are; this file is served below them, as web/VERSION/core/net.js. */
 const ROOT = new URL('../../../', import.meta.url).href;
@@ -10,7 +10,7 @@ export function address(path) {
   return ROOT + path;
 }
 
-/** An answer that says why something was refused; its message is one sentence for the person. */
+/** A refusal by the server; its message is one sentence for the user. */
 export class Refused extends Error {
   constructor({ code, text }) {
     super(text);
@@ -79,7 +79,7 @@ export async function postStream(path, fields, onReport, signal) {
   }
 }
 
-/** Returns the name of an uploaded file; `fetch` cannot tell how far an upload is, XHR can. */
+/** Returns the name of the uploaded file. Unlike `fetch`, XHR reports upload progress. */
 export function uploadFile(file, onProgress, signal) {
   return new Promise((resolve, reject) => {
     const request = new XMLHttpRequest();

@@ -4,13 +4,13 @@ import { isEmptyPrompt } from './prompts.js';
 import { areaOf } from './rle.js';
 
 export class Project {
-  /** `onChange(topic)` is called where objects, prompts, masks or steps changed. */
+  /** `onChange(topic)` is called when objects, prompts, masks or steps change. */
   constructor(video, onChange = () => {}) {
     this.onChange = onChange;
     const frames = video.frame_times_s.length;
     this.video = { ...video, frames, subject: frames === 1 ? 'image' : 'video' };
     this.objects = []; // {id, name, color, visible, locked, isDraft}, the first on top
-    this.born = new Set(); // objects that began on this page
+    this.born = new Set(); // objects created on this page
     this.prompts = new Map(); // "object:frame" -> {object, frame, points, box, mask, candidate}
     this.masks = new Map(); // frame -> Map(object -> {counts, iou, score})
     this.drawn = new Map(); // "object:frame" -> a drawn mask whose answer is on its way
@@ -31,7 +31,7 @@ export class Project {
     return this.objects.find((object) => object.id === id);
   }
 
-  /** Adds an object that the server does not know before there is something to say of it. */
+  /** Adds an object; the server learns of it with its first prompt. */
   newObject() {
     const id = this.nextId++;
     this.born.add(id);
@@ -40,7 +40,7 @@ export class Project {
     this.onChange('objects');
   }
 
-  /** Makes an object the active one, which prompts are for; returns whether it was another. */
+  /** Makes an object the active one, which prompts go to; returns whether that is a change. */
   choose(id) {
     if (this.active === id || !this.find(id)) return false;
     this.active = id;
@@ -75,7 +75,7 @@ export class Project {
     this.onChange('objects');
   }
 
-  /** Leaves locked objects and a new one, which counts on from them. */
+  /** Keeps locked objects only, and adds a new one numbered after them. */
   startOver() {
     this.objects = this.objects.filter(({ locked }) => locked);
     this.born.clear();
@@ -84,8 +84,8 @@ export class Project {
   }
 
   /**
-   * Takes in the objects as the server has them. One that it does not know stays where it has not
-   * been there yet, or where it was undone while a person was at it.
+   * Replaces the objects by the server's. One that the server does not know is kept if it was
+   * never sent, or if it was undone while it was the active one.
    */
   readObjects(rows, sequence) {
     if (sequence < this.objectSequence) return;
@@ -109,20 +109,20 @@ export class Project {
     this.chooseBeside(place);
   }
 
-  /** Chooses the object at a place where the chosen one is gone; there is always one. */
+  /** If the active object is gone, activates the one in its place; there always is one. */
   chooseBeside(place) {
     if (this.find(this.active)) return;
     if (!this.objects.length) this.newObject();
     else this.active = this.objects[Math.max(0, Math.min(place, this.objects.length - 1))].id;
   }
 
-  /** Where propagation begins: at the prompts, as none of them was propagated. */
+  /** Counts every prompt as new: the next run starts from them. */
   promptsAreNew() {
     for (const prompt of this.prompts.values()) this.sinceRun.add(prompt.frame);
     this.onChange('prompts');
   }
 
-  /** From now on only prompts that are newer than this run say where the next one begins. */
+  /** Counts every prompt as propagated: only newer ones decide where the next run starts. */
   beginRun() {
     this.sinceRun.clear();
     this.onChange('prompts');
@@ -154,7 +154,7 @@ export class Project {
     );
   }
 
-  /** Takes in what a person gave; an empty prompt is none. */
+  /** Stores a prompt; an empty one is removed. */
   setPrompt(prompt) {
     const key = `${prompt.object}:${prompt.frame}`;
     if (isEmptyPrompt(prompt)) this.prompts.delete(key);
@@ -163,7 +163,7 @@ export class Project {
     this.onChange('prompts');
   }
 
-  /** Shows a drawn mask until its answer is there; returns what takes it back. */
+  /** Shows a drawn mask until it is answered; returns a function to call with the outcome. */
   showDrawn(object, frame, counts) {
     const key = `${object}:${frame}`;
     const before = this.masksOn(frame).get(object);
@@ -195,21 +195,21 @@ export class Project {
     return this.masks.get(frame) || new Map();
   }
 
-  /** Of a frame's masks those to be shown, the one on top first. */
+  /** Returns those of a frame's masks that are visible, topmost first. */
   shown(masks) {
     const shown = this.objects.filter(({ visible }) => visible);
     return new Map(shown.filter(({ id }) => masks.has(id)).map(({ id }) => [id, masks.get(id)]));
   }
 
-  /** Prompts to be shown on a frame. */
+  /** Returns the visible objects' prompts on a frame. */
   shownPromptsOn(frame) {
     const hidden = new Set(this.objects.filter(({ visible }) => !visible).map(({ id }) => id));
     return this.promptsOn(frame).filter(({ object }) => !hidden.has(object));
   }
 
   /**
-   * Takes in an answer; what a newer answer has said already is left alone.
-   * With `keepPrompts` the page's own prompts stay, because newer ones are on their way.
+   * Applies an answer, except for parts that a newer answer already covered. With `keepPrompts` the
+   * page's own prompts stay, because newer ones are on their way to the server.
    */
   read(answer, keepPrompts = false) {
     if (answer.frames) this.onChange('masks');
@@ -252,14 +252,14 @@ export class Project {
     this.onChange('prompts');
   }
 
-  /** Forgets prompts that the server did not accept. */
+  /** Drops prompts that the server did not accept. */
   restorePrompts() {
     this.readPrompts(this.confirmed, this.promptSequence);
   }
 
   /**
-   * The frame from which to propagate: where the prompts are new, else where one looks; but from
-   * the way's `end`, where nothing is left to do, the whole way from where anything was prompted.
+   * Returns the frame to propagate from: the first new prompt if there is one, else the current
+   * frame. At the `end` of the range, where nothing is left to do, it is the first prompt of all.
    */
   startFrame(direction, current, end) {
     const prompted = [...this.prompts.values()].map(({ frame }) => frame);

@@ -1,10 +1,10 @@
-// Prompts as values: what is given on one object and frame.
+// Prompts as values: the points, box or mask given for one object on one frame.
 
 export function isEmptyPrompt({ points, box, mask }) {
   return !points.length && !box && !mask;
 }
 
-/** A candidate belongs to the first click alone: it goes where that goes. */
+/** Returns the prompt's candidate, which only holds as long as the first click stays. */
 export function candidateOf({ points, box, mask, candidate }, before) {
   const isFirst =
     !box && !mask && points.length > 0 && String(points[0]) === String(before.points[0]);

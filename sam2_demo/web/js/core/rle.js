@@ -1,4 +1,4 @@
-// Masks: COCO's compressed run lengths (column by column, the first run is background) to pixels.
+// Masks as COCO's compressed run lengths: column by column, starting with background.
 
 /** Returns the run lengths of a compressed string, as COCO defines it: 5 bits a character. */
 export function decodeCounts(text) {
@@ -46,8 +46,8 @@ export function boxOf(counts, height) {
 
 /**
  * Returns a mask's runs column by column: top and bottom of each in `ends`, those of a column from
- * `first[column]` on. Of every `step` columns and rows one is kept, so that a huge video costs no
- * more than a large one.
+ * `first[column]` on. Only every `step`-th column and row is kept, so that a huge video costs
+ * no more than a large one.
  */
 export function columnsOf(counts, height, step, columns) {
   const ends = [];

@@ -1,6 +1,6 @@
-// What the browser remembers. In a private window it may not, and nothing depends on it.
+// What the browser remembers. It may refuse to, in a private window, so nothing depends on it.
 
-/** Returns what this browser was told to remember, null where it was not or may not. */
+/** Returns what this browser remembers under a key; null if there is nothing. */
 export function remembered(key) {
   try {
     return localStorage.getItem(key);
@@ -17,7 +17,7 @@ export function remember(key, text) {
   }
 }
 
-/** Returns what is kept as long as this tab is open, a reload of the page included, else null. */
+/** Returns what this tab has kept under a key, across reloads; null if there is nothing. */
 export function kept(key) {
   try {
     return sessionStorage.getItem(key);
@@ -26,7 +26,7 @@ export function kept(key) {
   }
 }
 
-/** Returns a value that was kept as JSON, null where there is none. */
+/** Returns the value this tab has kept as JSON; null if there is none. */
 export function keptJson(key) {
   try {
     return JSON.parse(kept(key));
@@ -35,7 +35,7 @@ export function keptJson(key) {
   }
 }
 
-/** Keeps a text as long as this tab is open; null forgets it. */
+/** Keeps a text for as long as this tab is open; null removes it. */
 export function keep(key, text) {
   try {
     if (text === null) sessionStorage.removeItem(key);

@@ -1,9 +1,9 @@
-// The page's state by topics, and who is told when one of them changes.
+// The page's state, split into topics, and the subscribers that are told when one changes.
 
 export class Store {
   /**
-   * `state` holds the first value of every topic there is. `schedule(act)` runs `act` once, soon;
-   * whatever changes until then is told in one go.
+   * `state` holds the initial value of every topic. `schedule(act)` runs `act` once, soon;
+   * everything that changes until then is reported in one go.
    */
   constructor(state, schedule = (act) => requestAnimationFrame(act)) {
     this.state = { ...state };
@@ -18,14 +18,14 @@ export class Store {
     return this.state[topic];
   }
 
-  /** Sets the value of a topic; nobody is told of one that it has already. */
+  /** Sets a topic's value; setting the same value again is not a change. */
   set(topic, value) {
     if (Object.is(this.get(topic), value)) return;
     this.state[topic] = value;
     this.touch(topic);
   }
 
-  /** Says that something about these topics changed, where that is not in their value. */
+  /** Reports a change to topics whose value lives elsewhere and is changed in place. */
   touch(...topics) {
     this.check(topics);
     for (const topic of topics) this.changed.add(topic);
@@ -35,8 +35,8 @@ export class Store {
   }
 
   /**
-   * Calls `react` after one or more of these topics changed. Subscribers are called in the order
-   * in which they came; returns what ends the subscription.
+   * Calls `react` after any of these topics changed. Subscribers are called in the order in which
+   * they subscribed. Returns a function that ends the subscription.
    */
   subscribe(topics, react) {
     this.check(topics);
@@ -47,7 +47,7 @@ export class Store {
 
   tell() {
     const { changed } = this;
-    this.changed = new Set(); // what a subscriber changes is told the next time
+    this.changed = new Set(); // what a subscriber changes is reported next time
     this.isScheduled = false;
     for (const { topics, react } of [...this.subscribers]) {
       if ([...changed].some((topic) => topics.has(topic))) react();

@@ -1,5 +1,5 @@
-// Masks widened, smoothed and measured: the same as on the server (export/effects). A mask has a byte
-// for each pixel, 0 or 1.
+// Masks widened, smoothed and measured: the same as on the server (export/effects). Masks have one
+// byte per pixel, 0 or 1.
 
 /** Returns how far each pixel is from a mask, in steps along and across, as OpenCV counts them. */
 export function distanceTo(mask, width, height) {

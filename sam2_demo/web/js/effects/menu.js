@@ -50,7 +50,7 @@ export class EffectMenu {
     this.find(id).append(...Object.entries(labels).map(([name, label]) => new Option(label, name)));
   }
 
-  /** The choice is kept while a video is open, a reload of the page included. */
+  /** The choice survives a reload of the page. */
   open(video) {
     this.painter = new EffectPainter(video, this.effects);
     this.key = `sam2-effects-${video.token}`;
@@ -66,7 +66,7 @@ export class EffectMenu {
     this.app.store.touch('effects');
   }
 
-  /** The server writes with a font of western European letters; others are left out here, too. */
+  /** The server's font only has Western European letters, so others are dropped here, too. */
   write(typed) {
     const text = typed.replace(/[^\x20-\x7e\xa1-\xac\xae-\xff]/g, '');
     if (text !== typed) {
@@ -78,7 +78,7 @@ export class EffectMenu {
     if (text.trim()) this.choose({ text });
   }
 
-  /** Chooses anything but what is there already, and something that can be seen. */
+  /** Chooses something other than the current effects, and something visible. */
   surprise() {
     const { objects, background } = this.choice;
     let chosen;
@@ -126,7 +126,7 @@ export class EffectMenu {
     return ['objects', 'background', 'strength'].every((name) => this.choice[name] === plain[name]);
   }
 
-  /** What the stage shall draw: effects are in the picture and stand for the masks, if shown. */
+  /** Returns the scene with effects drawn into its image in place of the masks, if those show. */
   applied(view, frame, masksShown) {
     if (this.isPlain || !masksShown) return view;
     const objects = [...view.masks]

@@ -20,7 +20,7 @@ export class ObjectEffects {
     return 2;
   }
 
-  /** Fills the objects' places from what is near them; only the part around them is looked at. */
+  /** Fills the objects in from their surroundings; only the area around them is processed. */
   erase(image, parts, union) {
     const { width, height, source } = this.sheet;
     const margin = this.sheet.px(this.sheet.effects.constants.erase_margin_px);
@@ -113,7 +113,7 @@ export class ObjectEffects {
     this.sheet.drawMade(part, (i) => (mask[i] ? (edge[i] ? solid : fill) : 0));
   }
 
-  /** An object that leaves the frame has its outline there, too. */
+  /** Outlines an object along the frame's border, too. */
   markBorder(edge, { x, y, width, height }, line) {
     for (let row = 0; row < height; row++) {
       if (y + row < line || y + row >= this.sheet.height - line) {
@@ -145,7 +145,7 @@ export class ObjectEffects {
     );
   }
 
-  /** Blocks lie where those of the whole picture do, so the part grows to whole blocks. */
+  /** Blocks align with those of the whole frame, so the part grows to whole blocks. */
   pixelatePart(image, part) {
     const side = this.sheet.px(this.sheet.amount('block_px'), 2);
     const left = Math.floor(part.x / side) * side;

@@ -13,7 +13,7 @@ export class EffectPainter {
     this.objects = new ObjectEffects(this.sheet);
   }
 
-  /** Returns a canvas of the frame with effects; `objects` has counts and colours, the top first. */
+  /** Returns the frame and its effects; `objects` are {counts, color}, topmost first. */
   draw(picture, objects, choice, frame) {
     const { sheet } = this;
     const image = sheet.begin(picture, choice);
@@ -26,7 +26,7 @@ export class EffectPainter {
     if (choice.objects === 'erase' && parts.length) this.objects.erase(image, parts, union);
     this.background.draw(image, union);
     if (choice.objects === 'spotlight') this.background.darken(union);
-    parts.reverse(); // the first lies on top
+    parts.reverse(); // the first is on top
     for (const part of parts) {
       if (choice.objects === 'burst') this.objects.drawRays(part, frame);
     }

@@ -1,4 +1,4 @@
-// A mask within its part of the picture, as effects take it.
+// An object's mask within its bounding box and a margin, as effects need it.
 
 import { columnsOf } from '../core/rle.js';
 

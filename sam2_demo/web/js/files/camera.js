@@ -1,4 +1,4 @@
-// A clip from the camera: preview, record, stop; then it is a file like any other.
+// A clip from the camera, which is then opened like any other file.
 
 import { showMeter } from '../core/elements.js';
 
@@ -25,7 +25,7 @@ export class Camera {
   }
 
   async open() {
-    if (this.asking) return; // the browser still asks whether the page may
+    if (this.asking) return; // the browser is still asking for permission
     if (!navigator.mediaDevices || !window.MediaRecorder) {
       this.status.show(
         'This browser allows the camera only over HTTPS or on this computer: ' +

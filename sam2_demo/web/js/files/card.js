@@ -1,6 +1,6 @@
 // The cards of the start page: samples and recent videos.
 
-/** Returns a button with a picture, a title and a line of small print. */
+/** Returns a button with an image, a title and a line of small print. */
 export function makeCard({ title, note, poster, onclick }) {
   const card = document.createElement('button');
   card.type = 'button';

@@ -1,4 +1,4 @@
-// Downloads: a menu of three groups; each file is made when asked for, then handed to the browser.
+// Downloads in three groups; each file is made on request, then handed to the browser.
 
 import { makeButton, showMeter } from '../core/elements.js';
 import { formatBytes, stageText } from '../core/format.js';
@@ -39,7 +39,7 @@ export class Downloads {
     return button;
   }
 
-  /** Offers what there is for a video, or for an image. */
+  /** Shows the downloads for a video, or for an image. */
   open(subject) {
     this.offered = this.buttons.filter((button) =>
       ['both', subject].includes(button.dataset.subject),
@@ -63,7 +63,7 @@ export class Downloads {
     this.listed = null;
   }
 
-  /** Says which frames are written, and offers the objects where there are several. */
+  /** Shows which frames are exported, and lists the objects if there are several. */
   render(project, range) {
     this.find('export-frames').textContent = range.isWhole()
       ? ''
@@ -134,7 +134,7 @@ export class Downloads {
     this.find('download-text').textContent = text;
   }
 
-  /** Starts the download, and leaves a link in case the browser did not let it. */
+  /** Starts the download, and shows a link in case the browser blocked it. */
   offer(href, bytes) {
     const link = document.createElement('a');
     link.href = href;

@@ -1,4 +1,4 @@
-// Before the first click: a file or a sample becomes an open video; and which model answers.
+// Opening a file or a sample.
 
 import { showMeter } from '../core/elements.js';
 import { stageText } from '../core/format.js';
@@ -24,7 +24,7 @@ const SUBJECTS = {
   image: { title: 'Drop an image here', accept: 'image/*,.json' },
 };
 
-/** Refusals after which the upload stays, so that a part of it can be chosen. */
+/** Errors after which the upload is kept, so that a part of it can be opened. */
 const CHOOSE_ANOTHER_PART = ['TOO_MANY_FRAMES', 'START_BEYOND_END'];
 
 export class Opening {
@@ -81,7 +81,7 @@ export class Opening {
     this.choose('video');
   }
 
-  /** Shows what belongs to opening a video or an image. */
+  /** Switches between opening a video and opening an image. */
   choose(subject) {
     const { title, accept } = SUBJECTS[subject];
     this.subject = subject;
@@ -125,7 +125,7 @@ export class Opening {
     });
   }
 
-  /** Shows the samples that the server offers; `onModels` receives what it says of models. */
+  /** Shows the server's samples; `onModels` receives what it offers. */
   async start(onModels) {
     const about = await getJson('about');
     onModels(about);
@@ -149,7 +149,7 @@ export class Opening {
     return card;
   }
 
-  /** Goes on with a video that was open in this tab, if it still is. */
+  /** Returns to a video that was open in this tab, if it still is. */
   async resume(token) {
     if (this.running) return;
     try {
@@ -157,7 +157,7 @@ export class Opening {
       this.recent.note(video);
       await this.onOpen(video);
     } catch (error) {
-      if (GONE.includes(error.code)) this.recent.forget(token); // else it may come back
+      if (GONE.includes(error.code)) this.recent.forget(token); // otherwise it may come back
       this.status.fail(error);
     }
   }
@@ -168,7 +168,7 @@ export class Opening {
   }
 
   /**
-   * Opens one file, or several pictures as a video; other files of a folder are left out. A session
+   * Opens one file, or several images as a video; other files in a folder are ignored. A session
    * file waits for its video, which may come with it.
    */
   openFiles(given, isFolder) {
@@ -202,7 +202,7 @@ export class Opening {
     else this.open(fields, file);
   }
 
-  /** Asks for a part of a file that may be on the server already, then opens it. */
+  /** Asks which part of a file to open, then opens it; the file may be uploaded already. */
   openPart(fields, file) {
     this.status.clear();
     this.trim.ask(file, (part) => this.open({ ...fields, ...part }, file));

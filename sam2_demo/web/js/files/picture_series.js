@@ -1,11 +1,11 @@
-// Several pictures, or a folder of them, as one video: gathered, given a rate, packed, opened.
+// Several images, or a folder of them, opened as one video.
 
 import { formatBytes } from '../core/format.js';
 import { storedZip } from './stored_zip.js';
 
 export const PICTURE_NAME = /\.(png|jpe?g|webp|bmp|tiff?)$/i;
 const HIDDEN_NAME = /(^|\/)(\.|__MACOSX)/;
-const MAX_ZIP_BYTES = 2 ** 32 - 2 ** 24; // beyond, a zip needs wider numbers
+const MAX_ZIP_BYTES = 2 ** 32 - 2 ** 24; // beyond that, a zip needs 64-bit fields
 const MAX_ZIP_FILES = 65_535;
 
 export class PictureSeries {
@@ -19,7 +19,7 @@ export class PictureSeries {
     find('series-cancel').onclick = () => this.dialog.close();
   }
 
-  /** Asks how fast pictures, each {name, file}, follow each other. */
+  /** Asks for the frame rate of images, each {name, file}. */
   ask(pictures, title) {
     const bytes = pictures.reduce((sum, { file }) => sum + file.size, 0);
     if (bytes > MAX_ZIP_BYTES || pictures.length > MAX_ZIP_FILES) {
@@ -47,12 +47,12 @@ export class PictureSeries {
   }
 }
 
-/** Returns those files, each {name, file}, that are pictures. */
+/** Returns those files, each {name, file}, that are images. */
 export function picturesAmong(files) {
   return files.filter(({ name }) => PICTURE_NAME.test(name) && !HIDDEN_NAME.test(name));
 }
 
-/** Returns the files of a file dialog as {name, file}; a name holds no sign that a zip may not. */
+/** Returns the files of a file dialog as {name, file}; names are made safe for a zip. */
 export function filesOf(list) {
   return [...list].map((file) => ({ name: zipName(file.webkitRelativePath || file.name), file }));
 }

@@ -1,4 +1,4 @@
-// The videos that were open in this tab: nothing is lost by opening another one.
+// The videos that were open in this tab.
 
 import { thumbnailAddress } from '../core/net.js';
 import { keep, kept, keptJson } from '../core/storage.js';
@@ -8,7 +8,7 @@ const TOKEN_KEY = 'sam2-video';
 const RECENT_KEY = 'sam2-recent';
 const MAX_RECENT = 4;
 
-/** Refusals that say that a video which was open is open no more. */
+/** Errors that mean a video is no longer open. */
 export const GONE = ['SESSION_CLOSED', 'UNKNOWN_SESSION'];
 
 export class Recent {
@@ -20,12 +20,12 @@ export class Recent {
     this.videos = keptJson(RECENT_KEY) || [];
   }
 
-  /** The video to go on with after a reload of the page, null where there is none. */
+  /** The video to return to after a reload of the page; null if there is none. */
   get current() {
     return kept(TOKEN_KEY);
   }
 
-  /** Puts a video that is open now before the others. */
+  /** Puts the current video first. */
   note({ token, name, frame_times_s: times }) {
     const others = this.videos.filter((video) => video.token !== token);
     this.videos = [{ token, name, frames: times.length }, ...others].slice(0, MAX_RECENT);

@@ -1,4 +1,4 @@
-// Session files: all that was made of a video, saved as one file and opened again on the same video.
+// Session files: all work on a video in one file, to be opened again on the same video.
 
 import { fetchOrRefuse, getJson, postJson, uploadFile } from '../core/net.js';
 
@@ -39,7 +39,7 @@ export class SessionFile {
     });
   }
 
-  /** Does one thing after another; what is on its way to the server comes first. */
+  /** Runs one action at a time, after requests in flight. */
   async alone(act) {
     if (this.buttons[0].disabled) return;
     for (const button of this.buttons) button.disabled = true;
@@ -70,7 +70,7 @@ export class SessionFile {
     return this.alone(() => this.open(file));
   }
 
-  /** The file's objects take the place of those here; one undo brings these back. */
+  /** The file's objects replace the current ones; a single undo restores them. */
   async open(file) {
     const { app } = this;
     const { project, frame, status } = app;
@@ -85,13 +85,13 @@ export class SessionFile {
     const { token } = project.video;
     const answer = await postJson(`videos/${token}/open_session`, { upload });
     app.effort.set(token, 1000 * answer.active_s);
-    if (project !== app.project) return; // the person went on to another video
+    if (project !== app.project) return; // another video was opened meanwhile
     await app.open(await getJson(`videos/${token}`));
     app.seek(Math.min(Math.max(frame, answer.first), answer.last));
     this.tell(file.name, answer);
   }
 
-  /** Says what was opened; that it may not fit is said until it was read. */
+  /** Says what was opened; a warning that it may not fit stays until dismissed. */
   tell(name, { made_by: model, same_model: sameModel, same_video: sameVideo, first, last }) {
     const {
       status,
@@ -119,7 +119,7 @@ export class SessionFile {
   }
 }
 
-/** Returns whether a file is called as sessions are; browsers number those that are there already. */
+/** Returns whether a file is named like a session; browsers may have added a number. */
 export function isSessionName(name) {
   return /\.sam2[^/]*\.json$/i.test(name);
 }

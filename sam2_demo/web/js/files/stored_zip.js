@@ -1,4 +1,4 @@
-// A zip whose files are stored as they are: enough to send many pictures as one file.
+// A zip without compression: enough to send many images as one file.
 
 const CRC_TABLE = Uint32Array.from({ length: 256 }, (_, byte) => {
   let value = byte;
@@ -14,7 +14,7 @@ function crc32(bytes) {
 
 const ZIP_VERSION = 20;
 const ZIP_UTF8 = 0x800;
-const ZIP_DATE = 0x21; // 1 January 1980, the first day that a zip can name
+const ZIP_DATE = 0x21; // 1 January 1980, the earliest date in a zip
 
 const u16 = (...values) => values.map((value) => [value, 2]);
 const u32 = (...values) => values.map((value) => [value, 4]);

@@ -1,4 +1,4 @@
-// Choosing a part of a clip before it is opened: two handles over the local file, or two numbers.
+// Trimming a clip before it is opened: two handles over the local file, or two numbers.
 
 const TRIM_STEP_S = 0.01;
 
@@ -37,7 +37,7 @@ export class Trim {
 
   showPlayable() {
     const { duration, videoWidth } = this.video;
-    if (!Number.isFinite(duration) || !videoWidth) return; // recordings do not know how long they are
+    if (!Number.isFinite(duration) || !videoWidth) return; // recordings have no duration
     this.duration = duration;
     this.length.value = duration.toFixed(2);
     for (const handle of this.handles) handle.max = duration;

@@ -1,4 +1,4 @@
-// What can be done to an object as a whole; each change shows at once where it can.
+// Actions on whole objects; changes show at once where possible.
 
 export class ObjectActions {
   /** `app` gives project, editing and status. */
@@ -24,7 +24,7 @@ export class ObjectActions {
     return this.settings(object, { locked: !locked });
   }
 
-  /** Returns whether an object may be prompted, and says why not; a hidden one is shown. */
+  /** Returns whether an object may be prompted, else says why not; a hidden one is shown. */
   admits(object) {
     const { project, status } = this.app;
     const { visible, locked } = project.find(object);
@@ -41,13 +41,13 @@ export class ObjectActions {
     return !locked;
   }
 
-  /** Says which objects a propagation leaves as they are. */
+  /** Says which objects a propagation leaves unchanged. */
   tellLocked() {
     const names = this.lockedNames();
     if (names) this.app.status.say(`Locked and therefore unchanged: ${names}.`);
   }
 
-  /** Names the locked objects, the first few of them; empty where there are none. */
+  /** Names the first few locked objects; empty if there are none. */
   lockedNames() {
     const locked = this.app.project.objects.filter((object) => object.locked && !object.isDraft);
     const names = locked.slice(0, 3).map((object) => this.app.project.nameOf(object));
@@ -67,7 +67,7 @@ export class ObjectActions {
     if ((await this.isEmpty(object)) || (await this.isEmpty(into))) return;
     const { project } = this.app;
     const names = [object, into].map((id) => this.name(id));
-    project.born.delete(object); // it goes for good, and stays no draft
+    project.born.delete(object); // merged for good, so it is not kept as a draft
     const answer = await this.app.editing.send('merge_object', () => ({ object, into }));
     if (!answer) return;
     project.promptsAreNew();
@@ -75,7 +75,7 @@ export class ObjectActions {
     this.app.announce(`${names[0]} is merged into ${names[1]}`);
   }
 
-  /** Moves an object up (-1) or down (1) in the list; what is higher lies on top. */
+  /** Moves an object up (-1) or down (1) in the list; the topmost is drawn over the others. */
   move(object, step) {
     const { objects } = this.app.project;
     const place = objects.findIndex(({ id }) => id === object) + step;
@@ -98,7 +98,7 @@ export class ObjectActions {
     this.app.announce(`${name} is removed`);
   }
 
-  /** Removes every object that is not locked; one undo brings them back. */
+  /** Removes every unlocked object; a single undo restores them. */
   async startOver() {
     const { project, editing, status, review, history } = this.app;
     await editing.chain; // a first prompt may be on its way
@@ -114,7 +114,7 @@ export class ObjectActions {
     project.startOver();
   }
 
-  /** Returns whether the server knows nothing of an object, and says so where it is so. */
+  /** Returns whether the server does not know an object yet, and says so if that is the case. */
   async isEmpty(object) {
     await this.app.editing.chain; // its first prompt may be on its way
     if (!this.app.project.find(object).isDraft) return false;

@@ -1,4 +1,4 @@
-// The list of objects: thumbnail, name, how sure the model is here, eye, lock and more.
+// The list of objects: thumbnail, name, IoU on the current frame, visibility, lock and menu.
 
 import { makeButton } from '../core/elements.js';
 import { ObjectMenu } from './menu.js';
@@ -85,7 +85,7 @@ export class ObjectList {
     if (row.note.textContent !== note) row.note.textContent = note;
   }
 
-  /** Brings the active object's row into view when another becomes active, or it was moved. */
+  /** Scrolls the active object's row into view after it changed or moved. */
   showActive() {
     const { active, objects } = this.app.project;
     const shown = `${active} at ${objects.findIndex(({ id }) => id === active)}`;
@@ -117,7 +117,7 @@ export class ObjectList {
     return [locked, state, prompts].filter(Boolean).join(' · ');
   }
 
-  /** Puts the keyboard into an object's name. */
+  /** Focuses an object's name for editing. */
   startRename(id) {
     this.rows.get(id).name.focus();
     this.rows.get(id).name.select();
@@ -174,7 +174,7 @@ export class ObjectList {
   }
 }
 
-/** Returns a button with a picture, and what sets picture and label. */
+/** Returns a button with an icon, and a function that sets icon and label. */
 function makeIconButton(onclick) {
   const button = makeButton('s2-link s2-icon-link', '', '', onclick);
   const picture = document.createElementNS(SVG, 'svg');

@@ -1,5 +1,4 @@
-// What is rarely done to an object, behind its "more" button: colour, order, duplicate, merge,
-// clear, remove.
+// The menu behind an object's "more" button: colour, order, duplicate, merge, clear, remove.
 
 import { hexOf, rgbOf } from '../core/colors.js';
 import { makeButton } from '../core/elements.js';

@@ -1,4 +1,4 @@
-// Thumbnails: each object cut out of the picture of the first frame where it was prompted.
+// Thumbnails: each object, cut out of the first frame where it was prompted.
 
 import { fetchOrRefuse } from '../core/net.js';
 import { boxOf, columnsOf } from '../core/rle.js';
@@ -9,7 +9,7 @@ const THUMB_MASK_PX = 160;
 const BESIDE_ALPHA = 0.35;
 
 export class Thumbnails {
-  /** `cache` holds decoded pictures; others are fetched one at a time, so that clicks come first. */
+  /** Frames not in `cache` are fetched one at a time, so that clicks come first. */
   constructor(cache) {
     this.cache = cache;
     this.clear();
@@ -20,7 +20,7 @@ export class Thumbnails {
     this.waiting = [];
   }
 
-  /** Draws a mask of a frame on a canvas, now or when the picture is there; null draws nothing. */
+  /** Draws a frame's mask on a canvas, once the frame has loaded; null hides the canvas. */
   draw(canvas, video, frame, mask) {
     const wanted = mask && mask.area ? { canvas, video, frame, counts: mask.counts } : null;
     const before = this.drawn.get(canvas);
@@ -44,7 +44,7 @@ export class Thumbnails {
           this.paint(wanted, picture);
           if (picture !== this.cache.get(frame)) picture.close();
         } catch {
-          canvas.hidden = true; // a list without a small picture is no reason to complain
+          canvas.hidden = true; // a missing thumbnail is not worth an error message
         }
       }
       this.waiting.splice(this.waiting.indexOf(wanted), 1);
@@ -72,7 +72,7 @@ export class Thumbnails {
   }
 }
 
-/** Returns the square around a mask, with a margin; it may reach out of the picture. */
+/** Returns the square around a mask, with a margin; it may extend beyond the frame. */
 function cropAround(counts, { height }) {
   const [left, top, right, bottom] = boxOf(counts, height);
   const side = Math.max(8, (1 + 2 * THUMB_MARGIN) * Math.max(right - left, bottom - top));

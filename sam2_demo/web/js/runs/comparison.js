@@ -1,5 +1,5 @@
-// Before and after: when masks that were there were tracked anew, the frames that change are shown,
-// and the person keeps the new masks or the old ones. To keep the old ones undoes the propagation.
+// Before and after: when a run replaces masks, the frames that change are shown, and the user keeps
+// the new masks or the old ones. Keeping the old ones undoes the propagation.
 
 import { MaskLayer } from '../canvas/mask_layer.js';
 import { makeButton } from '../core/elements.js';
@@ -27,7 +27,7 @@ export class Comparison {
   clear() {
     clearInterval(this.timer);
     this.timer = null;
-    this.before = new Map(); // frame -> the masks that it had
+    this.before = new Map(); // frame -> its old masks
     this.changes = [];
     this.showsOld = false;
     this.find('compare').hidden = true;
@@ -38,7 +38,7 @@ export class Comparison {
     return this.changes.length > 0;
   }
 
-  /** Keeps the masks that frames have, before newer ones are read. */
+  /** Remembers the frames' masks before newer ones are read. */
   note({ frames }) {
     for (const [frame] of frames) {
       const masks = this.app.project.masks.get(frame);
@@ -46,7 +46,7 @@ export class Comparison {
     }
   }
 
-  /** The run is over: shows what changed, if anything did. */
+  /** Shows what the finished run changed, if anything. */
   finish() {
     const { project } = this.app;
     for (const [frame, old] of this.before) {
@@ -73,7 +73,7 @@ export class Comparison {
     this.render();
   }
 
-  /** A small picture of a frame: the old masks white, the new ones in their colours. */
+  /** A thumbnail of a frame: old masks in white, new ones in their colours. */
   card(frame) {
     const { project } = this.app;
     const { video } = project;
@@ -108,7 +108,7 @@ export class Comparison {
     return button;
   }
 
-  /** The old masks of a frame where they are to be shown instead of the new ones, or null. */
+  /** Returns a frame's old masks if they are shown instead of the new ones, else null. */
   oldMasksOn(frame) {
     return (this.showsOld && this.before.get(frame)) || null;
   }
@@ -143,7 +143,7 @@ export class Comparison {
     this.clear();
   }
 
-  /** Whatever else a person does after the run keeps the new masks; undo brings the old ones. */
+  /** Any other action after the run keeps the new masks; undo still restores the old ones. */
   render() {
     const {
       find,

@@ -1,4 +1,4 @@
-// Undo and redo: the buttons say what they would do, and the page goes to where it happened.
+// Undo and redo: the buttons say what they would do, and the page jumps to where it happened.
 
 import { isPropagation, stepText } from './steps.js';
 
@@ -36,7 +36,7 @@ export class History {
     }
     if (isPropagation(moment.step)) {
       project.promptsAreNew();
-      this.app.tracking.clear(); // what it said of that run is so no more
+      this.app.tracking.clear(); // its summary of that run no longer holds
     }
     if (frames.length && !frames.some(([frame]) => frame === this.app.frame)) {
       this.app.seek(frames[0][0]);

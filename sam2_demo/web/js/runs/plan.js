@@ -1,9 +1,9 @@
-// Which frames a propagation visits: a function of numbers alone.
+// Which frames a propagation visits: pure functions of frame numbers.
 
 /**
- * Returns where a run starts, the first and last frame that it visits, and what ends each way.
- * `first` and `last` are the in and out points. `prompts` are frames at which to end, `cuts` first
- * frames of scenes, which are not entered and not left; both may be empty.
+ * Returns where a run starts, its first and last frame, and what ends it in each direction.
+ * `first` and `last` are the in and out points. A run ends at the `prompts`, and never
+ * leaves the scene it starts in; `cuts` are the first frames of scenes. Both may be empty.
  */
 export function planRun({ start, direction, first, last, prompts, cuts }) {
   const from = Math.max(first, Math.min(last, start));
@@ -30,7 +30,7 @@ export function planRun({ start, direction, first, last, prompts, cuts }) {
   };
 }
 
-/** Says why a run ended where it did; empty where nothing held it up. */
+/** Returns why a run ended where it did; empty if it went all the way. */
 export function endText({ ends }) {
   const reasons = [ends.backward, ends.forward].filter((end) => end && end.reason !== 'end');
   return reasons
@@ -42,7 +42,7 @@ export function endText({ ends }) {
     .join(' and ');
 }
 
-/** The ways on behind the scene cuts that ended a run. */
+/** Returns how to continue beyond the scene cuts that ended a run. */
 export function waysOn({ ends }) {
   const ways = [];
   if (ends.forward && ends.forward.reason === 'cut') {

@@ -1,4 +1,4 @@
-// The review queue: frames to be looked at, the worst first, each with its reason.
+// The review queue: flagged frames, the worst first, each with its reason.
 
 import { makeButton, showMeter } from '../core/elements.js';
 import { stageText } from '../core/format.js';
@@ -55,7 +55,7 @@ export class Review {
     if (!text) this.find('review-meter').hidden = true;
   }
 
-  /** Asks for the doubts as they are now; returns whether there was an answer. */
+  /** Fetches the queue as it is now; returns whether that worked. */
   async refresh() {
     const { project } = this.app;
     try {
@@ -69,7 +69,7 @@ export class Review {
     }
   }
 
-  /** Goes to the worst doubt that was not visited yet; then begins again. */
+  /** Goes to the worst entry not visited yet; after the last one it starts over. */
   async next() {
     if (!(await this.refresh())) return;
     if (!this.doubts.length) {
@@ -95,7 +95,7 @@ export class Review {
     this.renderList();
   }
 
-  /** The person says that a mask is right: it is out of the queue as long as it stays. */
+  /** Marks a mask as right, which removes it from the queue until it changes. */
   async looksRight(doubt = this.current) {
     const { project } = this.app;
     if (!doubt) return;
@@ -109,7 +109,7 @@ export class Review {
     }
   }
 
-  /** Tracks every object the other way, without changing a mask. */
+  /** Tracks every object in the opposite direction as well, without changing a mask. */
   async check() {
     const { project, status } = this.app;
     if (this.checking || this.app.tracking.running) return;

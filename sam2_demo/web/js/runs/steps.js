@@ -1,4 +1,4 @@
-// Steps that can be undone: what the server calls them, and what the page does.
+// Undoable steps: the server's names for them, and the page's.
 
 const PROPAGATION = 'propagate';
 
@@ -6,7 +6,7 @@ export function isPropagation(step) {
   return step === PROPAGATION;
 }
 
-/** Returns what a step is called on the page: in the server's words, but where they are a name. */
+/** Returns the page's words for a step. */
 export function stepText(step) {
   return isPropagation(step) ? 'propagation' : step;
 }

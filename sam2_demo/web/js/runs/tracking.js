@@ -1,5 +1,4 @@
-// Propagation: what is to be tracked, the masks of frame after frame as they come, how fast, how
-// long still, and stop.
+// Propagation: its options, the masks as they arrive, speed and time left, and stopping it.
 
 import { showMeter } from '../core/elements.js';
 import { formatLeft, stageText } from '../core/format.js';
@@ -119,13 +118,13 @@ export class Tracking {
     }
   }
 
-  /** Makes ready for a run, and returns what aborts it. */
+  /** Prepares a run; returns its AbortController. */
   begin() {
     const { player, status, actions, comparison, store } = this.app;
     player.stop();
     status.clear();
     actions.tellLocked();
-    comparison.clear(); // what was compared before is decided
+    comparison.clear(); // the last comparison is settled
     this.running = new AbortController();
     this.follow = true;
     this.done = 0;
@@ -137,7 +136,7 @@ export class Tracking {
 
   async run(direction, start, signal) {
     const { project, editing, timeline } = this.app;
-    await editing.chain; // prompts on their way come first
+    await editing.chain; // prompts in flight come first
     await timeline.scenes.ready;
     if (signal.aborted) return;
     this.planned = this.plan(direction, start);
@@ -187,7 +186,7 @@ export class Tracking {
     if (!settled) this.offer(waysOn(this.planned));
   }
 
-  /** Offers to go on behind a scene cut, one way after the other. */
+  /** Offers to continue beyond a scene cut, one direction after the other. */
   offer([way, ...others]) {
     const button = this.find('go-on');
     button.hidden = !way;
@@ -206,7 +205,7 @@ export class Tracking {
     this.find('progress-text').textContent = text;
   }
 
-  /** Stops between two frames; while it still waits for its turn, it just goes away. */
+  /** Stops between two frames; a run that has not started yet is simply aborted. */
   async stop() {
     const { project, status } = this.app;
     if (!this.running) return;

@@ -13,7 +13,7 @@ import { promptBeside } from '../timeline/marks.js';
 const PREFETCH_FRAMES = 12;
 const MASKS_AT_ONCE = 150; // frames
 
-/** The topics of the page's state, with their first values; null where the value is elsewhere. */
+/** The topics of the page's state, with their first values; null if the value lives elsewhere. */
 const STATE = {
   project: null,
   frame: 0,
@@ -24,8 +24,8 @@ const STATE = {
   prompts: null,
   masks: null,
   steps: null,
-  picture: null, // the picture of the frame on show has come
-  view: null, // zoom and place
+  picture: null, // the current frame has loaded
+  view: null, // zoom and pan
   gesture: null, // what is being pointed at, drawn or previewed
   tool: null,
   candidates: null,
@@ -107,7 +107,7 @@ export class App {
     if (this.project && this.project.masks.size > 1) this.review.refresh(); // they were propagated
   }
 
-  /** Takes in the masks that are there, a part of the video at a time: the page stays quick. */
+  /** Loads the video's masks in chunks, so that the page stays responsive. */
   async readMasks(project) {
     const { token, frames } = project.video;
     for (let first = 0; first < frames; first += MASKS_AT_ONCE) {
@@ -133,7 +133,7 @@ export class App {
     this.opening.choose(this.opening.subject);
   }
 
-  /** An image is a video of one frame: what moves through frames is hidden. */
+  /** An image is a video of one frame: controls for moving through frames are hidden. */
   showSubject(subject) {
     this.element.querySelector('.s2').dataset.subject = subject;
     this.find('reopen').textContent = `Open another ${subject}`;
@@ -147,7 +147,7 @@ export class App {
     this.find('reopen').hidden = view !== 'work';
   }
 
-  /** Puts a frame on show and fetches those that will be needed next. */
+  /** Shows a frame and fetches those needed next. */
   show(frame, playing = false) {
     this.heading = frame < this.frame ? -1 : 1;
     this.store.set('frame', frame);
@@ -166,14 +166,14 @@ export class App {
     this.seek(frame);
   }
 
-  /** Goes to the next prompt, to the one before where `step` is -1. */
+  /** Goes to the next prompt, or the previous one if `step` is -1. */
   stepToPrompt(step) {
     const prompt = promptBeside(this.project, this.frame, step);
     if (prompt) this.goTo(prompt.frame, prompt.object);
     else this.status.say(`There is no prompt ${step < 0 ? 'before' : 'after'} this frame.`);
   }
 
-  /** Makes the frame on show the in point ("first") or the out point ("last"). */
+  /** Makes the current frame the in point ("first") or the out point ("last"). */
   setEdge(name) {
     this.timeline.range.set(name, this.frame);
   }
@@ -209,13 +209,13 @@ export class App {
     this.store.set('masksShown', !this.masksShown);
   }
 
-  /** Whoever points at a frame wants it to stay. */
+  /** Stays on the current frame, which is about to be worked on. */
   halt() {
     this.player.stop();
     this.tracking.follow = false;
   }
 
-  /** Whoever draws on a mask wants to see it. */
+  /** Shows the masks, one of which is about to be drawn on. */
   showMasks() {
     this.store.set('masksShown', true);
   }
@@ -224,7 +224,7 @@ export class App {
     this.project.choose(id);
   }
 
-  /** Chooses the object above (-1) or below (1) in the list. */
+  /** Selects the object above (-1) or below (1) in the list. */
   chooseBeside(step) {
     const { objects, active } = this.project;
     const place = objects.findIndex(({ id }) => id === active) + step;
@@ -244,12 +244,12 @@ export class App {
     this.find('help-dialog').showModal();
   }
 
-  /** Tells people who listen to the page instead of looking at it. */
+  /** Announces something to screen readers. */
   announce(text) {
     this.find('announcer').textContent = text;
   }
 
-  /** Says so when an answer, or the picture of the frame, takes longer than a moment. */
+  /** Shows that something is being waited for, if it takes longer than a moment. */
   showBusy() {
     clearTimeout(this.busyTimer);
     const isMissing = this.project && !this.cache.get(this.frame);

@@ -1,13 +1,13 @@
-// Page and server stay together: over a network that was gone, a server that was started anew, and
-// another tab that works on the same video.
+// Keeps page and server in step: after a network outage, a restart of the server, or changes from
+// another tab.
 
 import { getJson } from '../core/net.js';
 
-const LOOK_MS = 10 * 60 * 1000; // a video that nobody asks for within an hour is closed
-const LEFT_ALONE_MS = 12 * 3600 * 1000; // nobody looks after a page for longer
+const LOOK_MS = 10 * 60 * 1000; // the server closes a video that is not asked for within an hour
+const LEFT_ALONE_MS = 12 * 3600 * 1000; // after that, the page no longer keeps the video open
 
 export class Connection {
-  /** `app` gives project, frame, cache, editing, tracking, effort, status, readMasks, open, seek. */
+  /** `app` gives project, frame, cache, editing, tracking, effort, status, open and seek. */
   constructor(app) {
     this.app = app;
     app.status.onLost = () => this.recover();
@@ -21,7 +21,7 @@ export class Connection {
     return editing.waiting > 0 || tracking.running !== null;
   }
 
-  /** The network is back: what was answered meanwhile is fetched. */
+  /** Fetches what was missed while the network was down. */
   async catchUp() {
     const { project, cache, status } = this.app;
     if (!project) return;
@@ -34,7 +34,7 @@ export class Connection {
     }
   }
 
-  /** Tells the server that the video is in use, and takes in what another tab made of it. */
+  /** Keeps the video open on the server, and shows what another tab changed. */
   async look() {
     const { project, effort } = this.app;
     if (!project || this.isBusy || effort.idleMs > LEFT_ALONE_MS) return;
@@ -42,14 +42,14 @@ export class Connection {
     try {
       const video = await getJson(`videos/${project.video.token}`);
       if (project !== this.app.project || this.isBusy) return;
-      const isOurs = known !== JSON.stringify(project.confirmed); // changed on this page meanwhile
+      const isOurs = known !== JSON.stringify(project.confirmed); // changed here meanwhile
       if (!isOurs && JSON.stringify(video.prompts) !== known) await this.show(video);
     } catch {
-      /* the next thing that a person does tells */
+      /* the next action will report it */
     }
   }
 
-  /** The server does not know the video any more: it may find it on its disk. */
+  /** The server no longer knows the video: it may find it on disk. */
   async recover() {
     const { project, status } = this.app;
     if (!project || this.recovering) return;
@@ -67,7 +67,7 @@ export class Connection {
     }
   }
 
-  /** Puts the video on show as the server has it, on the same frame. */
+  /** Shows the video in the server's state, on the same frame. */
   async show(video) {
     const { app } = this;
     const { frame, project } = app;

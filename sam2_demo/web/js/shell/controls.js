@@ -1,4 +1,4 @@
-// The buttons that belong to no panel of their own.
+// Buttons that do not belong to a panel.
 
 export function listenToControls(app) {
   const { find } = app;

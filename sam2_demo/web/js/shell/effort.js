@@ -1,8 +1,8 @@
-// The effort meter: how long a person worked, beside the three phases of the paper's data engine.
+// The effort meter: time spent, compared with the three phases of the paper's data engine.
 
 import { keep, kept } from '../core/storage.js';
 
-const PAUSE_MS = 30000; // who gives no input for longer does something else
+const PAUSE_MS = 30000; // longer without input counts as a break
 const EFFORT_KEY = 'sam2-effort-';
 const STORE_MS = 1000;
 
@@ -34,18 +34,18 @@ export class Effort {
     this.activeMs = Number(kept(EFFORT_KEY + token)) || 0;
   }
 
-  /** Sets how long was worked on a video, as its session file says. */
+  /** Sets the time spent on a video, as its session file has it. */
   set(token, activeMs) {
     if (token === this.token) this.activeMs = activeMs;
     keep(EFFORT_KEY + token, activeMs);
   }
 
-  /** Milliseconds since a person gave any input. */
+  /** Milliseconds since the last input. */
   get idleMs() {
     return performance.now() - (this.lastInput || 0);
   }
 
-  /** Counts the time since the input before, unless it was a pause. */
+  /** Adds the time since the last input, unless it was a break. */
   note() {
     const { project } = this.app;
     if (!project || project.video.token !== this.token) return;
@@ -75,8 +75,8 @@ export class Effort {
 }
 
 /**
- * Returns seconds per frame, the share of frames with a prompt, and clicks per clicked frame; null
- * where nobody clicked. Each object's frame counts by itself for clicks, and a box as one click.
+ * Returns seconds per frame, the share of frames with a prompt, and clicks per clicked frame (null
+ * without clicks). Clicks are counted per object and frame; a box is one click.
  */
 function effortOf({ video, prompts }, activeMs) {
   const given = [...prompts.values()];
@@ -88,7 +88,7 @@ function effortOf({ video, prompts }, activeMs) {
   };
 }
 
-/** Returns the cells of a new row of figures. */
+/** Returns the cells of a new row of numbers. */
 function makeEffortRow(body, name, figures) {
   const row = body.insertRow();
   const head = document.createElement('th');

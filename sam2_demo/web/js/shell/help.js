@@ -1,4 +1,4 @@
-// The help sheet, made from the table of keys.
+// The help sheet, built from the table of keys.
 
 import { KEYS } from './keys.js';
 
@@ -32,7 +32,7 @@ export function fillHelp(sheet) {
   }
 }
 
-/** Returns one key, or several that are held together, drawn as key caps. */
+/** Returns one key, or a combination, as key caps. */
 function keyCaps(text) {
   const caps = document.createElement('span');
   for (const key of text === '…' ? [] : text === '+' ? [text] : text.split('+')) {

@@ -1,9 +1,9 @@
-// The keyboard: one table, from which both the handling and the help sheet are made.
+// The keyboard: one table drives both the key handling and the help sheet.
 //
 // A line with `keys` is a command: each key as it is pressed ('z', 'Ctrl+Shift+z', 'Alt+ArrowUp',
 // '?'; Ctrl is Cmd on a Mac), what it `does` in the words of the sheet, and what it runs, given the
-// app and the event. `anywhere` runs without a video, too; `shown` stands for many keys in the
-// sheet. A line with `how` tells of the pointer only. A key stands in one line alone.
+// app and the event. `anywhere` runs without a video, too; `shown` replaces many keys in the
+// sheet. A line with `how` is about the pointer only. Each key occurs once.
 
 import { ZOOM_STEP } from '../canvas/view.js';
 import { isTyping } from '../core/elements.js';
@@ -179,7 +179,7 @@ export const KEYS = [
 
 const NO_VIDEO = 'Open a video first: choose a file, drop one here, or try a sample.';
 
-/** Returns the pressed keys as the table writes them; Shift is a part of signs such as '?'. */
+/** Returns the pressed keys as the table writes them; characters such as '?' imply Shift. */
 export function pressedKeys(event) {
   const letter = /^Key([A-Z])$/.exec(event.code || '');
   const isForeign = event.key.length === 1 && event.key > '~' && letter; // Я for Z

@@ -1,10 +1,10 @@
-// Which model answers: the list of models, and what happens when another one is chosen.
+// The model in use: the list of models, and switching to another one.
 
 import { stageText } from '../core/format.js';
 import { postStream } from '../core/net.js';
 import { PATH_CHOICE } from '../files/opening.js';
 
-/** The server's own choice; what that is, it only knows once the model is loaded. */
+/** The server picks the model; which one is only known once it is loaded. */
 const AUTO = 'auto';
 
 export class ModelChoice {
@@ -34,11 +34,11 @@ export class ModelChoice {
     try {
       await postStream('model', { model: AUTO }, ({ model }) => this.nameAuto(model));
     } catch {
-      /* whoever opens a video is told what is wrong with the model */
+      /* opening a video will report what is wrong with the model */
     }
   }
 
-  /** Says in the list which model the server chooses by itself. */
+  /** Shows which model the automatic choice stands for. */
   nameAuto(model) {
     const option = [...this.find('model').options].find(({ value }) => value === AUTO);
     if (option && model) option.textContent = `Automatic: ${model}`;
@@ -64,7 +64,7 @@ export class ModelChoice {
     else this.change(name);
   }
 
-  /** Another model answers every prompt again; if it cannot be had, the old one stays. */
+  /** Has another model answer every prompt; if it cannot be loaded, the old one stays. */
   async change(name) {
     const { app } = this;
     const { project, status } = app;

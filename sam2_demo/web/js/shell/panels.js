@@ -1,15 +1,16 @@
-// Which parts of the page show which of its state: each is drawn when that changed, and only then.
+// Which panel shows which topics of the page's state: it is drawn when, and only when, they change.
 
 import { formatTime } from '../core/format.js';
 
 const PLAY_SHAPE = 'M6 4v12l10-6z';
 const PAUSE_SHAPE = 'M5 4h3.5v12H5zM11.5 4H15v12h-3.5z';
 
-/** In the order in which they are drawn where several have to be. */
+/** In drawing order. */
 const PANELS = [
   {
     shows:
-      'frame picture masksShown playing objects prompts masks view gesture tool comparison effects look',
+      'frame picture masksShown playing objects prompts masks view gesture tool comparison ' +
+      'effects look',
     draw: drawStage,
   },
   { shows: 'frame objects prompts masks range cuts look', draw: drawTimeline },
@@ -37,7 +38,7 @@ const PANELS = [
   },
 ];
 
-/** Draws each panel whenever what it shows has changed; without a video there is nothing to draw. */
+/** Draws each panel when what it shows has changed; without a video there is nothing to draw. */
 export function subscribePanels(app) {
   for (const { shows, draw } of PANELS) {
     app.store.subscribe(['project', ...shows.split(' ')], () => {
@@ -50,7 +51,7 @@ function drawStage(app, project) {
   const { frame, find, cache, masksShown, player } = app;
   const picture = cache.get(frame);
   find('canvas').classList.toggle('s2-locked', project.find(project.active).locked);
-  if (!picture) return; // until it is there, the frame before stays on show
+  if (!picture) return; // until it has loaded, the previous frame stays
   const masks = project.shown(app.comparison.oldMasksOn(frame) || project.masksOn(frame));
   const scene = {
     picture,
@@ -88,7 +89,7 @@ function drawToggles({ find, sign, masksShown, store }) {
   find('play-shape').setAttribute('d', playing ? PAUSE_SHAPE : PLAY_SHAPE);
 }
 
-/** Rings the place of a good first click on a sample, until there is a prompt. */
+/** Rings a good place for the first click on a sample, until there is a prompt. */
 function drawTarget({ find, hint, frame, stage }, { prompts }) {
   const target = find('target');
   target.hidden = !hint || hint[0] !== frame || prompts.size > 0;

@@ -1,4 +1,4 @@
-// What the page consists of, and what each part is told of the others.
+// The parts of the page and how they are wired together.
 
 import { FrameCache } from '../canvas/frame_cache.js';
 import { Stage } from '../canvas/stage.js';
@@ -33,7 +33,7 @@ export function buildParts(app) {
   buildPanels(app);
 }
 
-/** The picture, and what is done on it. */
+/** The image and the tools on it. */
 function buildPicture(app) {
   const { find } = app;
   app.status = new Status(find);
@@ -59,7 +59,7 @@ function buildPicture(app) {
   app.keyPointer = new KeyPointer(app, find('cross'));
 }
 
-/** What stands around the picture. */
+/** The panels around the image. */
 function buildPanels(app) {
   const { find } = app;
   const nameOf = (object) => app.project.nameOf(object);

@@ -1,4 +1,4 @@
-// One plain sentence of help or error, the first-minute hint, and small text formats.
+// The status line: one sentence of help or error; and the first hint on the image.
 
 import { Refused } from '../core/net.js';
 import { remember, remembered } from '../core/storage.js';
@@ -12,7 +12,7 @@ export class Status {
     this.text = find('status-text');
     this.action = find('status-action');
     this.hint = find('hint');
-    this.onLost = () => {}; // called where the server does not know the video
+    this.onLost = () => {}; // called when the server no longer knows the video
     find('status-close').onclick = () => this.clear();
     find('hint-close').onclick = () => this.endHint();
     if (this.hintSeen()) this.hint.hidden = true;
@@ -22,7 +22,7 @@ export class Status {
     this.show(text, 'info');
   }
 
-  /** Shows why something failed; an error that is no refusal is also left for the console. */
+  /** Shows why something failed; unexpected errors also go to the console. */
   fail(error) {
     if (error.name === 'AbortError') return;
     if (error.code === 'UNKNOWN_SESSION') this.onLost();
@@ -35,13 +35,13 @@ export class Status {
     );
   }
 
-  /** Shows why something was refused, and a button for what can be done about it. */
+  /** Shows why something was refused, with a button that helps. */
   offer(error, label, act) {
     this.fail(error);
     this.showAction(label, act);
   }
 
-  /** Shows a sentence, and a button for what can be done about it. */
+  /** Shows a sentence with a button. */
   propose(text, label, act) {
     this.say(text);
     this.showAction(label, act);
@@ -59,7 +59,7 @@ export class Status {
     this.line.dataset.kind = kind;
     this.line.setAttribute('role', kind === 'error' ? 'alert' : 'status');
     this.line.hidden = false;
-    clearTimeout(this.timer); // what went wrong stays until it is read
+    clearTimeout(this.timer); // errors stay until dismissed
     if (kind === 'info') this.timer = setTimeout(() => this.clear(), INFO_TIME_MS);
   }
 

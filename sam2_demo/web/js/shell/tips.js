@@ -1,10 +1,10 @@
-// What to do next, for the first minute: one tip after another, each until it was followed.
+// Tips for the first minute: one after another, each until it was followed.
 
 import { remember, remembered } from '../core/storage.js';
 
 const TIPS_KEY = 'sam2-tips-done';
 
-/** In their order; `fits` says whether a tip is about the state that the video is in. */
+/** In order; `fits` returns whether a tip applies to the current state. */
 const TIPS = [
   {
     fits: ({ clicks, spread, still }) => clicks === 1 && !spread && !still,
@@ -39,7 +39,7 @@ export class Tips {
     this.done = Number(remembered(TIPS_KEY)) || 0;
   }
 
-  /** Shows the tip that fits; those before it, once shown, were followed and never come again. */
+  /** Shows the tip that fits; earlier ones count as followed and do not return. */
   show(project, busy) {
     if (this.done >= TIPS.length) return;
     const place = busy ? -1 : TIPS.findIndex(({ fits }) => fits(stateOf(project)));
@@ -59,7 +59,7 @@ export class Tips {
   }
 }
 
-/** Returns how far the work on a video is. */
+/** Returns how far the work on a video has got. */
 function stateOf(project) {
   const prompts = [...project.prompts.values()];
   const promptedFrames = new Set(prompts.map((prompt) => prompt.frame));

@@ -1,10 +1,10 @@
-// Where frames lie from left to right: the same for the ruler, the pictures and the lanes.
+// Where frames and times are on the timeline.
 
-/** Where frames lie from left to right: the same for the ruler, the pictures and the lanes. */
+/** The horizontal positions of frames, shared by ruler, thumbnails and lanes. */
 export class Axis {
   constructor(width, frames) {
-    this.start = 26; // before it stand the numbers of the objects
-    this.end = Math.max(this.start + 1, width - 14); // after it a scroll bar may stand
+    this.start = 26; // room for the objects' numbers
+    this.end = Math.max(this.start + 1, width - 14); // room for a scroll bar
     this.frames = frames;
     this.perFrame = (this.end - this.start) / frames;
   }
@@ -23,7 +23,7 @@ export class Axis {
   }
 }
 
-/** Returns the first frame that is shown at or after a time. */
+/** Returns the first frame at or after a time. */
 export function frameAtTime(times, time) {
   let low = 0;
   let high = times.length;

@@ -1,8 +1,8 @@
 // How sure the model is, as one number.
 
 /**
- * How sure the model is of an object on a frame, from 0 to 1: the chance that the object is there,
- * times the predicted IoU; where it says that the object is hidden, the chance of that.
+ * Returns how sure the model is of an object on a frame, 0 to 1: the probability that it is visible
+ * times the predicted IoU; if the model says it is hidden, the probability of that.
  */
 export function confidenceOf({ iou, score }) {
   const chance = 1 / (1 + Math.exp(-score));

@@ -1,4 +1,4 @@
-// The top of the timeline: a ruler with times, and a strip of small pictures below it.
+// The top of the timeline: a ruler and a strip of thumbnails.
 
 import { formatTime } from '../core/format.js';
 import { thumbnailAddress } from '../core/net.js';
@@ -21,7 +21,7 @@ export class Filmstrip {
     this.pictures.replaceChildren();
   }
 
-  /** Draws anew only where the width, the video or the theme is another one. */
+  /** Redraws only if the width, the video or the theme changed. */
   draw(video, axis, width) {
     const color = getComputedStyle(this.ruler).color;
     const wanted = `${video.token} ${width} ${color}`;
@@ -44,7 +44,7 @@ export class Filmstrip {
     const step =
       RULER_STEPS_S.find((seconds) => seconds * perSecond >= RULER_GAP_PX) ||
       RULER_STEPS_S[RULER_STEPS_S.length - 1];
-    let free = 0; // where frames last unlike times, one label may fall on the other
+    let free = 0; // with a variable frame rate, labels may collide
     for (let tick = 0; tick * step <= times[times.length - 1]; tick++) {
       const time = tick * step;
       const x = Math.round(axis.left(frameAtTime(times, time - 1e-6)));
@@ -58,7 +58,7 @@ export class Filmstrip {
     }
   }
 
-  /** As many pictures as fit, each of the frame in the middle of its place. */
+  /** Places as many thumbnails as fit, each of the frame in the middle of its slot. */
   placePictures(video, axis) {
     const shape = Math.max(0.6, Math.min(2.4, video.width / video.height));
     const span = axis.end - axis.start;

@@ -1,4 +1,4 @@
-// To a frame by its number: what says which frame is on show becomes a field.
+// Go to a frame by number: the frame label turns into an input field.
 
 export class FrameJump {
   /** `app` gives project, frame, seek and stage. */

@@ -1,7 +1,7 @@
 // One lane for each object: where it is visible, and how sure the model is.
 //
-// What is known is kept as one number for each frame, and only columns whose frames changed are
-// drawn anew, so that a long video with many objects costs no more than what happens in it.
+// Each frame is kept as one number, and only columns whose frames changed are redrawn, so that a
+// long video with many objects costs no more than what changes.
 
 import { confidenceOf } from './confidence.js';
 
@@ -32,7 +32,7 @@ export class Lanes {
     return LANES_TOP + lane * (LANE + LANE_GAP);
   }
 
-  /** The place of the lane at a height of the window; there may be no object there. */
+  /** Returns the index of the lane at a height in the window; it may not exist. */
   laneAt(clientY) {
     const y = clientY - this.canvas.getBoundingClientRect().top + this.scroller.scrollTop;
     return Math.floor((y - LANES_TOP + LANE_GAP / 2) / (LANE + LANE_GAP));
@@ -47,7 +47,7 @@ export class Lanes {
     this.redraw();
   }
 
-  /** Draws what is new; the room for the lanes is that of the last time that all was drawn. */
+  /** Redraws what changed, within the size of the last full draw. */
   redraw() {
     const { project } = this;
     if (!project || !this.width) return;
@@ -78,7 +78,7 @@ export class Lanes {
     this.canvas.getContext('2d').scale(ratio, ratio);
   }
 
-  /** Scrolls to the active object when another one was chosen. */
+  /** Scrolls to the active object after it changed. */
   showActive(project, height) {
     if (this.active === project.active) return;
     this.active = project.active;
@@ -88,7 +88,7 @@ export class Lanes {
     else if (top + LANE > scrollTop + height) this.scroller.scrollTop = top + LANE + 4 - height;
   }
 
-  /** Takes in what is new of the masks; returns the first and last frame that changed, or null. */
+  /** Reads new masks; returns the first and last frame that changed, or null. */
   takeIn(project) {
     let first = this.frames;
     let last = -1;
@@ -111,7 +111,7 @@ export class Lanes {
     return this.levels.get(id);
   }
 
-  /** Draws the visible lanes between two frames anew. */
+  /** Redraws the visible lanes between two frames. */
   drawColumns(first, last) {
     const { axis, scroller } = this;
     const pen = this.canvas.getContext('2d');
@@ -141,7 +141,7 @@ export class Lanes {
     pen.globalAlpha = 1;
   }
 
-  /** Draws columns of equal height in one go: as high as the model is sure there. */
+  /** Draws confidence as height; columns of equal height are drawn in one go. */
   drawLevels(pen, levels, from, to, top) {
     let began = from;
     let current = this.heightAt(levels, from);
@@ -154,7 +154,7 @@ export class Lanes {
     }
   }
 
-  /** The height of a column: of its frames, the one that the model is least sure of. */
+  /** Returns the height of a column: that of its least confident frame. */
   heightAt(levels, x) {
     const first = this.axis.frameAt(x);
     const last = Math.max(first, this.axis.frameAt(x + 0.99));
@@ -168,7 +168,7 @@ export class Lanes {
     return hidden ? 1.5 : 0;
   }
 
-  /** Says in words what a lane tells of a frame. */
+  /** Describes a lane's state on a frame in words. */
   describe(lane, frame) {
     const object = this.project.objects[lane];
     if (!object) return '';

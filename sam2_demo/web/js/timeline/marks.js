@@ -1,5 +1,4 @@
-// Marks on the lanes where prompts stand: buttons, so that pointer, finger and screen reader can
-// go to each.
+// Marks where prompts are: buttons, so that mouse, touch and screen readers can go to each.
 
 import { makeButton } from '../core/elements.js';
 
@@ -16,7 +15,7 @@ export class PromptMarks {
     this.layer.replaceChildren();
   }
 
-  /** Places a button at each prompt; `topOf(lane)` says how high its lane lies. */
+  /** Places a button at each prompt; `topOf(lane)` returns the position of its lane. */
   draw(project, axis, topOf) {
     const lanes = new Map(project.objects.map((object, lane) => [object.id, lane]));
     const prompts = [...project.prompts.values()]
@@ -34,7 +33,7 @@ export class PromptMarks {
         const mark = makeButton('s2-mark', '', `Prompt for ${name} on frame ${frame + 1}`, () =>
           this.onChoose(frame, object),
         );
-        mark.tabIndex = -1; // there may be hundreds; keys lead from one to the next
+        mark.tabIndex = -1; // there may be hundreds; , and . step through them
         mark.style.left = `${axis.middle(frame)}px`;
         mark.style.top = `${topOf(lanes.get(object))}px`;
         mark.style.background = `rgb(${this.colorOf(object).join(',')})`;
@@ -44,7 +43,7 @@ export class PromptMarks {
   }
 }
 
-/** Returns the prompt that is next after a frame, before it where `step` is -1; null at the end. */
+/** Returns the next prompt after a frame (before it if `step` is -1); null at the end. */
 export function promptBeside(project, frame, step) {
   const ahead = [...project.prompts.values()].filter((prompt) => step * (prompt.frame - frame) > 0);
   return ahead.reduce(

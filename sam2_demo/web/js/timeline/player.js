@@ -1,7 +1,7 @@
-// Playing: which frame is due now, by the video's own frame times.
+// Playback: which frame is due, by the video's own frame times.
 
 export class Player {
-  /** `show(frame)` puts a frame on show; `isReady(frame)` says whether its picture is there. */
+  /** `show(frame)` displays a frame; `isReady(frame)` returns whether it has loaded. */
   constructor(show, isReady, onChange) {
     this.show = show;
     this.isReady = isReady;
@@ -37,7 +37,7 @@ export class Player {
     let due = this.frame;
     while (due + 1 < this.times.length && this.times[due + 1] <= now) due++;
     if (due > this.frame) {
-      // Wait for a picture that is late rather than run ahead of it.
+      // Wait for a late frame rather than skip ahead of it.
       const next = this.isReady(due) ? due : this.frame + 1;
       if (this.isReady(next)) this.frame = next;
       if (next !== due || !this.isReady(due)) this.rebase();

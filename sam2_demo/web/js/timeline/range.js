@@ -1,4 +1,4 @@
-// The in and the out point: propagation stays between them.
+// The in and out points: propagation stays between them.
 
 import { keep, keptJson } from '../core/storage.js';
 
@@ -12,7 +12,7 @@ export class FrameRange {
     this.open({ frames: 1 });
   }
 
-  /** The points are kept while a video is open, a reload of the page included. */
+  /** The points survive a reload of the page. */
   open(video) {
     this.frames = video.frames;
     this.key = `sam2-range-${video.token}`;
@@ -23,7 +23,7 @@ export class FrameRange {
     return this.first === 0 && this.last === this.frames - 1;
   }
 
-  /** Moves one point; where it passes the other, that one goes to its end of the video. */
+  /** Moves one point; if it passes the other, that one moves to its end of the video. */
   set(name, frame) {
     this[name] = Math.max(0, Math.min(this.frames - 1, frame));
     if (this.first > this.last) {
@@ -58,7 +58,7 @@ export class FrameRange {
     edge.addEventListener('keydown', (event) => {
       const step = { ArrowLeft: -1, ArrowDown: -1, ArrowRight: 1, ArrowUp: 1 }[event.key];
       if (!step) return;
-      event.preventDefault(); // the frame on show stays
+      event.preventDefault(); // the current frame stays
       this.set(name, this[name] + step * (event.shiftKey ? 10 : 1));
     });
   }

@@ -1,4 +1,4 @@
-// Scene cuts: looked for once a video is open, marked on the timeline.
+// Scene cuts: detected once a video is open, marked on the timeline.
 
 import { makeButton } from '../core/elements.js';
 import { postStream } from '../core/net.js';
@@ -20,7 +20,7 @@ export class Scenes {
     this.layer.replaceChildren();
   }
 
-  /** Looks for them in the background; without an answer there are just no marks. */
+  /** Detects cuts in the background; if that fails, there are simply no marks. */
   open(video) {
     this.clear();
     const looking = (this.looking = new AbortController());

@@ -1,4 +1,4 @@
-// The timeline: ruler, small pictures and lanes below each other, and the frame on show.
+// The timeline: ruler, thumbnails, lanes and the playhead.
 
 import { Axis } from './axis.js';
 import { Filmstrip } from './filmstrip.js';

@@ -1,4 +1,4 @@
-// A single click may mean several objects: their masks, below the picture, to choose from.
+// A single click can be ambiguous: the candidate masks to choose from, below the image.
 
 import { MaskLayer } from '../canvas/mask_layer.js';
 import { postJson } from '../core/net.js';
@@ -20,12 +20,12 @@ export class Candidates {
     this.panel.hidden = true;
   }
 
-  /** Whether a prompt is one positive click, nothing before it and nothing after it. */
+  /** Returns whether a prompt is a single positive click and nothing else. */
   isAmbiguous({ points, box, mask }) {
     return points.length === 1 && points[0][2] === 1 && !box && !mask;
   }
 
-  /** Shows what an object's click on a frame may mean, if that is not plain. */
+  /** Shows the candidates for an object's click on a frame, if there are several. */
   async offer(object = this.app.project.active, frame = this.app.frame) {
     const { project, status } = this.app;
     const prompt = project.prompt(object, frame);
@@ -48,7 +48,7 @@ export class Candidates {
     }
   }
 
-  /** The candidate that is the answer now; unless one was chosen, the surest, which stands first. */
+  /** The current candidate: the chosen one, else the first, which has the highest IoU. */
   get chosen() {
     const { object, frame } = this.of;
     const { candidate } = this.app.project.prompt(object, frame);
@@ -62,7 +62,7 @@ export class Candidates {
     this.render();
   }
 
-  /** The next candidate, or the one before; asks for them first where they are not shown. */
+  /** Chooses the next or previous candidate; if none are shown yet, fetches them first. */
   async cycle(step) {
     if (!this.isShown()) return this.offer();
     const count = this.offered.length;
@@ -103,7 +103,7 @@ export class Candidates {
     );
   }
 
-  /** The part of the picture that holds all candidates, in the shape of a thumbnail. */
+  /** The part of the frame that holds all candidates, with a thumbnail's aspect ratio. */
   cropArea() {
     const { width, height } = this.app.stage.video;
     const [left, top, right, bottom] = this.box;

@@ -1,9 +1,9 @@
-// Prompts: each change shows at once, goes to the server in order, and is taken back if refused.
+// Prompts: each change shows at once, is sent in order, and is reverted if the server refuses it.
 
 import { postJson } from '../core/net.js';
 import { candidateOf, isEmptyPrompt } from '../core/prompts.js';
 
-const MAX_COUNTS = 1000 * 1024; // a request may have so many bytes, and a little more
+const MAX_COUNTS = 1000 * 1024; // the server's limit on a request, less some room
 
 export class Editing {
   /** `app` gives project, status, frame and actions. */
@@ -13,7 +13,7 @@ export class Editing {
     this.waiting = 0;
   }
 
-  /** Sends one request after the other; `settle` is told whether it was refused. */
+  /** Sends requests one at a time; `settle(isRefused)` is called with the outcome. */
   send(path, makeFields, settle = () => {}) {
     const { project } = this.app;
     this.waiting++;
@@ -50,7 +50,7 @@ export class Editing {
     return this.change({ ...prompt, points: prompt.points.filter((point, at) => at !== index) });
   }
 
-  /** Sets a box, or deletes it where it is null. */
+  /** Sets the box; null deletes it. */
   box(prompt, box) {
     return this.change({ ...prompt, box });
   }
@@ -65,13 +65,13 @@ export class Editing {
     return this.change({ ...project.prompt(object, frame), candidate: number }, counts);
   }
 
-  /** A drawn mask takes the place of all that was given on the frame: it is the answer. */
+  /** A drawn mask replaces all other prompts on the frame and is taken as it is. */
   drawMask(counts, object = this.app.project.active, frame = this.app.frame) {
     const points = [];
     return this.change({ object, frame, points, box: null, mask: true, candidate: null }, counts);
   }
 
-  /** Sends a prompt; `counts` is the mask that will be its answer, where that is known. */
+  /** Sends a prompt; `counts` is the mask that it will be answered with, if that is known. */
   async change(prompt, counts = null) {
     if (!this.app.actions.admits(prompt.object)) return null;
     const { project, status } = this.app;

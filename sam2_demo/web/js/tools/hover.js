@@ -1,9 +1,9 @@
-// Preview: the mask that a prompt would give, where that is quick. A click under the pointer shows
-// its mask outlined; a prompt that is being moved shows it in place of the mask that is there.
+// Preview of a prompt's mask, where that is fast. For a click under the pointer the mask is
+// outlined; for a prompt that is being dragged it replaces the current mask.
 //
-// One question is on its way at a time, and the latest prompt is asked for next. Nothing on the
-// server is changed by asking. It only answers on frames that the model has seen: where the pointer
-// rests on another one, the model looks at that frame first, and then a click there is quick, too.
+// One request is in flight at a time, and the latest prompt goes next. Previews change nothing on
+// the server. They need an encoded frame: when the pointer rests on one that is not, it is encoded
+// first, which also makes the next click there fast.
 
 import { MaskLayer } from '../canvas/mask_layer.js';
 import { postJson } from '../core/net.js';
@@ -20,14 +20,14 @@ export class Hover {
   constructor(app, button) {
     this.app = app;
     this.button = button;
-    this.unseen = new Map(); // frames that the model had not seen when they were asked for
-    this.wanted = null; // {project, prompt, isMoved}: what is asked for
+    this.unseen = new Map(); // frames that were not encoded yet when asked for
+    this.wanted = null; // {project, prompt, isMoved}: what to ask for next
     this.shown = null; // {object, frame, isMoved, mask}
     button.onclick = () => this.toggle();
     this.begin();
   }
 
-  /** On, unless the person switched it off; where it was slow, it may be quicker from now on. */
+  /** On unless the user switched it off; after it was too slow, it gets another chance. */
   begin() {
     this.on = remembered(PREVIEW_KEY) !== 'off';
     this.times = [];
@@ -50,7 +50,7 @@ export class Hover {
     this.render();
   }
 
-  /** The pointer is at a place where a click would be one more of the active object's. */
+  /** Previews a click of the active object at the pointer. */
   at({ x, y, other }) {
     const {
       project,
@@ -66,13 +66,13 @@ export class Hover {
     else this.want({ ...prompt, points: [...prompt.points, [x, y, positive ? 1 : 0]] }, false);
   }
 
-  /** The active object's prompt is being moved. */
+  /** Previews the active object's prompt while it is dragged. */
   follow(prompt) {
     const [left, top, right, bottom] = prompt.box || [0, 0, 1, 1];
     if (left < right && top < bottom) this.want(prompt, true);
   }
 
-  /** The prompt was let go: its mask stays on show until the answer is there. */
+  /** After a drag, keeps the preview on screen until the answer arrives. */
   async release(answer) {
     this.forget();
     this.isHeld = true;
@@ -107,7 +107,7 @@ export class Hover {
     }
   }
 
-  /** Asks at once, or when the pointer rests where the model has not seen the frame. */
+  /** Asks at once; on a frame that is not encoded, once the pointer rests. */
   next() {
     clearTimeout(this.timer);
     if (this.isUnseen(this.wanted)) this.rest();
@@ -131,7 +131,7 @@ export class Hover {
     return this.app.project.frameSequence.get(frame) || 0;
   }
 
-  /** Does one thing at a time; then the next, if something else is wanted by then. */
+  /** Runs one request at a time, then the next if something else is wanted by then. */
   async alone(act) {
     const { wanted } = this;
     if (this.asking || !wanted) return;
@@ -139,7 +139,7 @@ export class Hover {
     try {
       await act(wanted);
     } catch {
-      this.end(); // a preview is no reason to bother anybody: the next click says what is wrong
+      this.end(); // not worth an error message: the next click reports it
     } finally {
       this.asking = false;
     }
@@ -174,7 +174,7 @@ export class Hover {
     if (this.wanted === wanted) await this.ask(wanted);
   }
 
-  /** Whether what is wanted now is the same gesture, perhaps at another place. */
+  /** Returns whether the current request belongs to the same gesture. */
   isLike({ project, prompt, isMoved }) {
     const { wanted } = this;
     return (
@@ -186,7 +186,7 @@ export class Hover {
     );
   }
 
-  /** Switches itself off where an answer takes longer than a moment. */
+  /** Switches previews off when answers take too long. */
   note(time) {
     this.times = [...this.times, time].slice(-TRIES);
     const middle = [...this.times].sort((a, b) => a - b)[TRIES >> 1];
@@ -205,7 +205,7 @@ export class Hover {
     this.app.store.touch('gesture');
   }
 
-  /** Of a frame's masks, the one whose prompt is being moved gives way to what it would be. */
+  /** Returns a frame's masks with the dragged prompt's mask replaced by its preview. */
   over(masks, frame) {
     const { shown } = this;
     if (!shown || !shown.isMoved || shown.frame !== frame) return masks;
@@ -213,7 +213,7 @@ export class Hover {
     return new Map(masks.has(object) ? masks : [[object, mask], ...masks]).set(object, mask);
   }
 
-  /** Draws the outline; `pen` draws in pixels of the video, `scale` of them make one of the screen. */
+  /** Draws the outline; `pen` draws in pixels of the video, each `scale` pixels of the screen. */
   draw(pen, scale) {
     const {
       shown,

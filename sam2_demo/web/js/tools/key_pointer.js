@@ -1,4 +1,4 @@
-// Pointing without a mouse: a cross that arrow keys move over the picture, and Enter clicks.
+// Pointing with the keyboard: arrow keys move a cross over the image, Enter clicks.
 
 const CROSS_STEP_PX = 12;
 const ARROWS = { ArrowLeft: [-1, 0], ArrowRight: [1, 0], ArrowUp: [0, -1], ArrowDown: [0, 1] };
@@ -58,7 +58,7 @@ export class KeyPointer {
     return true;
   }
 
-  /** At the border of what is in sight the picture moves instead. */
+  /** At the edge of the view, the image moves instead. */
   move([across, down], step) {
     const { view } = this.app.stage;
     const left = this.left + across * step;

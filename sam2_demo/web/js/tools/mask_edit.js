@@ -1,7 +1,5 @@
-// A mask while it is drawn on, pixel by pixel of the video.
-//
-// It lies on its side, column by column as run lengths do: a run is one stretch of memory, and the
-// canvas turns the picture while it draws it.
+// A mask while it is being drawn on, at the video's resolution. It is stored transposed, column by
+// column like the run lengths, and the canvas transposes it back while drawing.
 
 import { decodeCounts, encodeRuns } from '../core/rle.js';
 
@@ -26,7 +24,7 @@ export class MaskEdit {
     });
   }
 
-  /** Sets the pixels of one column from `from` to `to`, or takes them away. */
+  /** Sets or clears the pixels of one column from `from` to `to`. */
   span(column, from, to, add) {
     if (column < 0 || column >= this.columns) return;
     const top = Math.max(0, from);
@@ -35,7 +33,7 @@ export class MaskEdit {
     if (top < bottom) this.pixels.fill(add ? this.color : 0, start + top, start + bottom);
   }
 
-  /** A round brush, `radius` pixels wide to each side, on its way from one place to another. */
+  /** Draws a stroke of a round brush with that radius from one place to another. */
   stroke(from, to, radius, add) {
     const way = Math.hypot(to.x - from.x, to.y - from.y);
     const steps = Math.ceil(way / Math.max(0.5, radius / 4));
@@ -46,7 +44,7 @@ export class MaskEdit {
     this.touch(Math.min(from.x, to.x) - radius, Math.max(from.x, to.x) + radius);
   }
 
-  /** The pixels whose middle lies in the disc, and the one under its middle in any case. */
+  /** Draws the pixels whose centres lie in the disc, and always the one at its centre. */
   disc(x, y, radius, add) {
     for (let column = Math.ceil(x - radius - 0.5); column + 0.5 <= x + radius; column++) {
       const half = Math.sqrt(Math.max(0, radius ** 2 - (column + 0.5 - x) ** 2));
@@ -55,7 +53,7 @@ export class MaskEdit {
     this.span(Math.floor(x), Math.floor(y), Math.floor(y) + 1, add);
   }
 
-  /** The pixels whose middle a closed path of places goes around. */
+  /** Draws the pixels whose centres a closed path surrounds. */
   polygon(path, add) {
     const xs = path.map(({ x }) => x);
     const left = Math.min(...xs);
@@ -110,7 +108,7 @@ export class MaskEdit {
   }
 }
 
-/** Where a closed path crosses an upright line, from top to bottom, and which way it goes there. */
+/** Returns where a closed path crosses a vertical line, top to bottom, and in which direction. */
 function crossings(path, x) {
   const found = [];
   path.forEach((to, index) => {

@@ -1,4 +1,4 @@
-// A mask from a picture file: decoded here, in the browser, and sent as run lengths like a drawn one.
+// A mask from an image file: decoded in the browser and sent as run lengths, like a drawn mask.
 
 import { formatBytes } from '../core/format.js';
 import { Refused } from '../core/net.js';
@@ -7,7 +7,7 @@ import { encodeRuns } from '../core/rle.js';
 const LARGEST_PICTURE_BYTES = 64 * 1024 * 1024;
 const SHAPE_TOLERANCE = 0.01;
 
-/** Calls `onMask` with the run lengths of the file that is chosen; what is wrong is said. */
+/** Reads the chosen file as the active object's mask on the current frame. */
 export class MaskPicture {
   constructor(app, button, input) {
     this.app = app;
@@ -62,7 +62,7 @@ async function maskInPicture(file, { width, height }) {
   }
 }
 
-/** Returns the picture's pixels at the size of the video, each the nearest one. */
+/** Returns the image's pixels at the size of the video, nearest neighbour. */
 function pixelsOf(picture, width, height) {
   const canvas = document.createElement('canvas');
   canvas.width = width;
@@ -74,8 +74,8 @@ function pixelsOf(picture, width, height) {
 }
 
 /**
- * Returns 1 for each pixel on the object. Where something is transparent, the rest is the object;
- * else what is at least half as bright as the brightest pixel, whatever its colour.
+ * Returns 1 for each pixel on the object. In an image with transparency, the opaque part is the
+ * object; otherwise everything at least half as bright as the brightest pixel, in any colour.
  */
 function pixelsOnObject(pixels) {
   let brightest = 0;
@@ -92,7 +92,7 @@ function pixelsOnObject(pixels) {
   return set;
 }
 
-/** Returns the run lengths of pixels that come row by row. */
+/** Returns the run lengths of pixels given row by row. */
 function countsOf(set, width) {
   const runs = [];
   let run = 0;

@@ -2,9 +2,9 @@
 
 import { MaskEdit } from './mask_edit.js';
 
-const CLOSE_PX = { mouse: 12, touch: 22 }; // so near to its start or end, a click closes a lasso
+const CLOSE_PX = { mouse: 12, touch: 22 }; // a click this near to its start or end closes a lasso
 
-/** What brush and lasso share: the mask that is drawn on, from the first touch to the answer. */
+/** What brush and lasso share: the mask being drawn on, from the first touch to the answer. */
 class MaskTool {
   /** `app` gives project, frame, masksShown, colorOf, editing, stage and tools. */
   constructor(app) {
@@ -62,7 +62,7 @@ export class BrushTool extends MaskTool {
     };
   }
 
-  /** A ring as large as the brush goes with the pointer. */
+  /** Shows the brush's size as a ring around the pointer. */
   hover({ left, top, touch }) {
     const { stage, tools } = this.app;
     const width = Math.max(3, tools.size * stage.view.scale);
@@ -79,7 +79,7 @@ export class BrushTool extends MaskTool {
   }
 }
 
-/** A drag goes around freely; clicks set corners, closed by Enter, a double click or their start. */
+/** Drag freehand, or click corners; Enter, a double click or a click on the start closes it. */
 export class LassoTool extends MaskTool {
   constructor(app) {
     super(app);

@@ -1,4 +1,4 @@
-// Clicks and boxes: to make them, to take hold of them, to move and to delete them.
+// Points and boxes: adding, moving and deleting them.
 
 import { HANDLES, handlesOf } from '../canvas/box_handles.js';
 
@@ -9,7 +9,7 @@ const HANDLE_CURSORS = ['nwse', 'ns', 'nesw', 'ew', 'nwse', 'ns', 'nesw', 'ew'];
 
 export class PointTool {
   /**
-   * `onlyBoxes` says that a click makes nothing. `app` gives project, frame, sign, editing, stage
+   * With `onlyBoxes`, a click adds no point. `app` gives project, frame, sign, editing, stage
    * and hover.
    */
   constructor(app, onlyBoxes) {
@@ -29,7 +29,7 @@ export class PointTool {
     return this.beginNew(press);
   }
 
-  /** What lies under a press: {point}, {handle} of the box, {handle: -1} for its border, or null. */
+  /** Returns what a press hits: {point}, {handle}, {handle: -1} for the box's border, or null. */
   reached(press) {
     const { view } = this.app.stage;
     const { points, box } = this.prompt();
@@ -60,7 +60,7 @@ export class PointTool {
     return isBorder ? { handle: -1 } : null;
   }
 
-  /** A click on a point deletes it, but for a double click that has just made it; a drag moves it. */
+  /** A click on a point deletes it, unless a double click just added it; a drag moves it. */
   holdPoint(from, index) {
     const { editing, stage } = this.app;
     const prompt = this.prompt();
@@ -115,7 +115,7 @@ export class PointTool {
     };
   }
 
-  /** A click makes a point, a drag makes a box, a long touch a point of the other sign. */
+  /** A click adds a point, a drag a box, a long touch a negative point. */
   beginNew(from) {
     const { app } = this;
     const { editing, stage } = app;
@@ -138,13 +138,13 @@ export class PointTool {
     };
   }
 
-  /** Shows the prompt as it is being moved, and the mask that it would give. */
+  /** Shows the prompt while it is dragged, with a preview of its mask. */
   drag(prompt) {
     this.app.stage.draft = prompt;
     this.app.hover.follow(prompt);
   }
 
-  /** Lets go of the prompt, whose answer is on its way unless it stays as it was. */
+  /** Ends a drag; `answer` is the request that it caused, if any. */
   drop(answer = null) {
     this.app.stage.draft = null;
     this.app.hover.release(answer);
@@ -174,7 +174,7 @@ function withPointAt(prompt, index, [x, y]) {
   return { ...prompt, points };
 }
 
-/** Returns the box with its corners in order and inside of the picture. */
+/** Returns the box with its corners in order and within the frame. */
 function boxInside([x0, y0, x1, y1], { width, height }) {
   const across = [x0, x1].map((x) => Math.max(0, Math.min(width, x))).sort((a, b) => a - b);
   const down = [y0, y1].map((y) => Math.max(0, Math.min(height, y))).sort((a, b) => a - b);

@@ -1,4 +1,4 @@
-// Which tool is in hand, and how large the brush is.
+// The active tool and the brush size.
 
 import { BrushTool, LassoTool } from './mask_tools.js';
 import { PointTool } from './point_tool.js';
@@ -16,7 +16,7 @@ const NOTES = {
 };
 
 export class Tools {
-  /** `app` as the tools need it; `find` gives the buttons, the slider and the ring. */
+  /** `app` is what the tools need; `find` returns the buttons, the slider and the ring. */
   constructor(app, find) {
     this.app = app;
     this.find = find;
@@ -36,7 +36,7 @@ export class Tools {
     this.choose('click');
   }
 
-  /** A brush that suits the video: a twentieth of its shorter side. */
+  /** Starts with a brush that suits the video: a twentieth of its shorter side. */
   open(video) {
     this.largest = Math.max(video.width, video.height) / 2;
     this.setSize(Math.min(video.width, video.height) / 20);
