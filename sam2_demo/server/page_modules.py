@@ -16,7 +16,7 @@ from starlette.responses import PlainTextResponse, Response
 from starlette.routing import Mount, Route
 
 from sam2_demo.server.origin import SameOrigin
-from sam2_demo.server.settings import AppSettings
+from sam2_demo.server.app_settings import AppSettings
 
 FOLDER = Path(__file__).parents[1] / "web" / "js"
 ENTRY = "main.js"

@@ -56,7 +56,7 @@ def test_session_goes_to_another_tab(
     there.find("drop-title").get_by_text("Now drop the video of clip.sam2.json here").wait_for()
     there.open_file(clip)
     there.wait_for_status(
-        "Opened clip.sam2.json. Its masks were made by embedded, the model in use"
+        "Opened clip.sam2.json. Its masks were made by embedded.pt, the model in use"
     )
     there.wait_for_note(0, "2 prompts here")
     assert there.page.get_by_label("Name of object 1").input_value() == "<i>thing</i>"
