@@ -15,8 +15,8 @@ from starlette.requests import Request
 from starlette.responses import PlainTextResponse, Response
 from starlette.routing import Mount, Route
 
-from sam2_demo.server.origin import SameOrigin
 from sam2_demo.server.app_settings import AppSettings
+from sam2_demo.server.origin import SameOrigin
 
 FOLDER = Path(__file__).parents[1] / "web" / "js"
 ENTRY = "main.js"

@@ -86,7 +86,7 @@ def refuse_what_is_no_session_of_this_video(
     visit.wait_for_status("This session belongs to 'clip.mp4'")
     (folder / "deep.json").write_text("[" * 100_000)
     visit.find("session-file").set_input_files(folder / "deep.json")
-    visit.wait_for_status("no session file that can be opened here")
+    visit.wait_for_status("This session file cannot be opened")
     (folder / "film.mp4").write_text("film")
     visit.find("work").drop({"files": folder / "film.mp4"})
     visit.wait_for_status("Open film.mp4?")
