@@ -9,7 +9,7 @@ from starlette.testclient import TestClient
 
 from sam2_demo.server.annotator import annotator_script
 from sam2_demo.server.page_modules import ENTRY, Modules, page_modules
-from sam2_demo.server.settings import AppSettings
+from sam2_demo.server.app_settings import AppSettings
 
 
 @pytest.fixture
