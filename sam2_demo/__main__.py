@@ -1,4 +1,4 @@
-"""The workshop's command line: ``python -m sam2_demo COMMAND …``.
+"""The command line: ``python -m sam2_demo COMMAND …``.
 
 A command is a module with ``add_arguments(parser)`` and ``run(arguments)``; it is
 imported only when it is called, so that ``--help`` answers at once.

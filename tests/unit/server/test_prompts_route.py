@@ -82,7 +82,7 @@ def test_a_mask_has_one_form_however_it_was_written() -> None:
     # 6 pixels as runs of 2, 1, 0, 0, 3: the same as 2, 1, 3
     detour = EncodedMask.received((2, 3), "210O3")
     assert detour == EncodedMask.received((2, 3), "213")
-    with pytest.raises(PromptError, match="make up 3 x 2"):
+    with pytest.raises(PromptError, match="add up to 3 x 2"):
         EncodedMask.received((2, 3), "214")
 
 
