@@ -245,7 +245,7 @@ def test_closing_the_iterator_stops_it_too(session: VideoSession) -> None:
     session.set_prompt(0, 1, CLICK)
     running = session.propagate()
     next(running)
-    with pytest.raises(PromptError, match="stop that first"):
+    with pytest.raises(PromptError, match="stop the propagation first"):
         session.set_prompt(1, 1, CLICK)
     running.close()
     session.set_prompt(1, 1, CLICK)
