@@ -169,6 +169,6 @@ def test_a_tall_clip_on_a_phone(visit: Visit, tmp_path: Path) -> None:
     visit.wait_for_note(0, "1 prompt here")
     stage = visit.find("stage").bounding_box()
     page.touchscreen.tap(stage["x"] + 6, stage["y"] + stage["height"] / 2)
-    visit.wait_for_status("outside of the frame")
+    visit.wait_for_status("outside the frame")
     visit.wait_for_note(0, "1 prompt here")
     visit.propagate(8)

@@ -58,14 +58,19 @@ PIXELS = """([height, width]) => {
 
 
 @contextmanager
-def running_app(folder: Path) -> Iterator[tuple[str, Path]]:
-    """Returns a context with the address of a real app and the path of its log."""
+def running_app(folder: Path, model: str | None = None) -> Iterator[tuple[str, Path]]:
+    """Returns a context with the address of a real app and the path of its log.
+
+    Args:
+        folder: For its data and its log.
+        model: What it loads; by default what ``checkpoint`` makes.
+    """
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
     address, log = f"http://127.0.0.1:{port}/", folder / "server.log"
     command = [sys.executable, str(TOP / "app.py"), "--port", str(port)]
-    command += ["--model", str(checkpoint(folder)), "--data-dir", str(folder / "data")]
+    command += ["--model", model or str(checkpoint(folder)), "--data-dir", str(folder / "data")]
     environment = os.environ | {"OMP_NUM_THREADS": "2", "GRADIO_ANALYTICS_ENABLED": "False"}
     with log.open("wb") as output:
         server = subprocess.Popen(

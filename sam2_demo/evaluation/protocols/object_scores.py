@@ -97,11 +97,11 @@ class ObjectPresence:
         seen: list[bool] = []
         session = VideoSession(self._model, ArrayFrames(list(composed.frames)))
         try:
-            for object_id, mask in enumerate(composed.masks[0]):
+            for object_id, mask in enumerate(composed.masks[0], 1):
                 session.set_prompt(0, object_id, FramePrompt(mask=EncodedMask.encode(mask)))
             for answer in stopwatch.timed(session.propagate(0)):
                 for object_id, found in answer.objects.items():
-                    share = composed.masks[answer.frame_index, object_id].mean()
+                    share = composed.masks[answer.frame_index, object_id - 1].mean()
                     if share == 0:
                         hidden.append(found.object_score_logits <= 0)
                     elif share >= SMALLEST_SEEN_SHARE and answer.frame_index > 0:

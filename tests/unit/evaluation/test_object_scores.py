@@ -47,7 +47,7 @@ class ScriptedSession:
         self.prompted.append(object_id)
 
     def propagate(self, frame_index: int) -> Iterator[SimpleNamespace]:
-        scores = {0: 5.0, 1: -5.0}
+        scores = {1: 5.0, 2: -5.0}
         for index in range(4):
             found = {key: SimpleNamespace(object_score_logits=scores[key]) for key in self.prompted}
             yield SimpleNamespace(frame_index=index, objects=found)

@@ -8,8 +8,8 @@ from starlette.applications import Starlette
 from starlette.testclient import TestClient
 
 from sam2_demo.server.annotator import annotator_script
-from sam2_demo.server.page_modules import ENTRY, Modules, page_modules
 from sam2_demo.server.app_settings import AppSettings
+from sam2_demo.server.page_modules import ENTRY, Modules, page_modules
 
 
 @pytest.fixture
