@@ -62,10 +62,10 @@ def test_brush_and_eraser(visit: Visit) -> None:
     assert not (cut & ~line).any()
     assert (line & ~cut).sum() == pytest.approx(size * size, rel=0.12)
     assert visit.color_at(0.4, 0.2) == bare
+    erased = page.evaluate("document.querySelector('[data-id=canvas]').toDataURL()")
     page.keyboard.press("z")
     page.wait_for_function(
-        "(erased) => document.querySelector('[data-id=canvas]').toDataURL() !== erased",
-        arg=page.evaluate("document.querySelector('[data-id=canvas]').toDataURL()"),
+        "(erased) => document.querySelector('[data-id=canvas]').toDataURL() !== erased", arg=erased
     )
     assert visit.color_at(0.4, 0.2) != bare
 

@@ -79,7 +79,7 @@ def test_undo_and_redo_lead_back_and_forth_through_everything(visit: Visit) -> N
     name.press("Enter")
     wait_for_step(visit, "undo", "rename")
     visit.propagate(FRAMES)
-    wait_for_step(visit, "undo", "propagate")
+    wait_for_step(visit, "undo", "propagation")
     assert "no mask" not in visit.note_of(0)
 
     page.keyboard.press("Control+z")
@@ -98,14 +98,14 @@ def test_undo_and_redo_lead_back_and_forth_through_everything(visit: Visit) -> N
     visit.wait_for_note(0, "no mask on this frame")
     page.keyboard.press("z")
     visit.wait_for_status("nothing to undo")
-    for step in ("prompt on frame 1", "rename", "propagate"):
+    for step in ("prompt on frame 1", "rename", "propagation"):
         wait_for_step(visit, "redo", step)
         page.keyboard.press("Control+y")
     wait_for_step(visit, "redo", None)
     wait_for_rows(visit, ["<b>cup</b>"])
 
     page.keyboard.press("z")
-    wait_for_step(visit, "redo", "propagate")
+    wait_for_step(visit, "redo", "propagation")
     page.keyboard.press("Home")
     page.mouse.click(*visit.place(0.8, 0.8), button="right")
     wait_for_step(visit, "redo", None)  # a new action drops what was undone
