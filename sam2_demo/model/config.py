@@ -134,6 +134,8 @@ class MemoryConfig:
         frames: Number of temporal encodings of spatial memories: one that all prompted frames
             share, and one for each of the ``frames - 1`` most recent frames.
         pointers: Maximum number of object pointers attended to; 0 for a model without them.
+        prompted_frames: Maximum number of prompted frames attended to, the closest in time; 0 for
+            all of them, as the released models have it.
         layers: Layers of memory attention.
         feed_forward: Hidden width of their MLPs.
         dropout: Dropout of memory attention in training.
@@ -143,6 +145,7 @@ class MemoryConfig:
     width: int = 64
     frames: int = 7
     pointers: int = 16
+    prompted_frames: int = 0
     layers: int = 4
     feed_forward: int = 2048
     dropout: float = 0.1
@@ -150,7 +153,7 @@ class MemoryConfig:
 
     def __post_init__(self) -> None:
         _check_counts(self, 1, "width", "frames", "layers", "feed_forward")
-        _check_counts(self, 0, "pointers")
+        _check_counts(self, 0, "pointers", "prompted_frames")
         if not 0 <= self.dropout <= 1:
             raise ValueError(f"dropout is {self.dropout}: give 0 to 1")
         if not 0 < self.rope_theta < math.inf:
@@ -263,7 +266,9 @@ EMBEDDED = Sam2Config(
     image_size=512,
     # It is trained on short clips: more memories than they have frames would stay untrained, and
     # so would a temporal encoding of the pointers.
-    memory=MemoryConfig(frames=5, pointers=5, layers=2, feed_forward=512, dropout=0.0),
+    memory=MemoryConfig(
+        frames=5, pointers=5, prompted_frames=2, layers=2, feed_forward=512, dropout=0.0
+    ),
     pointer_positions=False,
 )
 """The model that ships with the project: small enough to train and run on a laptop."""

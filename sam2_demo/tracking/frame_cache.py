@@ -163,6 +163,7 @@ class FrameCache:
             step,
             memory.frames,
             memory.pointers,
+            memory.prompted_frames,
         )
 
     def memory_bank(self, objects: Sequence[AttendingTrack]) -> MemoryBank | None:

@@ -37,10 +37,11 @@ def attended_frames(
     step: int,
     memory_frames: int,
     pointer_frames: int,
+    prompted_frames: int = 0,
 ) -> AttendedFrames:
     """Returns the frames that an object attends to from one frame.
 
-    These are the spatial memories of all prompted frames, past or future, and of the last
+    These are the spatial memories of prompted frames, past or future, and of the last
     ``memory_frames - 1`` tracked frames; and the pointers of frames that come before this one in
     the direction of tracking.
 
@@ -52,13 +53,18 @@ def attended_frames(
         memory_frames: Maximum number of spatial memories besides those of prompted frames, plus 1.
         pointer_frames: Pointers of tracked frames are attended to up to this age, exclusive; those
             of earlier prompted frames at any age. With 0, there are no pointers at all.
+        prompted_frames: Maximum number of prompted frames, the closest in time; further ones count
+            as tracked frames. With 0, all of them are attended to.
     """
-    conditioning = sorted(frame for frame in prompted if frame != frame_index)
+    closest = sorted(
+        set(prompted) - {frame_index}, key=lambda frame: (abs(frame - frame_index), frame)
+    )
+    conditioning = sorted(closest[:prompted_frames] if prompted_frames else closest)
 
     def recent(count: int) -> list[tuple[int, int]]:
         frames = ((frame_index - step * age, age) for age in range(1, count))
         return [
-            (frame, age) for frame, age in frames if frame in answered and frame not in prompted
+            (frame, age) for frame, age in frames if frame in answered and frame not in conditioning
         ]
 
     ages = [(frame, (frame_index - frame) * step) for frame in conditioning]

@@ -22,6 +22,17 @@ def wait_for_end(visit: Visit, text: str) -> None:
     visit.find("progress-text").get_by_text(text, exact=True).wait_for()
 
 
+def draw_far_beyond_the_object(visit: Visit) -> None:
+    """Draws a mask with the lasso that no model would have given: most of the frame."""
+    page = visit.page
+    page.keyboard.press("l")
+    page.mouse.move(*visit.place(0.2, 0.2))
+    page.mouse.down()
+    for corner in ((0.9, 0.2), (0.9, 0.9), (0.2, 0.9), (0.2, 0.21)):
+        page.mouse.move(*visit.place(*corner), steps=5)
+    page.mouse.up()
+
+
 def note_on(visit: Visit, number: int) -> str:
     """Returns what the list says of the first object on a frame."""
     visit.go_to(number)
@@ -121,7 +132,7 @@ def test_before_and_after_a_correction(visit: Visit, tmp_path: Path) -> None:
     before = visit.pixels()
 
     visit.go_to(3)
-    visit.drag_box(0.55, 0.05, 0.98, 0.95)
+    draw_far_beyond_the_object(visit)
     visit.wait_for_note(0, re.compile("IoU.*1 prompt here"))
     page.keyboard.press("p")
     visit.find("compare-text").get_by_text("would change").wait_for()
@@ -155,7 +166,7 @@ def test_review(two_scenes: Visit) -> None:
     visit.wait_for_note(0, ANSWERED)
     visit.propagate(SCENE)
     visit.go_to(4)
-    visit.drag_box(0.55, 0.05, 0.98, 0.95)
+    draw_far_beyond_the_object(visit)
     visit.wait_for_note(0, re.compile("IoU.*1 prompt here"))
 
     page.keyboard.press("j")

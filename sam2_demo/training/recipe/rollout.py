@@ -325,9 +325,15 @@ class _ClipBatch:
 
     def _memory_bank(self, frame: int) -> MemoryBank:
         """Returns the memory bank for a frame; all objects attend to the same frames."""
-        config = self.model.config
+        config, memory = self.model.config, self.model.config.memory
         attended = attended_frames(
-            frame, self.prompted, self.memories, 1, config.memory.frames, config.memory.pointers
+            frame,
+            self.prompted,
+            self.memories,
+            1,
+            memory.frames,
+            memory.pointers,
+            memory.prompted_frames,
         )
         return build_memory_bank(
             [attended] * (self.clips * self.objects),

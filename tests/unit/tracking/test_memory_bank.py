@@ -35,6 +35,16 @@ def test_a_frame_does_not_remember_itself() -> None:
     assert attended.memories == ((0, 0), (4, 1))
 
 
+def test_of_many_prompted_frames_the_closest_are_attended_to_the_others_as_tracked_ones() -> None:
+    prompted, answered = {0, 8, 20, 40}, set(range(10))
+    attended = attended_frames(10, prompted, answered, 1, 4, 3, prompted_frames=2)
+    assert attended.memories == ((0, 0), (8, 0), (9, 1), (7, 3))
+    one = attended_frames(10, prompted, answered, 1, 4, 3, prompted_frames=1)
+    assert one.memories == ((8, 0), (9, 1), (7, 3))
+    nearer = attended_frames(10, {0, 8, 9}, answered, 1, 4, 3, prompted_frames=1)
+    assert nearer.memories == ((9, 0), (8, 2), (7, 3))
+
+
 def test_a_recent_prompted_frame_counts_once() -> None:
     assert rule(2, {1}, {0, 1}).memories == ((1, 0), (0, 2))
 
