@@ -64,6 +64,7 @@ def _arguments(folder: Path, *more: str) -> argparse.Namespace:
     return parser.parse_args([*where, "--steps=1", "--pretraining-steps=1", *settings, *more])
 
 
+@pytest.mark.slow
 def test_variants_are_trained_and_evaluated_once(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -218,6 +218,7 @@ def test_an_untrained_image_encoder_is_not_frozen(tmp_path: Path) -> None:
         Trainer(embedded, mix_opener(embedded), tmp_path)
 
 
+@pytest.mark.slow
 def test_a_clip_is_overfitted(tmp_path: Path) -> None:
     """From random weights to IoU above 0.9 on prompted and tracked frames alike."""
     trainer(tiny(steps=60), tmp_path).run()
@@ -313,6 +314,7 @@ def test_a_run_that_is_told_to_stop_keeps_what_it_did(tmp_path: Path) -> None:
     assert json.loads((tmp_path / "experiment.json").read_text())["steps"] == 100
 
 
+@pytest.mark.slow
 def test_fine_tuning_lowers_the_loss_and_keeps_the_configuration(tmp_path: Path) -> None:
     """Fine-tuning: the loss falls, and what comes out loads with the start's configuration."""
     start = first_model(replace(OVERFIT, seed=3))

@@ -5,6 +5,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
 import torch
 
 from sam2_demo.training.data.data_mix import mix_opener
@@ -22,6 +23,7 @@ def test_parts_are_dealt_out() -> None:
     assert [list(Processes(rank, 3).share(7)) for rank in range(3)] == [[0, 3, 6], [1, 4], [2, 5]]
 
 
+@pytest.mark.slow
 def test_two_processes_give_the_weights_that_one_gives(tmp_path: Path) -> None:
     with subprocess.Popen(
         [sys.executable, *TORCHRUN, *TRAIN, "--out", str(tmp_path / "two")],
