@@ -132,7 +132,7 @@ def test_a_part_opens_on_the_whole_video_and_on_a_copy(
 
     visit.find("reopen").click()
     visit.find("file").set_input_files([write_clip(tmp_path / "long.mp4", frames=12), path])
-    visit.wait_for_status("made of 'clip.mp4' (10 frames of 128 x 64), and open is another file")
+    visit.wait_for_status("belongs to 'clip.mp4' (10 frames of 128 x 64), but another file is open")
 
 
 def test_effort_of_known_clicks(
