@@ -136,6 +136,9 @@ class MemoryConfig:
         pointers: Maximum number of object pointers attended to; 0 for a model without them.
         prompted_frames: Maximum number of prompted frames attended to, the closest in time; 0 for
             all of them, as the released models have it.
+        prompts_attend: Whether a prompt on a tracked frame is answered with the object's memories,
+            as in the released models. If not, it is answered from the frame and the previous mask
+            alone, so that memories which went wrong cannot outvote it.
         layers: Layers of memory attention.
         feed_forward: Hidden width of their MLPs.
         dropout: Dropout of memory attention in training.
@@ -146,6 +149,7 @@ class MemoryConfig:
     frames: int = 7
     pointers: int = 16
     prompted_frames: int = 0
+    prompts_attend: bool = True
     layers: int = 4
     feed_forward: int = 2048
     dropout: float = 0.1
@@ -267,7 +271,13 @@ EMBEDDED = Sam2Config(
     # It is trained on short clips: more memories than they have frames would stay untrained, and
     # so would a temporal encoding of the pointers.
     memory=MemoryConfig(
-        frames=5, pointers=5, prompted_frames=2, layers=2, feed_forward=512, dropout=0.0
+        frames=5,
+        pointers=5,
+        prompted_frames=3,
+        prompts_attend=False,
+        layers=2,
+        feed_forward=512,
+        dropout=0.0,
     ),
     pointer_positions=False,
 )

@@ -109,10 +109,14 @@ class FrameCache:
     def conditioned_embedding(
         self, track: Track, frame_index: int
     ) -> Float[Tensor, "1 channels height width"]:
-        """Returns a frame's embedding, conditioned on an object's memories if it was tracked."""
+        """Returns the embedding from which a prompt on a frame is answered.
+
+        If the frame was tracked, it is conditioned on the object's memories, unless the model
+        answers prompts without them.
+        """
         stride16 = self.features(frame_index).stride16
         step = track.steps.get(frame_index)
-        if step is None:
+        if step is None or not self._model.config.memory.prompts_attend:
             return self._model.condition(stride16, None)
         attended = self.attended(track, frame_index, step)
         frames = {frame for frame, _ in (*attended.memories, *attended.pointers)}

@@ -94,7 +94,11 @@ _EMBEDDED_CLIPS = BatchOptions(
     frames=8,
     objects=3,
     rollout=RolloutOptions(
-        corrected_frames=1, corrections=1, kinds=(0.4, 0.35, 0.25), weights=_SHORT_RUN_WEIGHTS
+        prompted_frames=3,
+        corrected_frames=2,
+        corrections=2,
+        kinds=(0.4, 0.35, 0.25),
+        weights=_SHORT_RUN_WEIGHTS,
     ),
 )
 """More clicks than in the paper, as a short run sees too few of them otherwise."""

@@ -294,6 +294,8 @@ class _ClipBatch:
         yield self._losses("tracked", frame, prediction)
         prediction = prediction.best()
         if is_corrected:
+            if not self.model.config.memory.prompts_attend:
+                conditioned = self.model.condition(features.stride16, None)
             prompt = self._with_correction(frame, None, prediction)
             prediction = yield from self._predict(frame, conditioned, prompt, "refined")
             for _ in range(self.options.corrections - 1):

@@ -13,7 +13,7 @@ from sam2_demo.core.errors import PromptError
 from sam2_demo.core.frames import ArrayFrames
 from sam2_demo.core.masks import EncodedMask
 from sam2_demo.core.prompts import CANDIDATES, FramePrompt, Point
-from sam2_demo.model.sam2 import Sam2
+from sam2_demo.model.sam2 import MemoryBank, Sam2
 from sam2_demo.session.objects import ObjectSettings
 from sam2_demo.session.session import SessionOptions, VideoSession
 from sam2_demo.tracking.byte_cache import Budget
@@ -195,6 +195,23 @@ def test_clicks_on_a_tracked_frame_look_at_its_memories_once(
     session.set_prompt(0, 1, BOX)  # another memory
     session.set_prompt(3, 1, CLICK)
     assert attended == [1, 1]
+
+
+def test_a_model_can_answer_clicks_on_a_tracked_frame_without_its_memories(
+    model: Sam2, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    memory = replace(model.config.memory, prompts_attend=False)
+    monkeypatch.setattr(model, "config", replace(model.config, memory=memory))
+    session = make_session(model)
+    session.set_prompt(0, 1, CLICK)
+    list(session.propagate())
+    banks: list[MemoryBank | None] = []
+    condition = model.condition
+    monkeypatch.setattr(
+        model, "condition", lambda image, bank: banks.append(bank) or condition(image, bank)
+    )
+    session.set_prompt(3, 1, OTHER_CLICK)
+    assert banks == [None]
 
 
 def test_taking_a_click_back_gives_the_answer_as_if_it_had_never_been(

@@ -172,10 +172,12 @@ def test_every_prediction_of_a_rollout_has_its_losses(
     assert all(layer.weight.grad.abs().sum() > 0 for layer in trained)
 
 
+@pytest.mark.parametrize(("prompts_attend", "without_memories"), [(True, 0), (False, 1)])
 def test_a_tracked_frame_is_corrected_by_clicks_and_then_remembered_as_a_prompted_one(
-    monkeypatch: pytest.MonkeyPatch,
+    prompts_attend: bool, without_memories: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    model = first_model(OVERFIT).train()
+    memory = replace(OVERFIT.model.memory, prompts_attend=prompts_attend)
+    model = first_model(replace(OVERFIT, model=replace(OVERFIT.model, memory=memory))).train()
     batch = make_batch(
         DiscClips(64, BatchOptions(frames=3)).sample,
         BatchOptions(1, 3, 2),
@@ -190,13 +192,19 @@ def test_a_tracked_frame_is_corrected_by_clicks_and_then_remembered_as_a_prompte
         remembered.append(bool(args[-1]))
         return remember(*args)
 
+    banks: list[object] = []
+    condition = model.condition
     monkeypatch.setattr(model, "encode_memory", noted)
+    monkeypatch.setattr(
+        model, "condition", lambda image, bank: banks.append(bank) or condition(image, bank)
+    )
     monkeypatch.setattr(simulation, "draw_corrected_frames", lambda tracked, *_: tracked[:1])
     options = RolloutOptions(prompted_frames=1, corrected_frames=1, corrections=2, kinds=(1, 0, 0))
     predictions = rollout(model, *batch, options, torch.Generator().manual_seed(0))
     kinds = [prediction.kind for prediction in predictions]
     assert kinds == ["mask", "tracked", "refined", "refined", "tracked"]
     assert remembered == [True, True]  # of frames 0 and 1; the last frame's serves nobody
+    assert sum(bank is None for bank in banks) == 1 + without_memories  # 1: the mask redrawn
 
 
 def test_a_frozen_image_encoder_does_not_change(tmp_path: Path) -> None:
