@@ -46,31 +46,50 @@ COMMANDS = (
 )
 
 
-def overview() -> str:
-    """Returns the help text: one line for each command."""
-    width = max(len(command.name) for command in COMMANDS)
-    lines = [f"  {command.name:<{width}}  {command.summary}" for command in COMMANDS]
-    usage = "usage: python -m sam2_demo COMMAND [--help] [options]"
-    return "\n".join([usage, "", *lines, "", "The page is started with: python app.py"])
+def parsers(called: str) -> tuple[argparse.ArgumentParser, argparse.ArgumentParser | None]:
+    """Returns the parser of the command line, and within it the called command's own, if known.
+
+    Args:
+        called: The command's name; the other commands have their summaries only.
+    """
+    top = argparse.ArgumentParser(
+        prog="python -m sam2_demo",
+        epilog="The page is started with: python app.py",
+        # With its usual two spaces, argparse breaks the lines of the longest commands.
+        formatter_class=lambda prog: argparse.HelpFormatter(prog, indent_increment=1),
+    )
+    commands = top.add_subparsers(title="commands", metavar="COMMAND")
+    found = None
+    for command in COMMANDS:
+        own = commands.add_parser(
+            command.name,
+            help=command.summary,
+            formatter_class=argparse.RawDescriptionHelpFormatter,
+        )
+        if command.name == called:
+            module = importlib.import_module(command.module)
+            own.description = module.__doc__
+            own.set_defaults(run=module.run)
+            module.add_arguments(own)
+            found = own
+    return top, found
 
 
 def main(arguments: Sequence[str]) -> int:
-    """Returns the exit status after running one command: 0, or 2 where the input was refused."""
-    if not arguments or arguments[0] in ("-h", "--help"):
-        print(overview())
-        return 0
-    command = next((known for known in COMMANDS if known.name == arguments[0]), None)
+    """Returns the exit status after running one command: 0, or 2 where the input was refused.
+
+    Raises:
+        SystemExit: ``argparse`` printed a help text, or refused the arguments.
+    """
+    top, command = parsers(arguments[0] if arguments else "")
+    parsed, unknown = top.parse_known_args(arguments)
+    if unknown:  # the command says so, as its usage lists the options that there are
+        (command or top).error(f"unrecognized arguments: {' '.join(unknown)}")
     if command is None:
-        print(f"There is no command {arguments[0]!r}.\n\n{overview()}", file=sys.stderr)
-        return 2
-    module = importlib.import_module(command.module)
-    parser = argparse.ArgumentParser(
-        prog=f"python -m sam2_demo {command.name}", description=module.__doc__
-    )
-    parser.formatter_class = argparse.RawDescriptionHelpFormatter
-    module.add_arguments(parser)
+        top.print_help()
+        return 0
     try:
-        module.run(parser.parse_args(arguments[1:]))
+        parsed.run(parsed)
     except Sam2DemoError as error:
         print(f"{error.code}: {error}", file=sys.stderr)
         return 2

@@ -1,6 +1,8 @@
 """The command line: what it lists, and how it refuses."""
 
 import importlib.util
+import subprocess
+import sys
 
 import pytest
 
@@ -9,15 +11,37 @@ from sam2_demo.core.device import choose_device
 from sam2_demo.core.errors import SettingError
 
 
-def test_help_lists_every_command(capsys: pytest.CaptureFixture[str]) -> None:
+def test_help_lists_every_command_in_a_line(capsys: pytest.CaptureFixture[str]) -> None:
     assert main([]) == 0
-    printed = capsys.readouterr().out
-    assert all(command.name in printed and command.summary in printed for command in COMMANDS)
+    lines = [line.split(maxsplit=1) for line in capsys.readouterr().out.splitlines()]
+    assert all([command.name, command.summary] in lines for command in COMMANDS)
 
 
-def test_unknown_command_is_named(capsys: pytest.CaptureFixture[str]) -> None:
-    assert main(["segment"]) == 2
-    assert "no command 'segment'" in capsys.readouterr().err
+def test_help_loads_no_command() -> None:
+    script = (
+        "import sys\n"
+        "from sam2_demo.__main__ import main\n"
+        "main([])\n"
+        "assert not {'torch', 'gradio', 'cv2', 'numpy'} & set(sys.modules)"
+    )
+    subprocess.run([sys.executable, "-c", script], check=True, capture_output=True, timeout=60)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["segment"], "invalid choice: 'segment'"),
+        (["--fast"], "unrecognized arguments: --fast"),
+        (["start", "--out", "start.pt", "--fast"], "start: error: unrecognized arguments: --fast"),
+    ],
+)
+def test_what_is_unknown_is_named(
+    arguments: list[str], message: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with pytest.raises(SystemExit) as stopped:
+        main(arguments)
+    assert stopped.value.code == 2
+    assert message in capsys.readouterr().err
 
 
 @pytest.mark.parametrize("command", COMMANDS, ids=lambda command: command.name)

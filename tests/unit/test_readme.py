@@ -1,14 +1,12 @@
 """The README: what it promises about commands, files and versions is what is here."""
 
-import argparse
-import importlib
 import re
 from pathlib import Path
 
 import pytest
 import torch
 
-from sam2_demo.__main__ import COMMANDS
+from sam2_demo.__main__ import COMMANDS, parsers
 from sam2_demo.checkpoints.loading import RELEASED_FILES
 from sam2_demo.datasets.sources.packages import SOURCE_PACKAGES
 from sam2_demo.evaluation.protocols.registry import PROTOCOLS
@@ -91,9 +89,8 @@ def test_documented_options_of_commands_exist() -> None:
             called = re.search(r"^    .*-m sam2_demo (\w+) (.*)", line)
             if called is None:
                 continue
-            command = next(each for each in COMMANDS if each.name == called[1])
-            parser = argparse.ArgumentParser()
-            importlib.import_module(command.module).add_arguments(parser)
+            _, parser = parsers(called[1])
+            assert parser is not None, line
             for option in re.findall(r"--[\w-]+", called[2]):
                 assert option in parser.format_help(), line
 
