@@ -27,6 +27,7 @@ from sam2_demo.video.ingest.limits import MIB, Limits
 
 SUFFIXES = frozenset({".png", ".jpg", ".jpeg", ".webp", ".bmp", ".tif", ".tiff"})
 MAX_IMAGE_BYTES = 256 * MIB
+OTHER_ENTRIES = 1000
 ENCRYPTED = 0x1
 MEMBER_FAULTS = (EOFError, zlib.error, lzma.LZMAError, zipfile.BadZipFile, NotImplementedError)
 """What damaged members also raise; the last one stands for an unknown compression method."""
@@ -49,17 +50,17 @@ def opened_zip(path: Path, limits: Limits, excerpt: Excerpt) -> Iterator["FrameZ
         ) from error
     with archive:
         entries = archive.infolist()
-        if len(entries) > limits.max_frames and excerpt.first_frames is None:
-            refuse_frames(f"{len(entries):,}", limits)
-        _check_directory(entries, path.stat().st_size, limits)
         images = [entry for entry in entries if _is_image(entry)]
+        if excerpt.first_frames is None:
+            _check_counts(len(entries), len(images), limits)
+        _check_directory(entries, images, path.stat().st_size, limits)
         if not images:
             raise VideoError(
                 "This zip file contains no images: zip PNG, JPEG, WebP, BMP or TIFF files, one "
                 "per frame, named in order.",
                 "NO_FRAMES",
             )
-        images.sort(key=lambda entry: natural_order(entry.filename))
+        images.sort(key=lambda entry: natural_order(path_in_zip(entry)))
         part = excerpt.indices(len(images))
         yield FrameZip(archive, images[part], limits, part.start)
 
@@ -69,6 +70,7 @@ class FrameZip:
 
     Attributes:
         first: How many images of the zip precede them.
+        names: Their paths in the zip, in order.
     """
 
     def __init__(
@@ -79,6 +81,7 @@ class FrameZip:
         first: int,
     ) -> None:
         self.first = first
+        self.names = [path_in_zip(image) for image in images]
         self._archive, self._images, self._limits = archive, images, limits
 
     def __len__(self) -> int:
@@ -117,7 +120,8 @@ class FrameZip:
         """Returns an image as displayed, in RGBA, or None if it cannot be read."""
         try:
             with self._archive.open(entry) as member:
-                data = member.read(MAX_IMAGE_BYTES)
+                # No more than it claims is unpacked; what is longer fails its checksum.
+                data = member.read(entry.file_size)
             with Image.open(io.BytesIO(data), formats=FORMATS) as image:
                 check_size((image.height, image.width), self._limits)
                 return np.asarray(eight_bits(ImageOps.exif_transpose(image)).convert("RGBA"))
@@ -131,17 +135,56 @@ def natural_order(name: str) -> tuple[tuple[int, int, str], ...]:
     return tuple((1, int(p), "") if p.isascii() and p.isdecimal() else (0, 0, p) for p in parts)
 
 
+def path_in_zip(entry: zipfile.ZipInfo) -> str:
+    """Returns the path of an entry with slashes, which some tools for Windows write as ``\\``."""
+    return entry.filename.replace("\\", "/")
+
+
+def leads_out(path: str) -> bool:
+    """Returns whether a path, with slashes, is absolute or climbs above where it starts.
+
+    Nothing is unpacked, so any other name is harmless, even one that only one system allows.
+    """
+    if path.startswith("/") or re.match(r"[A-Za-z]:/", path):
+        return True
+    depth = 0
+    for part in path.split("/"):
+        depth += {"..": -1, ".": 0, "": 0}.get(part, 1)
+        if depth < 0:
+            return True
+    return False
+
+
 def _is_image(entry: zipfile.ZipInfo) -> bool:
-    path = PurePosixPath(entry.filename)
-    hidden = any(part.startswith((".", "__MACOSX")) for part in path.parts)
+    path = PurePosixPath(path_in_zip(entry))
+    hidden = any(part != ".." and part.startswith((".", "__MACOSX")) for part in path.parts)
     return not entry.is_dir() and not hidden and path.suffix.lower() in SUFFIXES
 
 
-def _check_directory(entries: Sequence[zipfile.ZipInfo], size_bytes: int, limits: Limits) -> None:
+def _check_counts(entries: int, images: int, limits: Limits) -> None:
+    """Raises VideoError if there are too many images, or far more entries than images."""
+    if images > limits.max_frames:
+        refuse_frames(f"{images:,}", limits)
+    # A Mac adds a hidden file to each image, and there may be folders and notes.
+    most = 2 * limits.max_frames + OTHER_ENTRIES
+    if entries > most:
+        raise VideoError(
+            f"This zip file has {entries:,} entries; at most {most:,} can be read: zip the images "
+            "alone.",
+            "TOO_MANY_FRAMES",
+        )
+
+
+def _check_directory(
+    entries: Sequence[zipfile.ZipInfo],
+    images: Sequence[zipfile.ZipInfo],
+    size_bytes: int,
+    limits: Limits,
+) -> None:
     """Raises VideoError if an entry, or all of them together, may be harmful."""
     for entry in entries:
         name = entry.filename
-        if name.startswith("/") or "\\" in name or ":" in name or ".." in name.split("/"):
+        if leads_out(path_in_zip(entry)):
             raise VideoError(
                 f"The zip file contains a path that leads out of it ({name[:80]!r}): zip the "
                 "images themselves.",
@@ -167,3 +210,10 @@ def _check_directory(entries: Sequence[zipfile.ZipInfo], size_bytes: int, limits
             f"{unpacked / MIB:,.0f} MiB, which is too much: zip fewer or smaller images.",
             "ZIP_BOMB",
         )
+    for image in images:
+        if image.file_size > MAX_IMAGE_BYTES:
+            raise VideoError(
+                f"The image {image.filename[:80]!r} claims {image.file_size / MIB:,.0f} MiB; at "
+                f"most {MAX_IMAGE_BYTES / MIB:,.0f} MiB can be read: save it smaller.",
+                "TOO_LARGE",
+            )

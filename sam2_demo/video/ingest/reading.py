@@ -23,6 +23,7 @@ from sam2_demo.video.formats.pillow_images import FORMATS, IMAGE_FAULTS
 from sam2_demo.video.ingest.checks import check_claims, check_not_too_large, check_size
 from sam2_demo.video.ingest.frame_spooler import FrameSpooler, Order
 from sam2_demo.video.ingest.frame_zip import opened_zip
+from sam2_demo.video.ingest.series_names import name_notices
 from sam2_demo.video.times import FrameTimes, frame_times
 from sam2_demo.video.video import AUDIO_FILE, VideoWarning
 
@@ -269,6 +270,7 @@ def _read_zip(order: Order) -> Reading:
     rate = Fraction(order.excerpt.fps)
     times = frame_times(spooler.stamps, None, rate, expected=False)
     reading = _reading(spooler, times, images.first)
+    reading.notices.extend(name_notices(images.names[: len(spooler.stamps)]))
     if spooler.bad_frames:
         numbers = ", ".join(map(str, spooler.bad_frames[:8]))
         reading.warn(

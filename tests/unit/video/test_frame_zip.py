@@ -11,10 +11,11 @@ import pytest
 from PIL import ExifTags, Image
 
 from sam2_demo.core.errors import VideoError
-from sam2_demo.video.excerpt import Excerpt
-from sam2_demo.video.ingest.frame_zip import natural_order
+from sam2_demo.video.excerpt import WHOLE, Excerpt
+from sam2_demo.video.ingest.frame_zip import natural_order, opened_zip
 from sam2_demo.video.ingest.intake import ingest
-from sam2_demo.video.ingest.limits import Limits
+from sam2_demo.video.ingest.limits import MIB, Limits
+from sam2_demo.video.ingest.series_names import name_notices, number_gaps
 
 
 def picture(grey: int, size_wh: tuple[int, int] = (32, 24), kind: str = "PNG") -> bytes:
@@ -112,6 +113,8 @@ def test_pictures_follow_each_other_at_the_rate_that_is_named(tmp_path: Path) ->
         ({"../../evil.png": picture(0)}, "UNSAFE_PATH"),
         ({"/abs/evil.png": picture(0)}, "UNSAFE_PATH"),
         ({"C:\\evil.png": picture(0)}, "UNSAFE_PATH"),
+        ({"..\\evil.png": picture(0)}, "UNSAFE_PATH"),
+        ({"shots\\..\\..\\evil.png": picture(0)}, "UNSAFE_PATH"),
         ({"readme.txt": b"no pictures"}, "NO_FRAMES"),
         ({}, "NO_FRAMES"),
         ({"0.png": b"not a picture"}, "UNREADABLE_FRAME"),
@@ -122,6 +125,82 @@ def test_what_cannot_be_a_video_is_refused(
     tmp_path: Path, members: dict[str, bytes], code: str
 ) -> None:
     assert refused(write_zip(tmp_path / "frames.zip", members)).code == code
+
+
+@pytest.mark.parametrize(
+    "pattern",
+    [
+        "frames\\{:04}.png",
+        "cam1/2024-05-01T12:30:0{}.png",
+        "C:{}.png",
+        "a/../b/{}.png",
+        "shot?/<{}>|*.png",
+        "con/aux {}.png",
+        "Кадры/猫 {}.png",
+        "trailing dot./{}.png",
+        'quoted "{}".png',
+    ],
+)
+def test_names_that_only_one_system_allows_are_harmless(tmp_path: Path, pattern: str) -> None:
+    path = tmp_path / "frames.zip"
+    with zipfile.ZipFile(path, "w") as archive:
+        for index in (2, 0, 1):
+            entry = zipfile.ZipInfo("x")
+            entry.filename = pattern.format(index)
+            archive.writestr(entry, picture(40 * index))
+    with opened_zip(path, Limits(), WHOLE) as images:
+        greys = [frame.image.to_ndarray()[0, 0, 0] for frame in images.frames()]
+        assert greys == [0, 40, 80]
+        assert name_notices(images.names) == []
+
+
+def test_hidden_files_of_a_mac_are_hidden_behind_backslashes_too(tmp_path: Path) -> None:
+    members = {"shot\\0.png": picture(0), "__MACOSX\\shot\\._0.png": b"rubbish"}
+    with opened_zip(write_zip(tmp_path / "frames.zip", members), Limits(), WHOLE) as images:
+        assert images.names == ["shot/0.png"]
+
+
+def test_entries_that_are_no_images_are_not_counted_as_frames(tmp_path: Path) -> None:
+    members = {f"{index}.png": picture(index) for index in range(4)}
+    sidecars = {f"__MACOSX/._{index}.png": b"rubbish" for index in range(4)}
+    path = write_zip(tmp_path / "frames.zip", members | sidecars)
+    with opened_zip(path, Limits(max_frames=4), WHOLE) as images:
+        assert len(images) == 4
+
+
+def test_names_that_differ_only_in_case_or_unicode_form_are_said(tmp_path: Path) -> None:
+    members = {"a.png": picture(0), "A.PNG": picture(40), "e\u0301.png": picture(80)}
+    path = write_zip(tmp_path / "frames.zip", members | {"\u00e9.png": picture(120)})
+    video = ingest(path, tmp_path / "video")
+    assert len(video) == 4
+    assert [notice.code for notice in video.notices] == ["NAMES_ALIKE"]
+    assert "2 of the images" in video.warnings[0]
+
+
+def test_missing_numbers_are_said(tmp_path: Path) -> None:
+    members = {f"shot/{number:04}.png": picture(number) for number in (1, 2, 3, 6, 7, 9)}
+    video = ingest(write_zip(tmp_path / "frames.zip", members), tmp_path / "video")
+    assert video.warnings == (
+        "3 of the images' numbers are missing, the first after 'shot/0003.png': the images around "
+        "each gap follow each other directly.",
+    )
+
+
+@pytest.mark.parametrize(
+    ("numbers", "missing"),
+    [
+        ([0, 5, 10, 15, 25], 1),
+        ([1, 3, 9, 27], 0),
+        ([7], 0),
+        ([3, 2, 1], 0),
+        ([1, 2, 3, 10**17], 10**17 - 4),
+    ],
+)
+def test_numbers_are_missing_where_most_neighbours_have_one_step(
+    numbers: list[int], missing: int
+) -> None:
+    gaps = number_gaps([f"cam2/f_{number}.png" for number in numbers])
+    assert sum(gap.missing for gap in gaps) == missing
 
 
 def test_a_picture_of_another_size_is_named(tmp_path: Path) -> None:
@@ -153,6 +232,22 @@ def test_a_zip_that_lies_about_its_contents_is_refused(tmp_path: Path) -> None:
     assert refused(path).code == "ZIP_BOMB"
     path.write_bytes(whole[: len(whole) // 2])
     assert refused(path).code == "ZIP_CORRUPT"
+
+
+def test_no_more_of_a_member_is_unpacked_than_it_claims(tmp_path: Path) -> None:
+    """A member of 300 million zeros that claims 100 bytes: unpacking it whole takes too long."""
+    path = write_zip(tmp_path / "frames.zip", {"0.png": picture(0), "1.png": bytes(300_000_000)})
+    lying = bytearray(path.read_bytes())
+    place = lying.rindex(b"PK\x01\x02") + 24  # the second member's size
+    lying[place : place + 4] = (100).to_bytes(4, "little")
+    path.write_bytes(lying)
+    video = ingest(path, tmp_path / "video", Limits(memory_bytes=700 * MIB))
+    assert [notice.code for notice in video.notices] == ["UNREADABLE_FRAME"]
+
+
+def test_an_image_that_claims_too_much_is_named(tmp_path: Path) -> None:
+    path = write_zip(tmp_path / "frames.zip", {"0.png": bytes(257 * MIB)})
+    assert refused(path).code == "TOO_LARGE"
 
 
 def test_a_zip_that_claims_too_much_is_refused(tmp_path: Path) -> None:
