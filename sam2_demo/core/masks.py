@@ -38,10 +38,12 @@ class EncodedMask:
         Raises:
             PromptError: the string is not a run-length encoding, or its mask has another size.
         """
-        runs = run_lengths(counts)
-        if runs is None:
+        # The text's length comes first: its numbers would take fifty times the memory.
+        fits = len(counts) <= max_characters(size_hw)
+        runs = run_lengths(counts) if fits else None
+        if fits and runs is None:
             raise PromptError("the mask is not in COCO's run-length encoding", "BAD_MASK")
-        if not fill_exactly(runs, size_hw):
+        if runs is None or not fill_exactly(runs, size_hw):
             raise PromptError(
                 f"the runs of the mask do not add up to {size_hw[1]} x {size_hw[0]} pixels: "
                 "give a mask of the video's size",
@@ -102,6 +104,17 @@ def shares_in_each_other(masks: Sequence[EncodedMask]) -> Float[np.ndarray, "mas
     encoded = [mask._coco() for mask in masks]
     shares: Float[np.ndarray, "masks masks"] = coco.iou(encoded, encoded, [1] * len(encoded))
     return shares
+
+
+def max_characters(size_hw: tuple[int, int]) -> int:
+    """Returns an upper bound for the length of the run lengths of any mask of this size.
+
+    No mask has more runs than pixels, but for an empty first one. A run takes a second character
+    only if it differs by 16 or more from the one two places before, so that one of both has 16
+    pixels, and a further one only if it differs by 32 times as much again.
+    """
+    pixels = size_hw[0] * size_hw[1]
+    return pixels + pixels // 8 + MAX_RUN_CHARACTERS
 
 
 def run_lengths(counts: str) -> Int64[np.ndarray, " runs"] | None:

@@ -31,6 +31,7 @@ class AppState:
     opening: Gate
     propagating: Gate
     exporting: Gate
+    reading: Gate
     threads: ThreadPoolExecutor
 
     @classmethod
@@ -45,6 +46,7 @@ class AppState:
             opening=Gate(slots=2),
             propagating=Gate(slots=4),
             exporting=Gate(slots=2),
+            reading=Gate(slots=1),
             threads=ThreadPoolExecutor(COMPUTED_AT_ONCE, "computing"),
         )
 

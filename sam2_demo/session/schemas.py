@@ -41,12 +41,20 @@ def _object_id(value: int) -> int:
     return value
 
 
+def _shown_as_it_is(value: str) -> str:
+    if not value.isprintable() and any("\ud800" <= character <= "\udfff" for character in value):
+        raise ValueError("it holds half a character, which cannot be shown")
+    return value
+
+
 # Strict: by default "1", 1.0 and True would all pass for the number 1.
 Integer = Annotated[int, Strict()]
 Index = Annotated[int, Strict(), Field(ge=0)]
 Number = Annotated[float, Strict(), AllowInfNan(False)]
 Flag = Annotated[bool, Strict()]
-Text = Annotated[str, StringConstraints(max_length=MAX_TEXT_LENGTH)]
+Text = Annotated[
+    str, StringConstraints(max_length=MAX_TEXT_LENGTH), AfterValidator(_shown_as_it_is)
+]
 ObjectId = Annotated[int, Strict(), AfterValidator(_object_id)]
 Side = Annotated[int, Strict(), Field(ge=1, le=MAX_SIDE_PX)]
 ColorPart = Annotated[int, Strict(), Field(ge=0, le=255)]

@@ -102,14 +102,23 @@ def session_as_text(saved: SavedSession) -> str:
     return text
 
 
-def read_session(path: Path) -> SavedSession:
+def read_session(path: Path, video: Video | None = None) -> SavedSession:
     """Returns what a session file holds; every field has been checked.
 
+    Args:
+        path: The file.
+        video: The video that it must fit, which is checked before any mask is read.
+
     Raises:
-        InputError: it is too large, not a session file of this version, or damaged or changed.
+        InputError: it is too large, not a session file of this version, damaged or changed, or does
+            not fit the video.
     """
     try:
-        return _session(_contents_of(path))
+        contents = _contents_of(path)
+        made_of = _provenance(contents.made_of)
+        if video is not None:
+            made_of.offset_in(video)
+        return _session(contents, made_of)
     except ValidationError as error:
         raise _refusal(first_problem(error)) from error
     except (OSError, PromptError, RecursionError, ValueError) as error:
@@ -134,8 +143,7 @@ def _contents_of(path: Path) -> SessionSchema:
     return SessionSchema.model_validate(json.loads(content, parse_constant=_refuse_number))
 
 
-def _session(contents: SessionSchema) -> SavedSession:
-    made_of = _provenance(contents.made_of)
+def _session(contents: SessionSchema, made_of: Provenance) -> SavedSession:
     objects: dict[int, ObjectState] = {}
     for each in contents.objects:
         if each.id in objects:

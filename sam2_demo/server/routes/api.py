@@ -247,7 +247,8 @@ class AnnotationApi:
             that the session covers here; "active_s": seconds of active work until it was saved.
         """
         with explained():
-            reply, facts = open_session(self._find(token), _received(session))
+            video = self._find(token)
+            reply, facts = open_session(self._state, video, _received(session))
             return {"frames": _frames(reply.frames)} | facts.json_fields()
 
     def close_video(self, token: str) -> Json:

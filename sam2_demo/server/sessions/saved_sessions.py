@@ -31,13 +31,19 @@ def saved_session(video: OpenVideo, active_s: str) -> Response:
     return Response(text, media_type="application/json", headers=headers)
 
 
-def open_session(video: OpenVideo, path: Path) -> tuple[Reply, OpenedSessionResponse]:
+def open_session(
+    state: AppState, video: OpenVideo, path: Path
+) -> tuple[Reply, OpenedSessionResponse]:
     """Opens a session file; returns what changed and facts about the file.
+
+    Few files are read at a time: a large one takes several hundred megabytes of memory.
 
     Raises:
         InputError: the file cannot be used or does not fit the video; nothing is changed.
+        ResourceError: too many files are waiting to be read.
     """
-    saved = read_session(path)
+    with state.reading.slot(lambda _before: None, lambda: False):
+        saved = read_session(path, video.video)
     made_of = saved.made_of
     first = made_of.offset_in(video.video)
     reply = video.open_session(saved)
@@ -63,7 +69,7 @@ def open_uploaded_session(
     """
     path = state.uploads.find(UploadRequest.read(fields).upload)
     try:
-        return open_session(video, path)[1]
+        return open_session(state, video, path)[1]
     finally:
         path.unlink(missing_ok=True)
 

@@ -7,8 +7,9 @@ import pytest
 from small_app import SIZE_HW, post
 from starlette.testclient import TestClient
 
+from sam2_demo.core import masks
 from sam2_demo.core.errors import PromptError
-from sam2_demo.core.masks import EncodedMask
+from sam2_demo.core.masks import EncodedMask, max_characters
 from sam2_demo.server.sessions.store import token_of
 from sam2_demo.session.open_video import OpenVideo
 
@@ -84,6 +85,23 @@ def test_a_mask_has_one_form_however_it_was_written() -> None:
     assert detour == EncodedMask.received((2, 3), "213")
     with pytest.raises(PromptError, match="add up to 3 x 2"):
         EncodedMask.received((2, 3), "214")
+
+
+def test_no_mask_is_longer_than_the_longest_that_there_is() -> None:
+    rng = np.random.default_rng(0)
+    for size_hw in ((1, 1), (1, 50), (37, 53), (64, 64)):
+        for side_px in (1, 3, 17, 33):
+            squares = np.kron(rng.random((64, 64)) < 0.5, np.ones((side_px, side_px)))
+            mask = EncodedMask.encode(squares[: size_hw[0], : size_hw[1]].astype(bool))
+            assert len(mask.counts) <= max_characters(size_hw)
+
+
+def test_a_text_too_long_for_any_mask_is_not_decoded(monkeypatch: pytest.MonkeyPatch) -> None:
+    decoded: list[str] = []
+    monkeypatch.setattr(masks, "run_lengths", decoded.append)
+    with pytest.raises(PromptError) as refused:
+        EncodedMask.received((48, 64), "0" * 63_000_000)
+    assert (refused.value.code, decoded) == ("MASK_SIZE", [])
 
 
 def test_candidates_that_look_alike_are_offered_once(client: TestClient, video: OpenVideo) -> None:

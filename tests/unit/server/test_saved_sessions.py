@@ -1,6 +1,8 @@
 """Session files through the routes: fetched, opened, refused."""
 
 import json
+import time
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import pytest
@@ -8,8 +10,10 @@ from small_app import open_small
 from starlette.testclient import TestClient
 
 from sam2_demo.server.app_state import AppState
+from sam2_demo.server.sessions import saved_sessions
 from sam2_demo.server.sessions.store import token_of
 from sam2_demo.session.open_video import OpenVideo
+from sam2_demo.session.session_file import read_session
 
 
 @pytest.fixture
@@ -103,3 +107,22 @@ def test_what_cannot_be_opened_changes_nothing_and_is_not_kept(
         assert answer.status_code == 422
     assert client.get("videos/unknown/session").status_code == 403
     assert masks_of(client, video) == before
+
+
+def test_files_are_read_one_at_a_time(
+    client: TestClient, state: AppState, video: OpenVideo, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    content, at_once, most = saved(client, video), [], []
+
+    def read(*given: Any) -> Any:
+        at_once.append(None)
+        most.append(len(at_once))
+        time.sleep(0.05)
+        at_once.pop()
+        return read_session(*given)
+
+    monkeypatch.setattr(saved_sessions, "read_session", read)
+    with ThreadPoolExecutor(3) as pool:
+        answers = list(pool.map(lambda _: opened(client, video, content).status_code, range(3)))
+    assert answers == [200] * 3
+    assert most == [1] * 3

@@ -1,6 +1,7 @@
 """Session files: what is saved comes back, work goes on from there, and no file does harm."""
 
 import json
+import tracemalloc
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -204,6 +205,7 @@ DAMAGE: dict[str, Callable[[Fields], Any]] = {
     "a huge size": lambda file: file["made_of"].update(size_hw=[10**9, 10**9]),
     "three sides": lambda file: file["made_of"].update(size_hw=[1, 2, 3]),
     "a long name": lambda file: file["made_of"].update(video_name="x" * 2000),
+    "half a character": lambda file: file["made_of"].update(model="\ud800"),
     "a model that is none": lambda file: file["made_of"].update(model=None),
     "no first frame": lambda file: file["made_of"].update(first_frame=-1),
     "a part before": lambda file: file["made_of"]["excerpt"].update(start_s=-1),
@@ -293,6 +295,23 @@ def test_no_field_is_believed(good_text: str, tmp_path: Path, what: str) -> None
 )
 def test_no_content_does_harm(content: bytes, tmp_path: Path) -> None:
     assert_refused(content, tmp_path)
+
+
+def test_that_it_is_of_another_video_is_said_before_any_mask_is_read(
+    good_text: str, tmp_path: Path
+) -> None:
+    file = json.loads(good_text)
+    file["made_of"].update(size_hw=[32768, 32768])
+    file["objects"][1]["masks"][0][1][0] = "0" * 63_000_000
+    path = tmp_path / "huge.sam2.json"
+    path.write_text(json.dumps(file))
+    tracemalloc.start()
+    with pytest.raises(InputError) as refused:
+        read_session(path, worked_on(tmp_path / "here").video)
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert refused.value.code == "OTHER_VIDEO"
+    assert peak < 5 * 63_000_000
 
 
 def assert_refused(content: bytes, folder: Path) -> None:
