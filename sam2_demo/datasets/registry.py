@@ -89,7 +89,7 @@ def _open_folder(path: Path, options: ClipOptions, every_frame: bool = True) -> 
 def _listed_names(path: Path) -> list[str]:
     """Returns the names of the clips that a text file lists."""
     try:
-        return path.read_text("utf-8").split()
+        return [line.strip() for line in path.read_text("utf-8").splitlines() if line.strip()]
     except (OSError, ValueError) as error:
         raise DataError(
             f"{path} is no folder and no text file with the names of clips: give one of them",

@@ -11,6 +11,7 @@ from typing import NamedTuple
 
 from sam2_demo.core.errors import ExportError
 from sam2_demo.evaluation.scores import ObjectScore
+from sam2_demo.export.score_files import CSV_ENCODING, plain_cell
 
 MAX_LINES = 100
 """A table of more lines is one of clips, or the mean alone; CSV and JSON hold every object."""
@@ -68,7 +69,7 @@ def write_report(folder: Path, scores: Sequence[ObjectScore], settings: Mapping[
     writer.writerow(["clip", "object", *table[-1].figures])
     for row in table:
         figures = (round(figure, 2) for figure in row.figures.values())
-        writer.writerow([row.clip, row.object_id, *figures])
+        writer.writerow([plain_cell(row.clip), row.object_id, *figures])
     contents = {
         "settings": dict(settings),
         "mean": table[-1].figures,
@@ -80,7 +81,7 @@ def write_report(folder: Path, scores: Sequence[ObjectScore], settings: Mapping[
     }
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        (folder / "scores.csv").write_text(text.getvalue(), encoding="utf-8")
+        (folder / "scores.csv").write_text(text.getvalue(), encoding=CSV_ENCODING)
         (folder / "scores.json").write_text(json.dumps(contents, indent=1), encoding="utf-8")
     except OSError as error:
         raise ExportError(

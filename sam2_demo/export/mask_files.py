@@ -1,11 +1,11 @@
 """Writes zips of images: palette masks, masks by object, soft masks, cut-outs.
 
 All are written frame by frame, so that memory stays flat however long the video is. Images are
-named after their frame's index in the video, and ``frame_times.csv`` says when each is displayed.
+named after their frame's number in the video, and ``frame_times/<video>.csv`` says when each is
+displayed. Zips of different videos, or of different parts of one, can be unpacked into one folder.
 """
 
 import io
-import re
 import zipfile
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -21,12 +21,13 @@ from sam2_demo.core.masks import EncodedMask
 from sam2_demo.core.whole_files import Watch, whole_file
 from sam2_demo.export.effects.choice import EffectChoice
 from sam2_demo.export.effects.rendering import cut_out
+from sam2_demo.export.file_names import plain_name
 from sam2_demo.export.masklets import Masklets
 
 Grey = UInt8[np.ndarray, "height width"]
 VOID = 255
 """The label of pixels without annotation ("void"), in DAVIS and later data sets."""
-TIMES_FILE = "frame_times.csv"
+TIMES_FOLDER = "frame_times"
 _EARLIEST_ZIP_DATE = (1980, 1, 1, 0, 0, 0)
 
 
@@ -45,14 +46,15 @@ def write_palette_zip(masklets: Masklets, path: Path, watch: Watch | None = None
         ExportError: an id does not fit a palette, a mask has another size than the video, the disk
             is full, or the export was cancelled.
     """
-    folder = f"Annotations/{safe_name(masklets.video.name)}"
+    folder = f"Annotations/{masklets.clip_name}"
     with image_zip(masklets, path) as archive:
         for frame_index in (watch or Watch()).each(masklets.frames):
-            archive.add(f"{folder}/{frame_index:05d}.png", palette_png(masklets, frame_index))
+            name = f"{folder}/{masklets.number(frame_index):05d}.png"
+            archive.add(name, palette_png(masklets, frame_index))
 
 
 def write_object_zip(masklets: Masklets, path: Path, watch: Watch | None = None) -> None:
-    """Writes ``<object>/00000.png`` …: per object a folder with one mask per frame, 0 or 255.
+    """Writes ``<video>/<object>/00000.png`` …: a folder per object, masks of 0 or 255.
 
     Raises:
         ExportError: a mask has another size than the video, the disk is full, or the export was
@@ -62,7 +64,7 @@ def write_object_zip(masklets: Masklets, path: Path, watch: Watch | None = None)
 
 
 def write_soft_zip(masklets: Masklets, path: Path, watch: Watch | None = None) -> None:
-    """Writes ``<object>/00000.png`` …: each pixel's probability, 0 to 255.
+    """Writes ``<video>/<object>/00000.png`` …: each pixel's probability, 0 to 255.
 
     Values are above 127 exactly inside the mask. Where no matching probabilities are known (a mask
     was drawn, edited or locked, or the model's output was evicted), the mask itself is written, 0
@@ -94,7 +96,7 @@ def _write_object_images(
             for object_id, folder in folders.items():
                 mask = _binary_image(masklets.video.size_hw, masks.get(object_id))
                 content = png_bytes(image(frame_index, object_id, mask))
-                archive.add(f"{folder}/{frame_index:05d}.png", content)
+                archive.add(f"{folder}/{masklets.number(frame_index):05d}.png", content)
 
 
 def write_cutout_zip(
@@ -112,11 +114,11 @@ def write_cutout_zip(
         ExportError: a mask has another size than the video, the disk is full, or the export was
             cancelled.
     """
-    folder = safe_name(masklets.video.name)
+    folder = masklets.clip_name
     with image_zip(masklets, path) as archive:
         for frame_index in (watch or Watch()).each(masklets.frames):
             content = cutout_png(masklets, choice, frame_index)
-            archive.add(f"{folder}/{frame_index:05d}.png", content)
+            archive.add(f"{folder}/{masklets.number(frame_index):05d}.png", content)
 
 
 def palette_png(masklets: Masklets, frame_index: int) -> bytes:
@@ -164,9 +166,19 @@ def image_zip(masklets: Masklets, path: Path) -> Iterator[ImageZip]:
     """Returns a context with a zip that contains the frame times; written atomically."""
     with whole_file(path) as partial, zipfile.ZipFile(partial, "w") as archive:
         zipped = ImageZip(archive)
-        rows = (f"{frame},{masklets.time_s(frame):.6f}\r\n" for frame in masklets.frames)
-        zipped.add(TIMES_FILE, "frame,time_s\r\n" + "".join(rows))
+        rows = (
+            f"{masklets.number(frame)},{masklets.time_s(frame):.6f}\r\n"
+            for frame in masklets.frames
+        )
+        zipped.add(_times_file(masklets), "frame,time_s\r\n" + "".join(rows))
         yield zipped
+
+
+def _times_file(masklets: Masklets) -> str:
+    """Returns the path of the frame times, a different one for each part of a video."""
+    first = masklets.number(masklets.frames.start)
+    part = f"_from_{first:05d}" if first else ""
+    return f"{TIMES_FOLDER}/{masklets.clip_name}{part}.csv"
 
 
 def label_image(
@@ -196,20 +208,11 @@ def davis_palette() -> UInt8[np.ndarray, "256 3"]:
     return np.asarray(colors, dtype=np.uint8)
 
 
-def safe_name(name: str) -> str:
-    """Returns a name made from an upload's name that is a safe folder name on any system."""
-    return plain_name(Path(name.replace("\\", "/")).stem) or "video"
-
-
-def plain_name(text: str) -> str:
-    """Returns a text reduced to letters, digits, dots and dashes, as is safe in any path."""
-    return re.sub(r"[^A-Za-z0-9_.-]+", "_", text).strip("._-")[:64].strip("._-")
-
-
 def object_folders(masklets: Masklets) -> dict[int, str]:
-    """Returns a folder name for each object: its id, which makes it unique, and its name."""
+    """Returns a folder for each object: the video's, its id, which is unique, and its name."""
     return {
-        object_id: "_".join(filter(None, [f"{object_id:03d}", plain_name(label.name)]))
+        object_id: f"{masklets.clip_name}/"
+        + "_".join(filter(None, [f"{object_id:03d}", plain_name(label.name)]))
         for object_id, label in masklets.objects.items()
     }
 

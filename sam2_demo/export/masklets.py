@@ -8,6 +8,7 @@ from jaxtyping import UInt8
 
 from sam2_demo.core.errors import ExportError
 from sam2_demo.core.masks import EncodedMask
+from sam2_demo.export.file_names import clip_name
 from sam2_demo.video.times import FrameTimes
 from sam2_demo.video.video import Video
 
@@ -101,6 +102,15 @@ class Masklets:
         """Returns the same masks, each with its object's colour."""
         masks = self.masks_on(frame_index)
         return [(self.objects[object_id].color, mask) for object_id, mask in masks.items()]
+
+    @property
+    def clip_name(self) -> str:
+        """The video's name as that of a folder."""
+        return clip_name(self.video.name)
+
+    def number(self, frame_index: int) -> int:
+        """Returns a frame's number in the video's file, of which a part may be open."""
+        return self.video.first_frame + frame_index
 
     def time_s(self, frame_index: int) -> float:
         """Returns when a frame is displayed, in seconds after the video's first frame."""

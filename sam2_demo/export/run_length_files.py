@@ -12,7 +12,6 @@ from typing import IO
 
 from sam2_demo.core.masks import EncodedMask
 from sam2_demo.core.whole_files import Watch, whole_file
-from sam2_demo.export.mask_files import safe_name
 from sam2_demo.export.masklets import Masklets
 
 SA_V_STEP = 4
@@ -53,13 +52,13 @@ def write_ytvis_json(masklets: Masklets, path: Path, watch: Watch | None = None)
             cancelled.
     """
     height, width = masklets.video.size_hw
-    folder = safe_name(masklets.video.name)
+    folder = masklets.clip_name
     video = {
         "id": 1,
         "width": width,
         "height": height,
         "length": len(masklets.frames),
-        "file_names": [f"{folder}/{frame:05d}.jpg" for frame in masklets.frames],
+        "file_names": [f"{folder}/{masklets.number(frame):05d}.jpg" for frame in masklets.frames],
         "times_s": [masklets.time_s(frame) for frame in masklets.frames],
     }
     steps = range(len(masklets.objects) * len(masklets.frames))
@@ -111,7 +110,7 @@ def write_sa_v_json(masklets: Masklets, path: Path, watch: Watch | None = None) 
 
     height, width = size_hw
     about = {
-        "video_id": safe_name(masklets.video.name),
+        "video_id": masklets.clip_name,
         "video_duration": masklets.duration_s,
         "video_frame_count": len(masklets.frames),
         "video_height": height,
@@ -169,14 +168,14 @@ def _categories(masklets: Masklets) -> list[dict[str, object]]:
 
 def _images(masklets: Masklets) -> Iterator[dict[str, object]]:
     height, width = masklets.video.size_hw
-    folder = safe_name(masklets.video.name)
+    folder = masklets.clip_name
     for frame_index in masklets.frames:
         yield {
-            "id": frame_index + 1,
-            "file_name": f"{folder}/{frame_index:05d}.jpg",
+            "id": masklets.number(frame_index) + 1,
+            "file_name": f"{folder}/{masklets.number(frame_index):05d}.jpg",
             "width": width,
             "height": height,
-            "frame_index": frame_index,
+            "frame_index": masklets.number(frame_index),
             "time_s": masklets.time_s(frame_index),
         }
 
@@ -189,7 +188,7 @@ def _annotations(masklets: Masklets, watch: Watch) -> Iterator[dict[str, object]
             annotation_id += 1
             annotation: dict[str, object] = {
                 "id": annotation_id,
-                "image_id": frame_index + 1,
+                "image_id": masklets.number(frame_index) + 1,
                 "category_id": 1 + classes[object_id],
                 "track_id": object_id,
                 "segmentation": _run_lengths(mask),

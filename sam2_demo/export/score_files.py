@@ -8,7 +8,10 @@ from sam2_demo.core.whole_files import Watch, whole_file
 from sam2_demo.export.masklets import Masklets
 
 COLUMNS = ("frame", "time_s", "object", "name", "x", "y", "w", "h", "area", "score")
-_FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r", "\n", "'")
+CSV_ENCODING = "utf-8-sig"
+"""With a byte order mark, without which Excel takes the text for another encoding."""
+_BLANKS = " \u00a0\u3000\ufeff"
+_FORMULA_STARTS = tuple("=+-@\t\r\n'＝＋－＠")
 
 
 def write_boxes_csv(masklets: Masklets, path: Path, watch: Watch | None = None) -> None:
@@ -21,7 +24,7 @@ def write_boxes_csv(masklets: Masklets, path: Path, watch: Watch | None = None) 
         ExportError: a mask has another size than the video, the disk is full, or the export was
             cancelled.
     """
-    with whole_file(path) as partial, partial.open("w", encoding="utf-8", newline="") as file:
+    with whole_file(path) as partial, partial.open("w", encoding=CSV_ENCODING, newline="") as file:
         table = csv.writer(file)
         table.writerow(COLUMNS)
         for frame_index in (watch or Watch()).each(masklets.frames):
@@ -30,7 +33,7 @@ def write_boxes_csv(masklets: Masklets, path: Path, watch: Watch | None = None) 
                 left, top, right, bottom = (int(value) for value in mask.box_xyxy)
                 table.writerow(
                     [
-                        frame_index,
+                        masklets.number(frame_index),
                         f"{masklets.time_s(frame_index):.6f}",
                         object_id,
                         plain_cell(masklets.objects[object_id].name),
@@ -46,7 +49,7 @@ def plain_cell(text: str) -> str:
     A text that starts with an apostrophe also gets one, so that removing the first apostrophe
     always restores the text.
     """
-    return f"'{text}" if text.lstrip(" ").startswith(_FORMULA_STARTS) else text
+    return f"'{text}" if text.lstrip(_BLANKS).startswith(_FORMULA_STARTS) else text
 
 
 def write_scores_json(masklets: Masklets, path: Path, watch: Watch | None = None) -> None:
@@ -69,7 +72,7 @@ def write_scores_json(masklets: Masklets, path: Path, watch: Watch | None = None
         for number, frame_index in enumerate((watch or Watch()).each(masklets.frames)):
             masks = masklets.masks_on(frame_index)
             row = {
-                "frame": frame_index,
+                "frame": masklets.number(frame_index),
                 "time_s": masklets.time_s(frame_index),
                 "objects": [
                     {

@@ -22,7 +22,7 @@ Corner = tuple[int, int]
 
 
 def write_yolo_zip(masklets: Masklets, path: Path, watch: Watch | None = None) -> None:
-    """Writes ``data.yaml``, ``images/00000.jpg`` … and ``labels/00000.txt`` ….
+    """Writes ``data.yaml``, ``images/00000.jpg`` … and ``labels/00000.txt`` … into ``<video>/``.
 
     Objects with the same name share a class; the first object's class is 0. If all objects are
     hidden on a frame, its text file is empty.
@@ -31,17 +31,18 @@ def write_yolo_zip(masklets: Masklets, path: Path, watch: Watch | None = None) -
         ExportError: a mask has another size than the video, the disk is full, or the export was
             cancelled.
     """
-    classes = masklets.classes
+    classes, folder = masklets.classes, masklets.clip_name
     with image_zip(masklets, path) as archive:
-        archive.add("data.yaml", data_yaml(masklets.class_names))
+        archive.add(f"{folder}/data.yaml", data_yaml(masklets.class_names))
         for frame_index in (watch or Watch()).each(masklets.frames):
             lines = [
                 f"{classes[object_id]} {segment_line(mask)}\n"
                 for object_id, mask in masklets.masks_on(frame_index).items()
             ]
-            archive.add(f"labels/{frame_index:05d}.txt", "".join(lines))
+            number = f"{masklets.number(frame_index):05d}"
+            archive.add(f"{folder}/labels/{number}.txt", "".join(lines))
             image = masklets.video.jpeg_path(frame_index).read_bytes()
-            archive.add(f"images/{frame_index:05d}.jpg", image)
+            archive.add(f"{folder}/images/{number}.jpg", image)
 
 
 def data_yaml(names: list[str]) -> str:

@@ -21,7 +21,8 @@ from sam2_demo.core.device import choose_device, prepare_cpu
 from sam2_demo.core.errors import SettingError
 from sam2_demo.core.masks import EncodedMask
 from sam2_demo.core.whole_files import whole_file
-from sam2_demo.export.mask_files import safe_name, write_palette_zip
+from sam2_demo.export.file_names import clip_name
+from sam2_demo.export.mask_files import write_palette_zip
 from sam2_demo.export.masklets import Masklets, ObjectLabel
 from sam2_demo.session.objects import Objects, ObjectState
 from sam2_demo.session.provenance import ModelLabel, Provenance
@@ -204,7 +205,7 @@ def _write(
     """Writes the new session file and its masks as palette PNGs."""
     folder.mkdir(parents=True, exist_ok=True)
     made_of = Provenance.of(video, ModelLabel(model.name, model.source, model.digest))
-    name = safe_name(saved.made_of.video_name)
+    name = clip_name(saved.made_of.video_name)
     with whole_file(folder / f"{name}{SUFFIX}") as partial:
         partial.write_text(session_as_text(replace(saved, made_of=made_of, objects=objects)))
 

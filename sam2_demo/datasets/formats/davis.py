@@ -12,6 +12,7 @@ from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
+from unicodedata import normalize
 
 import numpy as np
 from jaxtyping import Bool, UInt8
@@ -25,7 +26,7 @@ from sam2_demo.datasets.images import (
     read_object_mask,
     read_picture,
 )
-from sam2_demo.export.mask_files import safe_name
+from sam2_demo.export.file_names import clip_name
 
 _LAYOUTS = (
     ("JPEGImages/480p", "Annotations/480p"),
@@ -236,7 +237,7 @@ def _frame_source(folder: Path, frames: Path) -> PictureFiles | VideoFile:
         # Numbers without leading zeros come in their order, too.
         return PictureFiles(tuple(sorted(paths, key=lambda path: (len(path.stem), path.stem))))
     files = [path for path in _entries(folder) if path.is_file()]
-    named = [path for path in files if frames.name in (path.stem, safe_name(path.name))]
+    named = [path for path in files if frames.name in _folder_names(path)]
     beside = [path for path in named if is_video_file(path)]
     if len(beside) != 1:
         found = f", which has {len(beside)} videos of that name" if beside else ""
@@ -246,6 +247,13 @@ def _frame_source(folder: Path, frames: Path) -> PictureFiles | VideoFile:
             "NO_FRAMES",
         )
     return VideoFile(beside[0])
+
+
+def _folder_names(video: Path) -> set[str]:
+    """Returns what the folder of a video's masks may be called; some tools replace blanks."""
+    name = clip_name(video.name)
+    # A Mac may store the letters of a name in another Unicode form.
+    return {video.stem, name, name.replace(" ", "_"), normalize("NFD", name)}
 
 
 def _mask_files(folder: Path) -> Iterator[MaskFile]:

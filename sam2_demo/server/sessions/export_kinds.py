@@ -1,6 +1,5 @@
 """The kinds of downloads: name, type, and the function that writes each."""
 
-import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -8,6 +7,7 @@ from pathlib import Path
 from sam2_demo.core.errors import InputError
 from sam2_demo.core.whole_files import Watch
 from sam2_demo.export.effects.choice import EffectChoice
+from sam2_demo.export.file_names import clip_name
 from sam2_demo.export.gif_file import write_gif
 from sam2_demo.export.mask_files import (
     write_cutout_zip,
@@ -67,8 +67,7 @@ class ExportKind:
 
     def file_name(self, video: OpenVideo) -> str:
         """Returns the file's name for the browser."""
-        stem = re.sub(r"[^\w.-]+", "_", Path(video.video.name).stem).strip("._-")[:80]
-        return f"{stem or 'video'}_{self.suffix}"
+        return f"{clip_name(video.video.name)}_{self.suffix}"
 
 
 def _plain(write: Callable[[Masklets, Path, Watch], None]) -> Write:

@@ -2,10 +2,11 @@
 
 import math
 from pathlib import Path
+from urllib.parse import quote
 
 from starlette.responses import Response
 
-from sam2_demo.export.mask_files import safe_name
+from sam2_demo.export.file_names import clip_name
 from sam2_demo.server.app_state import AppState
 from sam2_demo.server.routes.requests import Fields, UploadRequest
 from sam2_demo.server.routes.responses import OpenedSessionResponse
@@ -26,8 +27,10 @@ def saved_session(video: OpenVideo, active_s: str) -> Response:
     if seconds is not None:
         video.active_s = seconds
     text = session_as_text(video.save_session())
-    name = f"{safe_name(video.video.name)}{SUFFIX}"
-    headers = {"Content-Disposition": f'attachment; filename="{name}"', "Cache-Control": "no-store"}
+    name = f"{clip_name(video.video.name)}{SUFFIX}"
+    # A header is ASCII; a name that is not has to be quoted, in a field that says so.
+    field = f'filename="{name}"' if quote(name) == name else f"filename*=utf-8''{quote(name)}"
+    headers = {"Content-Disposition": f"attachment; {field}", "Cache-Control": "no-store"}
     return Response(text, media_type="application/json", headers=headers)
 
 

@@ -102,7 +102,7 @@ def test_data(client: TestClient, video: OpenVideo) -> None:
     ytvis = json.loads(export(client, video, "ytvis"))
     assert [len(row["segmentations"]) for row in ytvis["annotations"]] == [6, 6]
     assert len(json.loads(export(client, video, "sa_v"))["masklet"]) == 2
-    table = list(csv.DictReader(io.StringIO(export(client, video, "boxes").decode())))
+    table = list(csv.DictReader(io.StringIO(export(client, video, "boxes").decode("utf-8-sig"))))
     assert [row["name"] for row in table] == ["Object 1", "cup"] * 6
     scores = json.loads(export(client, video, "scores"))
     assert scores["frames"][5]["objects"][1]["iou"] == 0.9

@@ -3,7 +3,9 @@
 import json
 import time
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from typing import Any
+from urllib.parse import unquote
 
 import pytest
 from small_app import open_small
@@ -126,3 +128,11 @@ def test_files_are_read_one_at_a_time(
         answers = list(pool.map(lambda _: opened(client, video, content).status_code, range(3)))
     assert answers == [200] * 3
     assert most == [1] * 3
+
+
+def test_the_file_has_the_name_of_the_video_in_every_script(
+    client: TestClient, video: OpenVideo
+) -> None:
+    video.video = replace(video.video, name="Кошка 猫.mp4")
+    headers = client.get(f"videos/{token_of(video)}/session").headers
+    assert unquote(headers["content-disposition"]).endswith("utf-8''Кошка 猫.sam2.json")
