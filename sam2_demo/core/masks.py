@@ -117,6 +117,13 @@ def max_characters(size_hw: tuple[int, int]) -> int:
     return pixels + pixels // 8 + MAX_RUN_CHARACTERS
 
 
+def mutual_ious(masks: Sequence[EncodedMask]) -> Float[np.ndarray, "masks masks"]:
+    """Returns the IoU of each two masks, which have the same size and are not empty."""
+    encoded = [mask._coco() for mask in masks]
+    ious: Float[np.ndarray, "masks masks"] = coco.iou(encoded, encoded, [0] * len(encoded))
+    return ious
+
+
 def run_lengths(counts: str) -> Int64[np.ndarray, " runs"] | None:
     """Returns the run lengths in a compressed string, or None if it is malformed.
 

@@ -11,7 +11,8 @@ from jaxtyping import Float, UInt8
 from torch import Tensor
 
 from sam2_demo.core.prompts import FramePrompt
-from sam2_demo.model.sam2 import Sam2
+from sam2_demo.model.prompt_encoder import POSITIVE, PromptTensors
+from sam2_demo.model.sam2 import MaskPrediction, Sam2
 from sam2_demo.tracking.preprocessing import image_to_pixels, logits_to_video, prompt_tensors
 
 
@@ -73,3 +74,19 @@ class ImagePredictor:
         predicted = self._model.decode(self._embedding, self._features, prompts, multimask)
         full = logits_to_video(predicted.mask_logits, self.size_hw)
         return Candidates(full[0], predicted.ious[0], predicted.mask_logits[0])
+
+    @torch.inference_mode()
+    def predict_clicks(self, clicks_xy: Float[np.ndarray, "clicks 2"]) -> MaskPrediction:
+        """Returns the candidates for each of many positive clicks, all on the one encoded image.
+
+        Args:
+            clicks_xy: In pixels of the image; each click is a prompt of its own.
+        """
+        height, width = self.size_hw
+        size, device = self._model.config.image_size, self._model.device
+        scale = torch.tensor((size / width, size / height), device=device)
+        points = torch.tensor(clicks_xy, dtype=torch.float32, device=device)[:, None] * scale
+        labels = torch.full(points.shape[:2], POSITIVE, dtype=torch.int64, device=device)
+        embedding = self._embedding.expand(len(clicks_xy), -1, -1, -1)
+        prompts = PromptTensors(points, labels, None)
+        return self._model.decode(embedding, self._features, prompts, multimask=True)

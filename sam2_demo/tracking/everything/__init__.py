@@ -1,0 +1,1 @@
+"""Finding everything that a picture shows, by clicking on a grid."""
