@@ -35,6 +35,7 @@ from sam2_demo.evaluation.protocols.registry import (
 from sam2_demo.evaluation.report import as_table, write_report
 from sam2_demo.evaluation.scores import UNSCORABLE, CountedFrames, ObjectScore
 from sam2_demo.model.sam2 import Sam2
+from sam2_demo.tracking.everything.grid import PAPER_GRID, Grid
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -67,6 +68,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--every", type=int, help="of a clip take every so many frames, as pictures; 1 by default"
     )
     parser.add_argument(
+        "--grid",
+        help="clicks per side of the picture, of 2 x 2 crops, of 4 x 4; by default 32,16,4",
+    )
+    parser.add_argument(
         "--save-masks", action="store_true", help="write palette PNGs to OUT/Annotations"
     )
 
@@ -94,7 +99,7 @@ def run(arguments: argparse.Namespace) -> None:
 
 
 def _check_options(arguments: argparse.Namespace, protocol: Entry) -> None:
-    for name in ("model", "device", "prompt", "all_frames", "every", "save_masks"):
+    for name in ("model", "device", "prompt", "all_frames", "every", "grid", "save_masks"):
         is_given = getattr(arguments, name) not in (None, False)
         if is_given and name not in protocol.options:
             option = f"--{name.replace('_', '-')}"
@@ -116,6 +121,7 @@ def _build(arguments: argparse.Namespace, protocol: Entry, settings: dict[str, s
         counted=counted,
         saved=PaletteFolder(arguments.out) if arguments.save_masks else None,
         every=arguments.every or 1,
+        grid=PAPER_GRID if arguments.grid is None else Grid.parse(arguments.grid),
     )
     if "prompt" in protocol.options:
         settings["prompt"] = choices.prompt
@@ -123,6 +129,8 @@ def _build(arguments: argparse.Namespace, protocol: Entry, settings: dict[str, s
         settings["frames"] = counted
     if "every" in protocol.options:
         settings["every"] = str(choices.every)
+    if "grid" in protocol.options:
+        settings["grid"] = str(choices.grid)
     if choices.saved is not None:
         settings["masks"] = "saved"
     return protocol.build(choices)

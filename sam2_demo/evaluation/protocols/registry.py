@@ -11,6 +11,7 @@ from sam2_demo.core.names import nearest_hint
 from sam2_demo.datasets.registry import DataSet
 from sam2_demo.evaluation.palette_folder import PaletteFolder
 from sam2_demo.evaluation.protocols.baselines import RepeatFirstMask, WarpAlongFlow
+from sam2_demo.evaluation.protocols.everything import FindEverything
 from sam2_demo.evaluation.protocols.images import SegmentAnything
 from sam2_demo.evaluation.protocols.interactive import SESSION_OPTIONS, Interactive, Offline, Online
 from sam2_demo.evaluation.protocols.object_scores import ObjectPresence
@@ -19,6 +20,8 @@ from sam2_demo.evaluation.protocols.semi_supervised import SemiSupervised
 from sam2_demo.evaluation.scores import CountedFrames, ObjectScore, Progress
 from sam2_demo.model.sam2 import Sam2
 from sam2_demo.session.session import VideoSession
+from sam2_demo.tracking.everything.grid import Grid
+from sam2_demo.tracking.everything.proposals import FindOptions
 
 
 @runtime_checkable
@@ -59,6 +62,7 @@ class Choices:
         counted: Which frames count.
         saved: Where predicted masks are written to, or None.
         every: Takes every so many frames, as pictures.
+        grid: Where to click to find everything.
     """
 
     load_model: Callable[[], Sam2]
@@ -66,6 +70,7 @@ class Choices:
     counted: CountedFrames
     saved: PaletteFolder | None
     every: int
+    grid: Grid
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,6 +116,11 @@ PROTOCOLS: dict[str, Entry] = {
         "segment anything on single pictures: mean IoU of 1 click, of 5, and of a box",
         _MODEL | {"every"},
         lambda c: SegmentAnything(c.load_model(), c.every),
+    ),
+    "everything": Entry(
+        "a grid of clicks on single pictures: the share of true objects that it finds",
+        _MODEL | {"every", "grid"},
+        lambda c: FindEverything(c.load_model(), FindOptions(grid=c.grid), c.every),
     ),
     "object-scores": Entry(
         "tracked through occlusions in synthetic clips: is what hides said to be hidden?",
