@@ -31,6 +31,9 @@ COMMANDS = (
         "train variants of a model and compare",
     ),
     Command("evaluate", "sam2_demo.evaluation.command", "measure a model on clips with masks"),
+    Command(
+        "statistics", "sam2_demo.data_engine.statistics_command", "count what a data set holds"
+    ),
     Command("replay", "sam2_demo.session.replay", "do again what a session file holds"),
     Command("benchmark", "sam2_demo.evaluation.benchmark", "measure speed and memory here"),
     Command(

@@ -3,7 +3,7 @@
 Training takes clips of them (``open_clips``); evaluation asks what a kind holds.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from enum import Enum
 from pathlib import Path
@@ -15,7 +15,7 @@ from sam2_demo.core.errors import DataError, SettingError
 from sam2_demo.core.names import nearest_hint
 from sam2_demo.datasets.annotated_clips import AnnotatedClips
 from sam2_demo.datasets.clip import Clip, ClipOptions, ClipSource
-from sam2_demo.datasets.formats.davis import read_davis
+from sam2_demo.datasets.formats.davis import DavisClip, read_davis
 from sam2_demo.datasets.formats.image_sets import find_sa_1b, read_coco, read_sa_1b
 from sam2_demo.datasets.formats.sa_v import SavVideo, find_sa_v
 from sam2_demo.datasets.sources.pack import SourcePack
@@ -70,12 +70,7 @@ class SyntheticSource:
 
 def _open_folder(path: Path, options: ClipOptions, every_frame: bool = True) -> ClipSource:
     """Returns clips of a folder in the layout of DAVIS, or of those that a list in it names."""
-    folder, names = path, []
-    if path.is_file():
-        names = _listed_names(path)
-        roots = (parent for parent in path.parents if (parent / "JPEGImages").is_dir())
-        folder = next(roots, path.parent)
-    clips = read_davis(folder, names, every_frame)
+    folder, clips = _read_folder(path, every_frame)
     long_enough = [clip for clip in clips if len(clip.annotated_frames) >= options.span]
     if not long_enough:
         raise DataError(
@@ -84,6 +79,16 @@ def _open_folder(path: Path, options: ClipOptions, every_frame: bool = True) -> 
             "CLIPS_TOO_SHORT",
         )
     return AnnotatedClips(long_enough, lambda clip: clip, options, str(path))
+
+
+def _read_folder(path: Path, every_frame: bool) -> tuple[Path, Sequence[DavisClip]]:
+    """Returns the folder, and those of its clips that are wanted: all, or those of a list in it."""
+    folder, names = path, []
+    if path.is_file():
+        names = _listed_names(path)
+        roots = (parent for parent in path.parents if (parent / "JPEGImages").is_dir())
+        folder = next(roots, path.parent)
+    return folder, read_davis(folder, names, every_frame)
 
 
 def _listed_names(path: Path) -> list[str]:
@@ -101,9 +106,14 @@ def _open_sparse_folder(path: Path, options: ClipOptions) -> ClipSource:
     return _open_folder(path, options, every_frame=False)
 
 
+def has_label_pictures(path: Path) -> bool:
+    """Returns whether a folder of SA-V is one of its validation and test sets."""
+    return (path / "Annotations_6fps").is_dir()
+
+
 def _open_sa_v(path: Path, options: ClipOptions) -> ClipSource:
     """Returns clips of SA-V: its training videos, or its validation and test sets."""
-    if (path / "Annotations_6fps").is_dir():
+    if has_label_pictures(path):
         return _open_sparse_folder(path, options)
     return AnnotatedClips(find_sa_v(path), SavVideo.read, options, str(path))
 
@@ -161,6 +171,29 @@ class DataSet(NamedTuple):
             )
         return cls(kind, Path(path))
 
+    def check_exists(self) -> None:
+        """Checks that there is something at the path.
+
+        Raises:
+            DataError: there is not; a similar name beside it is suggested.
+        """
+        path = self.path
+        if not path.exists():
+            beside = [entry.name for entry in path.parent.iterdir()] if path.parent.is_dir() else []
+            hint = nearest_hint(path.name, beside)
+            raise DataError(
+                f"{path} does not exist{hint}: give the path of the data set", "MISSING_FILE"
+            )
+
+
+def davis_clips(data: DataSet) -> Sequence[DavisClip]:
+    """Returns the clips of a data set in the layout of DAVIS.
+
+    Raises:
+        DataError: there are none at its path, or one lacks frames or masks.
+    """
+    return _read_folder(data.path, KINDS[data.kind].every_frame)[1]
+
 
 def open_clips(specification: str, options: ClipOptions) -> ClipSource:
     """Returns the clips of a data set.
@@ -173,11 +206,6 @@ def open_clips(specification: str, options: ClipOptions) -> ClipSource:
         SettingError: there is no such kind of data set.
         DataError: there is nothing usable at the path.
     """
-    kind, path = DataSet.parse(specification)
-    if not path.exists():
-        beside = [entry.name for entry in path.parent.iterdir()] if path.parent.is_dir() else []
-        hint = nearest_hint(path.name, beside)
-        raise DataError(
-            f"{path} does not exist{hint}: give the path of the data set", "MISSING_FILE"
-        )
-    return KINDS[kind].open(path, options)
+    data = DataSet.parse(specification)
+    data.check_exists()
+    return KINDS[data.kind].open(data.path, options)

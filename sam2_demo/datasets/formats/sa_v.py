@@ -17,7 +17,12 @@ from jaxtyping import Bool, UInt8
 
 from sam2_demo.core.errors import DataError
 from sam2_demo.datasets.formats.annotation_json import list_field, malformed, read_json, size_fields
-from sam2_demo.datasets.formats.run_lengths import BadMask, MasksOnDemand, parse_run_lengths
+from sam2_demo.datasets.formats.run_lengths import (
+    BadMask,
+    MasksOnDemand,
+    RunLengths,
+    parse_run_lengths,
+)
 from sam2_demo.datasets.formats.video_frames import VideoFile
 from sam2_demo.datasets.images import check_size
 
@@ -123,12 +128,25 @@ class SavVideo:
         Raises:
             DataError: the row of the frame is malformed.
         """
+        visible = self._visible(frame_index)
+        return MasksOnDemand({object_id: mask.decode for object_id, mask in visible.items()})
+
+    def areas_px(self, frame_index: int) -> dict[int, int]:
+        """Returns the area of each object that is visible on a frame, without decoding its mask.
+
+        Raises:
+            DataError: the row of the frame is malformed.
+        """
+        return {key: mask.area_px for key, mask in self._visible(frame_index).items()}
+
+    def _visible(self, frame_index: int) -> dict[int, RunLengths]:
+        """Returns the run lengths of each object that is visible on a frame."""
         row = self.rows[frame_index // ANNOTATED_EVERY]
         if not isinstance(row, list) or len(row) != len(self.object_ids):
             raise malformed(
                 self.path, f"frame {frame_index} has no mask for each of its masklet_ids"
             )
-        decoders = {}
+        visible = {}
         for object_id, segmentation in zip(self.object_ids, row, strict=True):
             if not segmentation:
                 continue
@@ -138,5 +156,5 @@ class SavVideo:
                 problem = f"frame {frame_index}, object {object_id}: {error}"
                 raise malformed(self.path, problem) from error
             if mask.area_px:
-                decoders[object_id] = mask.decode
-        return MasksOnDemand(decoders)
+                visible[object_id] = mask
+        return visible

@@ -1,0 +1,1 @@
+"""Annotation in bulk: automatic masklets, and the statistics of what was annotated."""
