@@ -32,6 +32,11 @@ COMMANDS = (
     ),
     Command("evaluate", "sam2_demo.evaluation.command", "measure a model on clips with masks"),
     Command(
+        "masklets",
+        "sam2_demo.data_engine.masklets.command",
+        "find everything in videos and track it",
+    ),
+    Command(
         "statistics", "sam2_demo.data_engine.statistics_command", "count what a data set holds"
     ),
     Command("replay", "sam2_demo.session.replay", "do again what a session file holds"),

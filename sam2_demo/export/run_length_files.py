@@ -4,7 +4,7 @@ Rows are written one at a time, so that memory stays flat however long the video
 """
 
 import json
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from itertools import islice, pairwise
 from pathlib import Path
@@ -85,11 +85,26 @@ def write_ytvis_json(masklets: Masklets, path: Path, watch: Watch | None = None)
         file.write("]}\n")
 
 
-def write_sa_v_json(masklets: Masklets, path: Path, watch: Watch | None = None) -> None:
+Stabilities = Callable[[int, int], float]
+"""Returns the stability score of the mask on a frame of an object, in [0, 1]."""
+
+
+def write_sa_v_json(
+    masklets: Masklets,
+    path: Path,
+    watch: Watch | None = None,
+    stability: Stabilities | None = None,
+) -> None:
     """Writes masks in the layout of SA-V's ``…_manual.json``: every fourth frame, all objects.
 
     ``masklet[k][n]`` is the mask of object ``masklet_id[n]`` on frame ``4 k`` of those written,
     empty where the object is hidden. SA-V's environment and split are unknown here and left empty.
+
+    Args:
+        masklets: The video and its objects.
+        path: The file to write atomically; an existing one is replaced at the end.
+        watch: Reports progress and may cancel.
+        stability: Given if the masks are automatic, and the file is to be an ``…_auto.json``.
 
     Raises:
         ExportError: a mask has another size than the video, the disk is full, or the export was
@@ -124,13 +139,21 @@ def write_sa_v_json(masklets: Masklets, path: Path, watch: Watch | None = None) 
     with whole_file(path) as partial, partial.open("w", encoding="utf-8") as file:
         file.write(json.dumps(about)[:-1])
         _write_list(file, "masklet", rows())
-        facts = [_masklet_facts(areas[object_id], height * width) for object_id in areas]
-        for key in _masklet_facts([], 1):
+        kind = "manual" if stability is None else "auto"
+        facts = [_masklet_facts(areas[object_id], height * width, kind) for object_id in areas]
+        for key in _masklet_facts([], 1, kind):
             file.write(f', "{key}": ' + json.dumps([fact[key] for fact in facts]))
-        file.write(', "masklet_stability_score": null}\n')
+        scores = None if stability is None else _stability_rows(masklets, frames, stability)
+        file.write(f', "masklet_stability_score": {json.dumps(scores)}}}\n')
 
 
-def _masklet_facts(areas: list[int], resolution: int) -> dict[str, object]:
+def _stability_rows(
+    masklets: Masklets, frames: Sequence[int], stability: Stabilities
+) -> list[list[float]]:
+    return [[stability(frame, key) for key in masklets.objects] for frame in frames]
+
+
+def _masklet_facts(areas: list[int], resolution: int, kind: str) -> dict[str, object]:
     """Returns SA-V's statistics of a masklet, from its area on each annotated frame."""
     shown = [area for area in areas if area]
     mean = sum(shown) / len(shown) if shown else 0.0
@@ -145,7 +168,7 @@ def _masklet_facts(areas: list[int], resolution: int) -> dict[str, object]:
         "masklet_first_appeared_frame": first * SA_V_STEP,
         "masklet_frame_count": len(areas),
         "masklet_edited_frame_count": 0,
-        "masklet_type": "manual",
+        "masklet_type": kind,
     }
 
 

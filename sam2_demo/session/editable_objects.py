@@ -5,7 +5,7 @@ putting the old mapping back.
 """
 
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 
@@ -102,6 +102,27 @@ class EditableObjects:
             object_id = self._next_id
             self._put("add object", object_id, self._new_object(object_id))
             return object_id
+
+    @property
+    def room(self) -> int:
+        """How many more objects the session may hold."""
+        return self._max_objects - len(self._objects)
+
+    def add_tracks(self, step: str, tracks: Sequence[Track]) -> tuple[int, ...]:
+        """Returns the ids of new objects with these tracks, added as one step of this name.
+
+        Raises:
+            PromptError: there are too many.
+        """
+        with self._change():
+            self._check_count(len(self._objects) + len(tracks))
+            added = {
+                object_id: replace(self._new_object(object_id), track=track)
+                for object_id, track in enumerate(tracks, start=self._next_id)
+            }
+            if added:
+                self._commit(step, {**self._objects, **added})
+            return tuple(added)
 
     def clear_object(self, object_id: int) -> None:
         """Removes an object's prompts and masks from all frames; the object stays.

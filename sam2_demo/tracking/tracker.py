@@ -22,6 +22,8 @@ from sam2_demo.core.masks import EncodedMask
 from sam2_demo.core.prompts import FramePrompt
 from sam2_demo.model.prompt_encoder import PromptTensors
 from sam2_demo.model.sam2 import MaskPrediction, Sam2
+from sam2_demo.tracking.everything.proposals import FindOptions, Proposal
+from sam2_demo.tracking.everything.search import EverythingSearch, SearchWatch
 from sam2_demo.tracking.frame_cache import AttendingTrack, CacheBudgets, FrameCache
 from sam2_demo.tracking.preprocessing import (
     clamp_mask_prompt,
@@ -142,6 +144,17 @@ class Tracker:
         """Encodes a frame ahead of its first prompt, so that this is answered at once."""
         with self._computing():
             self._cache.features(frame_index)
+
+    def find_everything(
+        self,
+        frame_index: int,
+        earlier: Sequence[EncodedMask],
+        options: FindOptions,
+        watch: SearchWatch | None = None,
+    ) -> list[Proposal]:
+        """Returns what a grid of clicks finds on a frame that the earlier masks do not cover."""
+        search = EverythingSearch(self._model, options, self._computing)
+        return search.find(self._frames[frame_index], earlier, watch)
 
     def track_frame(
         self, tracks: Mapping[int, Track], frame_index: int, step: int

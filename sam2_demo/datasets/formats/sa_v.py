@@ -28,6 +28,8 @@ from sam2_demo.datasets.images import check_size
 
 ANNOTATED_EVERY = 4
 """Masks are drawn at 6 frames a second, and the videos play at 24."""
+VIDEO_SUFFIXES = (".mp4", ".mov", ".m4v", ".webm", ".mkv", ".avi", ".mpg", ".ogv", ".wmv", ".gif")
+"""SA-V's own videos are MP4; the app's annotations may be of others."""
 _KINDS = ("_manual", "_auto")
 
 
@@ -54,7 +56,10 @@ def find_sa_v(folder: Path) -> list[Path]:
 
 
 def _video_path(annotations: Path) -> Path:
-    return annotations.with_name(annotations.stem.rpartition("_")[0] + ".mp4")
+    """Returns the video beside an annotation file: an MP4 file, else of another kind."""
+    name = annotations.stem.rpartition("_")[0]
+    paths = [annotations.with_name(name + suffix) for suffix in VIDEO_SUFFIXES]
+    return next((path for path in paths if path.is_file()), paths[0])
 
 
 @dataclass(frozen=True, eq=False)

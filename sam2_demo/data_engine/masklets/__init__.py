@@ -1,0 +1,1 @@
+"""Automatic masklets: everything that a video shows, found and tracked without a person."""
