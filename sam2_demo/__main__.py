@@ -63,8 +63,8 @@ def parsers(called: str) -> tuple[argparse.ArgumentParser, argparse.ArgumentPars
     top = argparse.ArgumentParser(
         prog="python -m sam2_demo",
         epilog="The page is started with: python app.py",
-        # With its usual two spaces, argparse breaks the lines of the longest commands.
-        formatter_class=lambda prog: argparse.HelpFormatter(prog, indent_increment=1),
+        # With any indentation, argparse breaks the lines of the longest commands.
+        formatter_class=lambda prog: argparse.HelpFormatter(prog, indent_increment=0),
     )
     commands = top.add_subparsers(title="commands", metavar="COMMAND")
     found = None
