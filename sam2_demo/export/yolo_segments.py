@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
+import yaml
 from jaxtyping import Bool
 
 from sam2_demo.core.masks import EncodedMask
@@ -50,24 +51,8 @@ def data_yaml(names: list[str]) -> str:
 
     Without a ``path``, trainers look next to this file, wherever they are started.
     """
-    rows = (f"  {number}: {yaml_text(name)}\n" for number, name in enumerate(names))
-    return "train: images\nval: images\nnames:\n" + "".join(rows)
-
-
-def yaml_text(text: str) -> str:
-    """Returns any text as a double-quoted YAML string."""
-    return '"' + "".join(_yaml_character(character) for character in text) + '"'
-
-
-def _yaml_character(character: str) -> str:
-    if character in '"\\':
-        return "\\" + character
-    if character.isprintable():
-        return character
-    code = ord(character)
-    if 0xD800 <= code <= 0xDFFF:  # a lone surrogate, which cannot be encoded
-        return "\ufffd"
-    return f"\\x{code:02x}" if code < 0x100 else f"\\U{code:08x}"
+    description = {"train": "images", "val": "images", "names": dict(enumerate(names))}
+    return yaml.safe_dump(description, sort_keys=False, allow_unicode=True)
 
 
 def segment_line(mask: EncodedMask) -> str:

@@ -47,7 +47,7 @@ def test_every_download_arrives(masked: Visit, tmp_path: Path) -> None:
     visit.find("export-frames").get_by_text(f"frames 3–{FRAMES}").wait_for()
     with zipfile.ZipFile(visit.download("yolo", tmp_path)) as archive:
         (description,) = (name for name in archive.namelist() if name.endswith("/data.yaml"))
-        assert b'0: "Object 2"' in archive.read(description)
+        assert b"0: Object 2" in archive.read(description)
         labels = [name.rpartition("/")[2] for name in archive.namelist() if "/labels/" in name]
         assert labels == [f"{frame:05d}.txt" for frame in range(2, FRAMES)]
 

@@ -19,6 +19,7 @@ DISTRIBUTIONS = {
     "cv2": "opencv-python-headless",
     "PIL": "pillow",
     "huggingface_hub": "huggingface-hub",
+    "yaml": "PyYAML",
 }
 """Distributions named otherwise than the module that they install."""
 
