@@ -16,7 +16,7 @@ from sam2_demo.export.effects.choice import (
     effects_json,
 )
 from sam2_demo.export.effects.drawings import text_plate
-from sam2_demo.export.effects.emoji import EMOJI
+from sam2_demo.export.effects.emoji import FOLDER
 from sam2_demo.export.effects.rendering import cut_out, draw_effects
 
 SIZE_HW = (90, 120)
@@ -166,7 +166,7 @@ def test_every_choice_of_the_page_is_known_here() -> None:
         for color, points in shapes:
             assert all(0 <= part <= 255 for part in color)
             assert all(abs(x) <= 1.01 and abs(y) <= 1.01 for x, y in points)
-    assert set(offered["emoji"]) == set(EMOJI)
+    assert set(offered["emoji"]) == {path.stem for path in FOLDER.glob("*.svg")}
 
 
 @pytest.mark.parametrize(
