@@ -16,7 +16,7 @@ from sam2_demo.core.masks import EncodedMask
 from sam2_demo.datasets.formats.davis import DavisClip
 from sam2_demo.evaluation.measures import contour_accuracy, region_similarity
 
-Progress = Callable[[int], object]
+FramesDone = Callable[[int], object]
 """Told how many frames were done since it was told last."""
 
 Masks = Mapping[int, Bool[np.ndarray, "height width"]]
@@ -25,7 +25,7 @@ Masks = Mapping[int, Bool[np.ndarray, "height width"]]
 UNSCORABLE = "BAD_CLIP"
 """The code of the error for a clip that a video protocol has nothing to say of."""
 
-Answer = TypeVar("Answer")
+Timed = TypeVar("Timed")
 
 
 @dataclass(frozen=True, slots=True)
@@ -179,7 +179,7 @@ class Stopwatch:
         finally:
             self.seconds += time.perf_counter() - start
 
-    def timed(self, answers: Iterable[Answer]) -> Iterator[Answer]:
+    def timed(self, answers: Iterable[Timed]) -> Iterator[Timed]:
         """Yields the answers, one a frame; the time that making them took is added."""
         iterator = iter(answers)
         while True:

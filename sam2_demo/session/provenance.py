@@ -16,12 +16,12 @@ class ModelLabel:
     Attributes:
         name: Its name.
         source: Where its weights came from.
-        weights: Digest of its weights; empty if it has none.
+        weights_digest: Of its weights; empty if it has none.
     """
 
     name: str
     source: str
-    weights: str = ""
+    weights_digest: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,7 +34,7 @@ class Provenance:
         frames: How many frames were open.
         size_hw: Their height and width.
         model: Name of the model in use when the session was saved.
-        weights: Digest of its weights.
+        weights_digest: Of its weights.
         excerpt: Which part of the file was open.
         first_frame: How many frames of the file precede that part.
     """
@@ -44,7 +44,7 @@ class Provenance:
     frames: int
     size_hw: tuple[int, int]
     model: str
-    weights: str
+    weights_digest: str
     excerpt: Excerpt = WHOLE
     first_frame: int = 0
 
@@ -57,7 +57,7 @@ class Provenance:
             frames=len(video),
             size_hw=video.size_hw,
             model=model.name,
-            weights=model.weights,
+            weights_digest=model.weights_digest,
             excerpt=video.excerpt,
             first_frame=video.first_frame,
         )

@@ -193,7 +193,7 @@ def _model_of(saved: SavedSession) -> str:
 
 
 def _print_scores(saved: SavedSession, model: LoadedModel, session: VideoSession) -> None:
-    same = "the same weights" if model.digest == saved.made_of.weights else "other weights"
+    same = "the same weights" if model.digest == saved.made_of.weights_digest else "other weights"
     print(f"replayed with {model.name} ({same}); the session was made with {saved.made_of.model}")
     for each in replay_scores(saved.objects, session.objects):
         print(f"{each.name!r}: mean IoU {each.mean_iou:.4f} on {each.frames} frames")

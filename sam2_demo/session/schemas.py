@@ -171,12 +171,14 @@ class ExcerptSchema(Schema):
 class ProvenanceSchema(Schema):
     """Which video a session is of, and which model made it."""
 
+    model_config = ConfigDict(populate_by_name=True)
+
     video_name: Text
     video_digest: Text
     frames: Annotated[int, Strict(), Field(ge=1)]
     size_hw: tuple[Side, Side]
     model: Text
-    weights: Text
+    weights_digest: Annotated[Text, Field(alias="weights")]
     # Files of older versions are of whole videos and lack these two fields.
     excerpt: ExcerptSchema = ExcerptSchema.model_validate(WHOLE, from_attributes=True)
     first_frame: Index = 0

@@ -92,7 +92,7 @@ def session_as_text(saved: SavedSession) -> str:
             "download the masks as run lengths (COCO) instead.",
             "SESSION_NOT_SAVED",
         ) from error
-    text = json.dumps(contents.model_dump())
+    text = json.dumps(contents.model_dump(by_alias=True))
     if len(text) > MAX_SESSION_BYTES:
         raise ExportError(
             f"The session takes {len(text) >> 20} MB, but a session file holds at most "

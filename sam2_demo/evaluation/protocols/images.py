@@ -23,7 +23,7 @@ from sam2_demo.datasets.registry import DataSet
 from sam2_demo.evaluation.clips import ImageSet, open_images
 from sam2_demo.evaluation.measures import region_similarity
 from sam2_demo.evaluation.protocols.simulated_user import next_click
-from sam2_demo.evaluation.scores import ObjectScore, Progress, Stopwatch
+from sam2_demo.evaluation.scores import FramesDone, ObjectScore, Stopwatch
 from sam2_demo.model.sam2 import Sam2
 from sam2_demo.tracking.image_predictor import Candidates, ImagePredictor
 from sam2_demo.tracking.preprocessing import clamp_mask_prompt
@@ -64,7 +64,7 @@ class SegmentAnything:
         """Returns how many pictures there are to do."""
         return len(clip)
 
-    def score(self, clip: ImageSet, progress: Progress) -> list[ObjectScore]:
+    def score(self, clip: ImageSet, frames_done: FramesDone) -> list[ObjectScore]:
         """Returns the score of each object: the means over the pictures on which it is visible.
 
         Raises:
@@ -83,7 +83,7 @@ class SegmentAnything:
                 reached = clicked(predictor, mask, stopwatch)
                 found.setdefault(object_id, []).append(reached)
                 boxes.setdefault(object_id, []).append(boxed(predictor, mask, stopwatch))
-            progress(1)
+            frames_done(1)
         return [
             _object_score(
                 clip.name, object_id, found[object_id], boxes[object_id], stopwatch.frames_per_s

@@ -19,8 +19,8 @@ from sam2_demo.evaluation.protocols.simulated_user import click_object
 from sam2_demo.evaluation.scores import (
     CountedFrames,
     FrameScores,
+    FramesDone,
     ObjectScore,
-    Progress,
     Stopwatch,
     TrueMasks,
 )
@@ -119,7 +119,7 @@ class Interactive:
         """Returns how many frames there are to do at most."""
         return len(clip) * MAX_ANNOTATED_FRAMES * len(clip.true_masks(clip.annotated_frames[0]))
 
-    def score(self, clip: DavisClip, progress: Progress) -> list[ObjectScore]:
+    def score(self, clip: DavisClip, frames_done: FramesDone) -> list[ObjectScore]:
         """Returns the score of each object that the clip's first frame shows.
 
         Raises:
@@ -132,7 +132,9 @@ class Interactive:
         try:
             # One after another in one session: what the frames were encoded to is kept.
             for object_id in truth.object_ids:
-                curves[object_id] = self._annotate(session, truth, object_id, stopwatch, progress)
+                curves[object_id] = self._annotate(
+                    session, truth, object_id, stopwatch, frames_done
+                )
                 session.remove_object(object_id)
         finally:
             session.close()
@@ -148,7 +150,7 @@ class Interactive:
         truth: TrueMasks,
         object_id: int,
         stopwatch: Stopwatch,
-        progress: Progress,
+        frames_done: FramesDone,
     ) -> "_Curve":
         """Returns what the object scores with every frame annotated more."""
         curve = _Curve()
@@ -161,7 +163,7 @@ class Interactive:
             start = self._course.first_tracked(frame)
             for answer in stopwatch.timed(session.propagate(start)):
                 scores.judge(answer.frame_index, answer.objects[object_id].mask.decode())
-                progress(1)
+                frames_done(1)
             curve.add(frame, scores)
             frame = self._course.next_frame(scores.ious, curve.annotated)
         return curve

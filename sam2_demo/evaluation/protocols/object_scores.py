@@ -21,7 +21,7 @@ from sam2_demo.datasets.clip import Clip
 from sam2_demo.datasets.registry import KINDS, DataSet, Holds
 from sam2_demo.datasets.sources.pack import SourcePack
 from sam2_demo.datasets.synthetic.clips import SyntheticClips, SyntheticOptions
-from sam2_demo.evaluation.scores import ObjectScore, Progress, Stopwatch
+from sam2_demo.evaluation.scores import FramesDone, ObjectScore, Stopwatch
 from sam2_demo.model.sam2 import Sam2
 from sam2_demo.session.session import VideoSession
 
@@ -89,7 +89,7 @@ class ObjectPresence:
         """Returns how many frames there are to do."""
         return OPTIONS.frames
 
-    def score(self, clip: OccludedClip, progress: Progress) -> list[ObjectScore]:
+    def score(self, clip: OccludedClip, frames_done: FramesDone) -> list[ObjectScore]:
         """Returns one score for all objects of the clip."""
         composed = clip.compose()
         stopwatch = Stopwatch()
@@ -106,7 +106,7 @@ class ObjectPresence:
                         hidden.append(found.object_score_logits <= 0)
                     elif share >= SMALLEST_SEEN_SHARE and answer.frame_index > 0:
                         seen.append(found.object_score_logits > 0)
-                progress(1)
+                frames_done(1)
         finally:
             session.close()
         percent = {

@@ -17,7 +17,7 @@ from sam2_demo.evaluation.protocols.interactive import SESSION_OPTIONS, Interact
 from sam2_demo.evaluation.protocols.object_scores import ObjectPresence
 from sam2_demo.evaluation.protocols.prompted import FirstPrompt, PromptedSession
 from sam2_demo.evaluation.protocols.semi_supervised import SemiSupervised
-from sam2_demo.evaluation.scores import CountedFrames, ObjectScore, Progress
+from sam2_demo.evaluation.scores import CountedFrames, FramesDone, ObjectScore
 from sam2_demo.model.sam2 import Sam2
 from sam2_demo.session.session import VideoSession
 from sam2_demo.tracking.everything.grid import Grid
@@ -47,7 +47,7 @@ class Scorer(Protocol[Clip]):
         """Returns how many frames there are to do at most."""
         ...
 
-    def score(self, clip: Clip, progress: Progress) -> list[ObjectScore]:
+    def score(self, clip: Clip, frames_done: FramesDone) -> list[ObjectScore]:
         """Returns the score of each object."""
         ...
 

@@ -19,9 +19,9 @@ from sam2_demo.evaluation.palette_folder import PaletteFolder
 from sam2_demo.evaluation.scores import (
     CountedFrames,
     FrameScores,
+    FramesDone,
     Masks,
     ObjectScore,
-    Progress,
     Stopwatch,
     TrueMasks,
 )
@@ -63,7 +63,7 @@ class SemiSupervised:
         """Returns how many frames there are to do."""
         return len(clip)
 
-    def score(self, clip: DavisClip, progress: Progress) -> list[ObjectScore]:
+    def score(self, clip: DavisClip, frames_done: FramesDone) -> list[ObjectScore]:
         """Returns the score of each object that the clip's first frame shows.
 
         Raises:
@@ -79,7 +79,7 @@ class SemiSupervised:
                 self._saved.write(clip, frame_index, predicted)
             for object_id, frames in scores.items():
                 frames.judge(frame_index, predicted.get(object_id, nothing))
-            progress(1)
+            frames_done(1)
         return [
             ObjectScore(
                 clip.name,

@@ -52,7 +52,7 @@ def open_session(
     reply = video.open_session(saved)
     return reply, OpenedSessionResponse(
         made_by=made_of.model,
-        same_model=made_of.weights == video.model.weights,
+        same_model=made_of.weights_digest == video.model.weights_digest,
         same_video=made_of.is_of(video.video),
         first=first,
         last=first + made_of.frames - 1,

@@ -60,7 +60,7 @@ _SMALL = Sam2Config(
 )
 """A complete SAM 2, small enough to be trained from scratch many times."""
 
-_ROLLOUT = RolloutOptions(kinds=(0.4, 0.35, 0.25), weights=LossWeights(dice=4.0))
+_ROLLOUT = RolloutOptions(kinds=(0.4, 0.35, 0.25), loss_weights=LossWeights(dice=4.0))
 
 PRETRAINING = Experiment(
     model=_SMALL,

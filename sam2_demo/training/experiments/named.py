@@ -98,7 +98,7 @@ _EMBEDDED_CLIPS = BatchOptions(
         corrected_frames=2,
         corrections=2,
         kinds=(0.4, 0.35, 0.25),
-        weights=_SHORT_RUN_WEIGHTS,
+        loss_weights=_SHORT_RUN_WEIGHTS,
     ),
 )
 """More clicks than in the paper, as a short run sees too few of them otherwise."""

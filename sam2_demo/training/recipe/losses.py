@@ -79,7 +79,7 @@ def prediction_losses(
     iou: Float[Tensor, "objects masks"],
     object_score_logits: Float[Tensor, "objects 1"],
     truth: Float[Tensor, "objects height width"],
-    weights: LossWeights | None = None,
+    loss_weights: LossWeights | None = None,
 ) -> Losses:
     """Returns the losses of one frame's predictions, object by object.
 
@@ -91,16 +91,16 @@ def prediction_losses(
         iou: The predicted IoU of each candidate, in [0, 1].
         object_score_logits: Positive where the object is predicted to be visible.
         truth: The share of each pixel that the object covers, in [0, 1]; zeros if not visible.
-        weights: Weights of the parts; by default the paper's.
+        loss_weights: Weights of the parts; by default the paper's.
     """
-    weights = weights or LossWeights()
+    loss_weights = loss_weights or LossWeights()
     mask_logits, iou = mask_logits.float(), iou.float()
     expanded = truth[:, None].expand_as(mask_logits)
     true_mask = expanded > 0.5
     visible = (truth > 0.5).flatten(1).any(dim=1)
 
     focal, dice = focal_loss(mask_logits, expanded), dice_loss(mask_logits, expanded)
-    best = (weights.focal * focal + weights.dice * dice).argmin(dim=1)
+    best = (loss_weights.focal * focal + loss_weights.dice * dice).argmin(dim=1)
     true_iou = mask_iou(mask_logits > 0, true_mask)
     iou_error = (iou - true_iou).abs().mean(dim=1)
     score = functional.binary_cross_entropy_with_logits(
@@ -112,10 +112,10 @@ def prediction_losses(
     )
     focal, dice, iou_error = (torch.where(visible, v, 0.0) for v in (focal, dice, iou_error))
     total = (
-        weights.focal * focal
-        + weights.dice * dice
-        + weights.iou * iou_error
-        + weights.object_score * score
+        loss_weights.focal * focal
+        + loss_weights.dice * dice
+        + loss_weights.iou * iou_error
+        + loss_weights.object_score * score
     )
     true_iou = torch.where(visible, best_iou, 1.0)
     return Losses(total, focal, dice, iou_error, score, best, true_iou)

@@ -60,8 +60,8 @@ def draw_kinds(
     probabilities: tuple[float, float, float] = KIND_PROBABILITIES,
 ) -> Int[Tensor, "objects"]:
     """Returns the kinds of the first prompts of ``count`` objects, as ``PromptKind`` values."""
-    weights = torch.tensor(probabilities, dtype=torch.float32)
-    return torch.multinomial(weights, count, replacement=True, generator=generator)
+    shares = torch.tensor(probabilities, dtype=torch.float32)
+    return torch.multinomial(shares, count, replacement=True, generator=generator)
 
 
 def draw_prompted_frames(

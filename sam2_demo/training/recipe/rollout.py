@@ -38,14 +38,14 @@ class RolloutOptions:
         corrections: Rounds of correcting clicks on a prompted frame (none after a mask prompt); on
             a tracked frame that is corrected, at least one.
         kinds: Shares of objects first prompted by mask, click and box.
-        weights: Weights of the losses.
+        loss_weights: Weights of the losses.
     """
 
     prompted_frames: int = 2
     corrected_frames: int = 0
     corrections: int = 1
     kinds: tuple[float, float, float] = simulation.KIND_PROBABILITIES
-    weights: LossWeights = field(default_factory=LossWeights)
+    loss_weights: LossWeights = field(default_factory=LossWeights)
 
     def __post_init__(self) -> None:
         if self.prompted_frames < 1 or self.corrections < 0 or self.corrected_frames < 0:
@@ -310,7 +310,7 @@ class _ClipBatch:
             prediction.ious,
             prediction.object_score_logits,
             truth,
-            self.options.weights,
+            self.options.loss_weights,
         )
         return PredictionLosses(kind, losses, (truth > 0.5).flatten(1).any(dim=1))
 

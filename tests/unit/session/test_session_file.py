@@ -85,7 +85,7 @@ def test_opened_on_another_machine_all_is_as_it_was(tmp_path: Path) -> None:
     assert reply.prompts == video.session.prompts
     assert [frame.frame_index for frame in reply.frames] == list(range(FRAMES))
     assert saved.active_s == other.save_session().active_s == 12.5
-    assert (saved.made_of.model, saved.made_of.weights) == ("miniature", "w31ghts")
+    assert (saved.made_of.model, saved.made_of.weights_digest) == ("miniature", "w31ghts")
     assert other.journal.read() == other.session.records
 
 
