@@ -12,7 +12,7 @@ from sam2_demo.export.mask_files import VOID
 from sam2_demo.video.formats.pillow_images import FORMATS, IMAGE_FAULTS, eight_bits
 from sam2_demo.video.ingest.limits import Limits
 
-MOST_PIXELS = Limits().max_pixels
+MOST_PIXELS = Limits().max_image_pixels
 _LABEL_MODES = {"P", "L", "1"}
 
 

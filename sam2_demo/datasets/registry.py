@@ -15,8 +15,9 @@ from sam2_demo.core.errors import DataError, SettingError
 from sam2_demo.core.names import nearest_hint
 from sam2_demo.datasets.annotated_clips import AnnotatedClips
 from sam2_demo.datasets.clip import Clip, ClipOptions, ClipSource
+from sam2_demo.datasets.formats.coco_set import read_coco
 from sam2_demo.datasets.formats.davis import DavisClip, read_davis
-from sam2_demo.datasets.formats.image_sets import find_sa_1b, read_coco, read_sa_1b
+from sam2_demo.datasets.formats.image_sets import find_sa_1b, read_sa_1b
 from sam2_demo.datasets.formats.sa_v import SavVideo, find_sa_v
 from sam2_demo.datasets.sources.pack import SourcePack
 from sam2_demo.datasets.synthetic.clips import SyntheticClips, SyntheticOptions

@@ -6,11 +6,11 @@ from functools import partial
 from pathlib import Path
 
 from sam2_demo.core.errors import SettingError
+from sam2_demo.datasets.formats.coco_set import read_coco
 from sam2_demo.datasets.formats.davis import DavisClip
 from sam2_demo.datasets.formats.image_sets import (
     MaskedPicture,
     find_sa_1b,
-    read_coco,
     read_sa_1b,
 )
 from sam2_demo.datasets.formats.sa_v import SavVideo, find_sa_v

@@ -3,12 +3,14 @@
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 from functools import partial
+from os.path import relpath
 from pathlib import Path
 
 from sam2_demo.core.errors import DataError, SettingError
 from sam2_demo.datasets.annotated_clips import AnnotatedVideo
+from sam2_demo.datasets.formats.coco_set import read_coco
 from sam2_demo.datasets.formats.davis import DavisClip, read_davis
-from sam2_demo.datasets.formats.image_sets import find_sa_1b, read_coco, read_sa_1b
+from sam2_demo.datasets.formats.image_sets import find_sa_1b, read_sa_1b
 from sam2_demo.datasets.registry import KINDS, DataSet, Holds
 
 
@@ -75,7 +77,7 @@ def open_images(data: DataSet, names: Collection[str] = (), every: int = 1) -> l
     else:
         folder = data.path
         readers = {Path(name): partial(read_sa_1b, name) for name in find_sa_1b(folder)}
-    images = {path.relative_to(folder).as_posix(): read for path, read in readers.items()}
+    images = {Path(relpath(path, folder)).as_posix(): read for path, read in readers.items()}
     missing = sorted(set(names) - set(images))
     if missing:
         raise DataError(f"no image named {missing[0]!r} in {folder}", "NO_SUCH_PICTURE")

@@ -1,8 +1,4 @@
-"""Pictures with masks of their objects: SA-1B, and any set whose masks are in COCO's format.
-
-sa_1.jpg, sa_1.json             SA-1B: an annotation file beside each picture
-instances.json, any/where.jpg   COCO: one file for all, which names pictures in its own folder
-"""
+"""Pictures with masks of their objects; SA-1B has ``sa_1.json`` beside each ``sa_1.jpg``."""
 
 import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -12,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from jaxtyping import Bool, UInt8
+from jaxtyping import Bool, Float64, UInt8
 from pycocotools import mask as coco
 
 from sam2_demo.core.errors import DataError
@@ -23,6 +19,8 @@ from sam2_demo.datasets.images import check_size, read_picture
 _PICTURES = (".jpg", ".jpeg", ".png")
 MOST_CORNERS = 100_000
 """Of one object's outline."""
+
+Outline = Float64[np.ndarray, " coordinates"]
 
 
 @dataclass(frozen=True, eq=False)
@@ -68,38 +66,47 @@ class MaskedPicture:
         decoders = {}
         for object_id, segmentation in enumerate(self.segmentations, start=1):
             try:
-                decoders[object_id] = _decoder(segmentation, self.size_hw)
+                decoders[object_id] = mask_decoder(segmentation, self.size_hw)
             except BadMask as error:
                 problem = f"object {object_id} of {self.path.name}: {error}"
                 raise malformed(self.annotations, problem) from error
         return MasksOnDemand(decoders)
 
 
-def _decoder(
+def mask_decoder(
     segmentation: Any, size_hw: tuple[int, int]
 ) -> Callable[[], Bool[np.ndarray, "height width"]]:
-    """Returns what makes the mask of an object, from run lengths or outlines that were checked."""
+    """Returns what makes the mask of an object, from run lengths or outlines, which it checks.
+
+    Corners outside of the picture, as they come of drawing beyond its edge, are moved to the edge.
+
+    Raises:
+        BadMask: it is neither of both, or does not fit the picture.
+    """
     if not isinstance(segmentation, list):
         return parse_run_lengths(segmentation, size_hw).decode
-    for outline in segmentation:
-        if not isinstance(outline, list) or len(outline) % 2 or len(outline) < 6:
-            raise BadMask("an outline is no list of three or more pairs x, y")
-        if len(outline) > 2 * MOST_CORNERS:
-            raise BadMask(f"an outline has more than {MOST_CORNERS} corners")
-        for position, value in enumerate(outline):
-            side = size_hw[1 - position % 2]
-            if not isinstance(value, int | float) or not -1 <= value <= side + 1:
-                raise BadMask(f"an outline goes through {value!r}, outside of the picture")
     if not segmentation:
         raise BadMask("it has no outline")
-    return partial(_filled, segmentation, size_hw)
+    outlines = [segmentation] if isinstance(segmentation[0], int | float) else segmentation
+    return partial(_filled, [_checked(outline, size_hw) for outline in outlines], size_hw)
 
 
-def _filled(
-    outlines: list[list[float]], size_hw: tuple[int, int]
-) -> Bool[np.ndarray, "height width"]:
+def _checked(outline: Any, size_hw: tuple[int, int]) -> Outline:
+    """Returns an outline's coordinates, x before y, inside of the picture."""
+    if not isinstance(outline, list) or len(outline) % 2 or len(outline) < 6:
+        raise BadMask("an outline is no list of three or more pairs x, y")
+    if len(outline) > 2 * MOST_CORNERS:
+        raise BadMask(f"an outline has more than {MOST_CORNERS} corners")
+    sides = size_hw[::-1] * (len(outline) // 2)
+    for value, side in zip(outline, sides, strict=True):
+        if not isinstance(value, int | float) or not -side <= value <= 2 * side:
+            raise BadMask(f"an outline goes through {value!r}, outside of the picture")
+    return np.clip(np.array(outline, np.float64), 0, sides)
+
+
+def _filled(outlines: list[Outline], size_hw: tuple[int, int]) -> Bool[np.ndarray, "height width"]:
     """Returns what lies inside of any of the outlines."""
-    mask = coco.decode(coco.merge(coco.frPyObjects(outlines, *size_hw)))
+    mask = coco.decode(coco.merge(coco.frPyObjects([each.tolist() for each in outlines], *size_hw)))
     return np.asarray(mask, dtype=bool)
 
 
@@ -154,52 +161,3 @@ def _segmentations(content: Mapping[str, Any], path: Path) -> list[Any]:
     if not all(isinstance(record, dict) for record in records):
         raise malformed(path, "its annotations are no records")
     return [record.get("segmentation") for record in records]
-
-
-def read_coco(path: Path) -> list[MaskedPicture]:
-    """Returns the pictures of a file in COCO's format that have objects; crowds are left out.
-
-    Raises:
-        DataError: the file is malformed, holds nothing, or names a picture that is missing or
-            outside of its folder.
-    """
-    content = read_json(path)
-    by_image: dict[Any, list[Any]] = {}
-    for record in list_field(content, "annotations", path):
-        if not isinstance(record, dict) or not isinstance(record.get("image_id"), int | str):
-            raise malformed(path, "an annotation is no record with an image_id")
-        if not record.get("iscrowd"):
-            by_image.setdefault(record["image_id"], []).append(record.get("segmentation"))
-    found = []
-    for image in list_field(content, "images", path):
-        if not isinstance(image, dict) or not isinstance(image.get("file_name"), str):
-            raise malformed(path, "an image is no record with a file_name")
-        if not isinstance(image.get("id"), int | str):
-            raise malformed(path, "an image has no id")
-        segmentations = by_image.get(image["id"])
-        if segmentations:
-            size_hw = size_fields(image, "height", "width", path)
-            picture = _inside(path, image["file_name"])
-            found.append(MaskedPicture(picture, path, size_hw, segmentations))
-    if not found:
-        raise malformed(path, "it holds no picture with an object")
-    return found
-
-
-def _inside(path: Path, name: str) -> Path:
-    """Returns the picture of a name that an annotation file gives, which has to be beside it."""
-    folder = path.parent.resolve()
-    picture = folder / name
-    try:
-        is_inside, is_there = picture.resolve().is_relative_to(folder), picture.is_file()
-    except (OSError, ValueError) as error:  # no file can be called that
-        raise malformed(path, f"it names {name[:80]!r}, which is no file's name") from error
-    if not is_inside:
-        raise malformed(path, f"it names {name!r}, which is outside of its folder")
-    if not is_there:
-        raise DataError(
-            f"{picture} is missing, which {path} names: put the pictures into the folder of their "
-            "annotation file",
-            "MISSING_FILE",
-        )
-    return picture

@@ -20,10 +20,10 @@ from sam2_demo.video.formats.decode import DECODER_FAULTS, DecodedFrame, FrameDe
 from sam2_demo.video.formats.demuxing import opened, video_stream
 from sam2_demo.video.formats.display import FrameConverter, display_of
 from sam2_demo.video.formats.mp4_index import read_claims
-from sam2_demo.video.ingest.checks import INDEX_ALLOWANCE, check_claims
+from sam2_demo.video.ingest.checks import check_claims
 from sam2_demo.video.ingest.limits import Limits
 
-LIMITS = Limits(max_frames=INDEX_ALLOWANCE)
+LIMITS = Limits(max_frames=200_000)
 """Frames cost nothing until they are read, so that a file may have more of them than an upload."""
 USUAL_FPS = 24.0
 _NOT_SEEKABLE = {"pillow", "zip"}
@@ -134,7 +134,7 @@ class VideoFile:
         try:
             file_format = identify_file(self.path)
             if file_format is not None and file_format.demuxer == "mov":
-                check_claims(read_claims(self.path), LIMITS, None)
+                check_claims(read_claims(self.path), LIMITS)
         except OSError as error:
             raise DataError(f"{self.path} cannot be opened: restore it", "MISSING_FILE") from error
         except VideoError as error:

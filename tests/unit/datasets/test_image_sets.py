@@ -13,6 +13,7 @@ from PIL import Image
 
 from sam2_demo.core.errors import DataError, SettingError
 from sam2_demo.datasets.clip import Clip, ClipOptions, ClipSource
+from sam2_demo.datasets.formats.coco_set import read_coco
 from sam2_demo.datasets.registry import KINDS, open_clips
 from sam2_demo.datasets.sources.pack import SourcePack
 from sam2_demo.datasets.sources.pictures import Picture, PictureKind
@@ -160,6 +161,80 @@ def test_names_that_no_file_can_have_are_refused(coco: Path, name: str) -> None:
         open_clips(f"coco:{coco}", OPTIONS)
 
 
+# What other tools write is read as it is meant
+
+
+@pytest.mark.parametrize(
+    ("file_name", "place"),
+    [
+        ("pictures\\one.jpg", "pictures/one.jpg"),
+        (".\\pictures\\one.jpg", "pictures/one.jpg"),
+        ("./pictures/../pictures/one.jpg", "pictures/one.jpg"),
+        ("one.jpg", "images/one.jpg"),
+        ("train\\one.jpg", "../images/train/one.jpg"),
+    ],
+)
+def test_pictures_are_found_under_the_paths_of_other_tools(
+    coco: Path, file_name: str, place: str
+) -> None:
+    (coco.parent / "annotations").mkdir()
+    coco = coco.rename(coco.parent / "annotations" / coco.name)
+    target = coco.parent / place
+    target.parent.mkdir(parents=True)
+    (coco.parent.parent / "pictures/one.jpg").rename(target)
+    change_json(coco, lambda content: content["images"][0].update(file_name=file_name))
+    assert [picture.path.resolve() for picture in read_coco(coco)] == [target.resolve()]
+
+
+@pytest.mark.parametrize("segmentation", [[], [[]], None, "", {}])
+def test_objects_with_a_box_alone_are_left_out_and_counted(
+    coco: Path, segmentation: object, caplog: pytest.LogCaptureFixture
+) -> None:
+    def change(content: dict[str, Any]) -> None:
+        content["annotations"][0].update(segmentation=segmentation, bbox=[2, 4, 8, 8])
+
+    change_json(coco, change)
+    (picture,) = read_coco(coco)
+    assert len(picture.true_masks(0)) == 1
+    assert caplog.messages == [f"{coco}: objects left out: 1 with a box alone, 1 marked as crowds"]
+
+
+def test_a_file_of_boxes_alone_is_refused_with_their_number(coco: Path) -> None:
+    def change(content: dict[str, Any]) -> None:
+        content["annotations"] = [{"image_id": 5, "bbox": [2, 4, 8, 8]}] * 3
+
+    change_json(coco, change)
+    with pytest.raises(DataError, match="3 of its objects have a box alone"):
+        read_coco(coco)
+
+
+def test_an_outline_may_lack_its_list_and_go_beyond_the_edge(coco: Path) -> None:
+    outline = [-6, -6, 10, -6, 10, 12.5, -6, 12.5]
+    change_json(coco, lambda content: content["annotations"][0].update(segmentation=outline))
+    (picture,) = read_coco(coco)
+    mask = picture.true_masks(0)[1]
+    assert mask[:12, :10].all()
+    assert not mask[13:].any()
+    assert not mask[:, 10:].any()
+
+
+def test_sizes_may_be_missing_and_ids_may_be_texts(coco: Path) -> None:
+    def change(content: dict[str, Any]) -> None:
+        for image in content["images"]:
+            del image["height"], image["width"]
+            image["id"] = str(image["id"])
+
+    change_json(coco, change)
+    (picture,) = read_coco(coco)
+    assert (picture.size_hw, len(picture.true_masks(0))) == (SIZE_HW, 2)
+
+
+def test_everything_is_checked_before_the_work_begins(coco: Path) -> None:
+    Image.new("RGB", (20, 10)).save(coco.parent / "pictures/one.jpg")
+    with pytest.raises(DataError, match=r"one\.jpg is 20 x 10 pixels"):
+        open_clips(f"coco:{coco}", OPTIONS)
+
+
 @pytest.mark.parametrize("image_id", [None, [1], {}])
 def test_a_picture_without_an_id_is_refused(coco: Path, image_id: object) -> None:
     change_json(coco, lambda content: content["images"][0].update(id=image_id))
@@ -170,7 +245,6 @@ def test_a_picture_without_an_id_is_refused(coco: Path, image_id: object) -> Non
 @pytest.mark.parametrize(
     ("outlines", "message"),
     [
-        ([], "no outline"),
         ([[1, 2, 3, 4]], "three or more"),
         ([[1, 2, 3, 4, 5]], "three or more"),
         ([7], "three or more"),
@@ -184,12 +258,12 @@ def test_a_picture_without_an_id_is_refused(coco: Path, image_id: object) -> Non
 def test_hostile_outlines_are_named(coco: Path, outlines: list[object], message: str) -> None:
     change_json(coco, lambda content: content["annotations"][0].update(segmentation=outlines))
     with pytest.raises(DataError, match=rf"instances\.json .* object 1 of one\.jpg: .*{message}"):
-        sample(f"coco:{coco}")
+        open_clips(f"coco:{coco}", OPTIONS)
 
 
 def test_a_set_without_objects_is_named(coco: Path) -> None:
     change_json(coco, lambda content: content.update(annotations=[]))
-    with pytest.raises(DataError, match=r"instances\.json .* no picture with an object"):
+    with pytest.raises(DataError, match=r"instances\.json .* no picture with an object's mask"):
         open_clips(f"coco:{coco}", OPTIONS)
 
 
