@@ -113,8 +113,8 @@ class Masklets:
         return self.video.first_frame + frame_index
 
     def time_s(self, frame_index: int) -> float:
-        """Returns when a frame is displayed, in seconds after the video's first frame."""
-        return self.video.frame_times_s[frame_index]
+        """Returns when a frame is displayed, in seconds after the first frame of its file."""
+        return self.video.begins_s + self.video.frame_times_s[frame_index]
 
     @property
     def class_names(self) -> list[str]:

@@ -154,6 +154,6 @@ def _sound_of(masklets: Masklets) -> Sound | None:
     path, frames = masklets.video.audio_path, masklets.frames
     if path is None:
         return None
-    start_s = masklets.time_s(frames.start)
+    start_s = masklets.video.frame_times_s[frames.start]
     is_last = frames.stop == len(masklets.video)
     return Sound(path, start_s, float("inf") if is_last else start_s + masklets.duration_s)

@@ -35,6 +35,11 @@ class Excerpt:
         return self.start_s > 0 or self.length_s is not None
 
     @property
+    def is_part(self) -> bool:
+        """Whether it may be much shorter than the file."""
+        return self.is_timed or self.first_frames is not None
+
+    @property
     def begins_s(self) -> Fraction:
         """The time from which frames belong to it."""
         return Fraction(self.start_s) - TOLERANCE_S

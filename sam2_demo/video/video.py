@@ -47,6 +47,7 @@ class Video:
         digest: SHA-256 of the upload, in hexadecimal.
         excerpt: Which part of the upload was read.
         first_frame: How many frames of the upload precede the first one here.
+        begins_s: When the first frame here is displayed, in seconds after the upload's first one.
         notices: What was odd about the upload.
         bad_frames: Frames that are damaged or replaced by the previous one.
         has_audio: Whether an audio track was kept.
@@ -59,6 +60,7 @@ class Video:
     digest: str
     excerpt: Excerpt = WHOLE
     first_frame: int = 0
+    begins_s: float = 0.0
     notices: tuple[VideoWarning, ...] = ()
     bad_frames: tuple[int, ...] = ()
     has_audio: bool = False
@@ -83,6 +85,7 @@ class Video:
                 digest=facts["digest"],
                 excerpt=Excerpt(**facts.get("excerpt", {})),  # not in folders of older versions
                 first_frame=facts.get("first_frame", 0),
+                begins_s=facts.get("begins_s", 0.0),
                 notices=tuple(VideoWarning(**notice) for notice in facts["notices"]),
                 bad_frames=tuple(facts["bad_frames"]),
                 has_audio=facts["has_audio"],

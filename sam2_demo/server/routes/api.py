@@ -14,7 +14,7 @@ import gradio as gr
 from gradio.events import api as declare_call
 from gradio.utils import get_upload_folder
 
-from sam2_demo.core.errors import VideoError
+from sam2_demo.core.errors import InputError, VideoError
 from sam2_demo.server.app_state import AppState
 from sam2_demo.server.messages import explain
 from sam2_demo.server.routes.actions import ACTIONS
@@ -71,24 +71,34 @@ class AnnotationApi:
         for call in calls:
             declare_call(call, api_name=call.__name__, concurrency_id="api", concurrency_limit=8)
 
-    def open_video(self, video: GivenFile, name: str = "", model: str = "") -> Json:
-        """Open a video, an animated image, a single image or a zip of images.
+    def open_video(
+        self,
+        video: GivenFile,
+        name: str = "",
+        model: str = "",
+        start_s: float | None = None,
+        end_s: float | None = None,
+    ) -> Json:
+        """Open a video, an animated image, a single image or a zip of images, or a part of it.
 
         Args:
             video: The file.
             name: What to call it; defaults to the file's name.
             model: The model to use; defaults to the server's choice.
+            start_s: Where the part to open starts, in seconds after the first frame.
+            end_s: Where it ends. A part that is longer than the server allows is cut there, which
+                "warnings" says; without a part, a long video is refused.
 
         Returns:
             "token" (the secret that every other call needs), "name", "frames", "width", "height",
-            "fps", "frame_times_s", "warnings" and "model".
+            "fps", "frame_times_s" (from the first frame of the part), "warnings" and "model".
         """
         with explained():
             path = _received(video)
             upload = self._state.uploads.adopt(path)
             title = name or video.get("orig_name") or path.name
             fields = {"upload": upload, "name": title[:200], "model": model}
-            return self._opened(fields)
+            return self._opened(fields | _part(start_s, end_s))
 
     def open_sample(self, sample: str, model: str = "") -> Json:
         """Open one of the sample clips that come with the app.
@@ -276,6 +286,23 @@ class AnnotationApi:
         video = last["video"]
         kept = ("token", "name", "width", "height", "fps", "frame_times_s", "warnings", "model")
         return {key: video[key] for key in kept} | {"frames": len(video["frame_times_s"])}
+
+
+def _part(start_s: float | None, end_s: float | None) -> Json:
+    """Returns the fields that name a part of a video; none for the whole of it.
+
+    Raises:
+        InputError: it ends before it starts.
+    """
+    if start_s is end_s is None:
+        return {}
+    start_s = start_s or 0.0
+    if end_s is not None and not end_s > start_s:
+        raise InputError(
+            f"the part ends at second {end_s:g}, but starts at {start_s:g}: give a later end",
+            "OUT_OF_RANGE",
+        )
+    return {"start_s": start_s, "length_s": None if end_s is None else end_s - start_s}
 
 
 def _received(given: Mapping[str, Any]) -> Path:

@@ -249,7 +249,8 @@ class OpenRequest(ModelRequest):
     Attributes:
         still: Whether to open only the first frame of a sample clip.
         name: What to call an upload.
-        start_s: Where to start; if sent, a part that is too long is cut instead of refused.
+        start_s: Where to start; if this or the length is sent, a part that is too long is cut
+            instead of refused.
     """
 
     sample: Text = ""
@@ -265,7 +266,7 @@ class OpenRequest(ModelRequest):
         return Excerpt(
             start_s=self.start_s or 0.0,
             length_s=self.length_s,
-            first_frames=None if self.start_s is None else max_frames,
+            first_frames=None if self.start_s is self.length_s is None else max_frames,
             fps=self.fps or WHOLE.fps,
         )
 

@@ -13,6 +13,8 @@ COPIED_CODECS = frozenset({"aac", "mp3", "mp3float", "opus", "libopus"})
 """What an MP4 file can hold and browsers can play; anything else is converted to AAC."""
 LEAD_S = Fraction(1, 8)
 """Sound kept from before the first frame, because codecs need some to start."""
+DECODER_START_S = 2
+"""Sound that is decoded before the part that is wanted; what is earlier need not be."""
 AAC_BIT_RATE = 160_000
 AAC_RATES = (48_000, 44_100, 32_000, 24_000, 22_050, 16_000, 12_000, 11_025, 8_000)
 
@@ -80,6 +82,7 @@ def _encode(
     start_s: Fraction,
     length_s: Fraction,
 ) -> bool:
+    assert stream.time_base is not None
     rate = stream.codec_context.sample_rate
     rate = rate if rate in AAC_RATES else AAC_RATES[0]
     track = output.add_stream("aac", rate=rate, bit_rate=AAC_BIT_RATE)
@@ -88,6 +91,8 @@ def _encode(
     resampler = av.AudioResampler("fltp", layout, rate)
     written = False
     for packet in container.demux(stream):
+        if packet.pts is not None and packet.pts * stream.time_base < start_s - DECODER_START_S:
+            continue
         try:
             frames = packet.decode()
         except DECODER_FAULTS:

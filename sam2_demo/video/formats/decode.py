@@ -6,16 +6,12 @@ Knows nothing about files on disk, rotation or colour: packets in, frames and ga
 import heapq
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 import av
 import av.container
 import av.video.stream
 
-if TYPE_CHECKING:
-    VideoPacket = av.Packet[av.video.stream.VideoStream]
-else:
-    VideoPacket = av.Packet  # generic in the library's stubs only
+from sam2_demo.video.formats.late_packets import LatePackets, LateStart, VideoPacket
 
 MAX_READ_ERRORS = 100
 DECODER_FAULTS = (av.FFmpegError, ValueError, IndexError, AttributeError, UnicodeDecodeError)
@@ -43,18 +39,27 @@ class FrameDecoder:
     A frame lost to an error leaves a gap: packets announce when a frame is due, and if it has not
     been decoded by the time a later one is, a gap is yielded in its place.
 
+    Args:
+        container: The file.
+        stream: Its video stream.
+        start: Where to start in it; None for the first frame.
+
     Attributes:
         errors: Packets that could not be read or decoded.
         leading_lost: Frames before the first one that could be decoded.
     """
 
     def __init__(
-        self, container: av.container.InputContainer, stream: av.video.stream.VideoStream
+        self,
+        container: av.container.InputContainer,
+        stream: av.video.stream.VideoStream,
+        start: LateStart | None = None,
     ) -> None:
         self.errors = 0
         self.leading_lost = 0
         self._container = container
         self._stream = stream
+        self._late = None if start is None else LatePackets(self._packets(), start)
         self._due: list[int] = []
         self._started = False
         self._one_a_packet = True
@@ -62,7 +67,7 @@ class FrameDecoder:
         self._starts_whole: bool | None = None
 
     def __iter__(self) -> Iterator[DecodedFrame]:
-        for packet in self._packets():
+        for packet in self._late or self._packets():
             self._expect(packet)
             damaged = packet.is_corrupt
             try:
@@ -75,6 +80,11 @@ class FrameDecoder:
                 yield DecodedFrame(image.pts, image, damaged or image.is_corrupt)
         if not self._starts_whole:
             self.leading_lost = max(self.leading_lost, self._untimed_balance - self.errors)
+
+    @property
+    def left_out(self) -> int:
+        """How many frames before a late start were not decoded."""
+        return 0 if self._late is None else self._late.skipped
 
     def _packets(self) -> Iterator[VideoPacket]:
         """Yields the packets, and finally the empty one that flushes the decoder."""
@@ -106,7 +116,9 @@ class FrameDecoder:
             due = heapq.heappop(self._due)
             if due == ticks:
                 continue
-            if not started:
+            if not started and self._late is not None and self._late.skipped:
+                self._late.skipped += 1
+            elif not started:
                 self.leading_lost += 1
             elif self.errors == 0:
                 # If two packets make one frame, a missing frame means nothing.

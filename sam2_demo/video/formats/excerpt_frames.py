@@ -18,9 +18,11 @@ class ExcerptFrames:
         frames: All frames, in display order.
         time_base: Seconds per tick of their times.
         rate: Frames per second, for frames without a time.
+        origin: When the video's first frame is displayed, in ticks; None if ``frames`` has it.
 
     Attributes:
-        skipped: How many frames preceded the excerpt.
+        skipped: How many of the frames preceded the excerpt.
+        begins_s: When its first frame is displayed, in seconds after the video's first frame.
     """
 
     def __init__(
@@ -29,10 +31,12 @@ class ExcerptFrames:
         frames: Iterable[DecodedFrame],
         time_base: Fraction | None,
         rate: Fraction | None,
+        origin: int | None = None,
     ) -> None:
         self.skipped = 0
+        self.begins_s = Fraction(0)
         self._excerpt = excerpt
-        self._timed = _timed(frames, time_base, rate)
+        self._timed = _timed(frames, time_base, rate, origin)
 
     def __iter__(self) -> Iterator[DecodedFrame]:
         excerpt, started = self._excerpt, False
@@ -42,6 +46,8 @@ class ExcerptFrames:
                 continue
             if started and excerpt.ends_s is not None and time_s >= excerpt.ends_s:
                 return
+            if not started:
+                self.begins_s = max(Fraction(0), time_s)
             started = True
             yield frame
         if self.skipped and not started:
@@ -49,12 +55,15 @@ class ExcerptFrames:
 
 
 def _timed(
-    frames: Iterable[DecodedFrame], time_base: Fraction | None, rate: Fraction | None
+    frames: Iterable[DecodedFrame],
+    time_base: Fraction | None,
+    rate: Fraction | None,
+    origin: int | None,
 ) -> Iterator[tuple[Fraction, DecodedFrame]]:
     """Yields each frame with its seconds after the first, estimated if the file has no times."""
     step_s = 1 / (rate or DEFAULT_RATE)
     time_s = -step_s
-    origin_s: Fraction | None = None
+    origin_s = None if origin is None or not time_base else origin * time_base
     for frame in frames:
         time_s += step_s
         if frame.ticks is not None and time_base:

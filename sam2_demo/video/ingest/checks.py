@@ -6,9 +6,6 @@ from sam2_demo.core.errors import VideoError
 from sam2_demo.video.formats.mp4_index import IndexClaims
 from sam2_demo.video.ingest.limits import MIB, Limits
 
-INDEX_ALLOWANCE = 200_000
-"""How many frames an index may claim if only the first few are wanted."""
-
 
 def check_bytes(size: int, limits: Limits) -> None:
     """Raises VideoError if a file is empty or too large."""
@@ -59,8 +56,14 @@ def _shown(size_hw: tuple[int, int]) -> str:
     return f"The frames are {size_hw[1]:,} x {size_hw[0]:,} pixels"
 
 
-def check_claims(claims: IndexClaims, limits: Limits, first_frames: int | None) -> None:
-    """Raises VideoError if an MP4 or QuickTime file claims something that cannot be opened."""
+def check_claims(claims: IndexClaims, limits: Limits, is_part: bool = False) -> None:
+    """Raises VideoError if an MP4 or QuickTime file claims something that cannot be opened.
+
+    Args:
+        claims: What its index claims.
+        limits: The limits.
+        is_part: Whether a part is wanted that is short enough, whatever the file's length.
+    """
     if not claims.has_index:
         raise VideoError(
             "The end of this file, with the list of its frames, is missing: the upload or the "
@@ -75,16 +78,21 @@ def check_claims(claims: IndexClaims, limits: Limits, first_frames: int | None) 
     check_not_too_large(claims.size_hw, limits)
     if claims.has_video and claims.frames == 0:
         refuse_empty()
-    allowed = limits.max_frames if first_frames is None else INDEX_ALLOWANCE
-    if claims.frames > allowed:
+    if is_part and claims.frames > limits.max_file_frames:
+        raise VideoError(
+            f"This file claims {claims.frames:,} frames; parts can be opened of files with at most "
+            f"{limits.max_file_frames:,}: cut it into several files.",
+            "INDEX_TOO_LONG",
+        )
+    if not is_part and claims.frames > limits.max_frames:
         refuse_frames(f"{claims.frames:,}", limits)
 
 
 def refuse_frames(count: str, limits: Limits) -> NoReturn:
     """Raises VideoError for a video with too many frames."""
     raise VideoError(
-        f"This video has {count} frames; at most {limits.max_frames:,} can be opened: cut it "
-        "shorter, or open only its first part.",
+        f"This video has {count} frames; at most {limits.max_frames:,} can be open at "
+        "once: open a part of it.",
         "TOO_MANY_FRAMES",
     )
 

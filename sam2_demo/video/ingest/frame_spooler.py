@@ -78,7 +78,7 @@ class FrameSpooler:
         """
         limits = self._order.limits
         # A packet can be half a frame, so only more than twice the limit is certainly too many.
-        if part is None and (self._expected or 0) > 2 * limits.max_frames:
+        if not self._order.excerpt.is_part and (self._expected or 0) > 2 * limits.max_frames:
             refuse_frames(f"more than {limits.max_frames:,}", limits)
         most = min(part or limits.max_frames, limits.max_frames)
         is_countable = self._expected and not self._order.excerpt.is_timed

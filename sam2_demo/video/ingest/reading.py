@@ -23,6 +23,7 @@ from sam2_demo.video.formats.pillow_images import FORMATS, IMAGE_FAULTS
 from sam2_demo.video.ingest.checks import check_claims, check_not_too_large, check_size
 from sam2_demo.video.ingest.frame_spooler import FrameSpooler, Order
 from sam2_demo.video.ingest.frame_zip import opened_zip
+from sam2_demo.video.ingest.late_start import late_start
 from sam2_demo.video.ingest.series_names import name_notices
 from sam2_demo.video.times import FrameTimes, frame_times
 from sam2_demo.video.video import AUDIO_FILE, VideoWarning
@@ -45,6 +46,7 @@ class Reading:
         size_hw: Height and width as displayed.
         times: When each frame is displayed.
         first_frame: How many frames of the upload precede the first one read.
+        begins_s: When the first one read is displayed, in seconds after the upload's first frame.
         bad_frames: Frames that are damaged or replace a lost one.
         has_audio: Whether there is a sound file.
         notices: What was odd.
@@ -53,6 +55,7 @@ class Reading:
     size_hw: tuple[int, int]
     times: FrameTimes
     first_frame: int = 0
+    begins_s: Fraction = Fraction(0)
     bad_frames: tuple[int, ...] = ()
     has_audio: bool = False
     notices: list[VideoWarning] = field(default_factory=list)
@@ -97,18 +100,27 @@ def _read_stream(order: Order, file_format: FileFormat) -> Reading:
     claims = NO_CLAIMS
     if file_format.demuxer == "mov":
         claims = read_claims(order.upload)
-        check_claims(claims, order.limits, order.excerpt.first_frames)
+        check_claims(claims, order.limits, order.excerpt.is_part)
     orientation = _image_orientation(order) if file_format.is_image else None
     with opened(order.upload, file_format, order.limits, claims.is_cut) as container:
         stream = video_stream(container, order.limits)
         context = stream.codec_context
         check_not_too_large((context.height, context.width), order.limits)
-        expected = claims.frames or stream.frames or _count_packets(order, file_format)
-        decoder = FrameDecoder(container, stream)
+        expected = claims.frames or stream.frames
+        if not expected and not order.excerpt.is_timed:
+            expected = _count_packets(order, file_format)
+        start = late_start(order, file_format)
+        decoder = FrameDecoder(container, stream, start)
         spooler = FrameSpooler(order, expected, stream.sample_aspect_ratio, orientation)
         # An image is always read whole, whichever part was requested.
         excerpt = Excerpt(first_frames=1) if file_format.is_image else order.excerpt
-        frames = ExcerptFrames(excerpt, decoder, stream.time_base, stream.guessed_rate)
+        frames = ExcerptFrames(
+            excerpt,
+            decoder,
+            stream.time_base,
+            stream.guessed_rate,
+            None if start is None else start.origin,
+        )
         try:
             spooler.spool(frames, excerpt.first_frames)
         except VideoError:
@@ -121,15 +133,18 @@ def _read_stream(order: Order, file_format: FileFormat) -> Reading:
         start_s = Fraction(order.excerpt.start_s)
         if first is not None and stream.time_base is not None:
             start_s = first * stream.time_base
-    reading = _reading(spooler, times, frames.skipped)
+    reading = _reading(spooler, times, decoder.left_out + frames.skipped, frames.begins_s)
     _warn_of_decoding(reading, decoder, claims)
     if file_format.is_image:
         return reading
     return _with_audio(reading, order, file_format, start_s)
 
 
-def _reading(spooler: FrameSpooler, times: FrameTimes, first_frame: int) -> Reading:
-    reading = Reading(spooler.display.size_hw, times, first_frame, tuple(spooler.bad_frames))
+def _reading(
+    spooler: FrameSpooler, times: FrameTimes, first_frame: int, begins_s: Fraction
+) -> Reading:
+    size_hw, bad_frames = spooler.display.size_hw, tuple(spooler.bad_frames)
+    reading = Reading(size_hw, times, first_frame, begins_s, bad_frames)
     if spooler.display.turn_ignored:
         reading.warn(
             "ROTATION_IGNORED",
@@ -249,7 +264,9 @@ def _read_webp(order: Order) -> Reading:
         raise VideoError(
             "This WebP file is damaged: export it again, then upload the new copy.", "NOT_A_VIDEO"
         ) from error
-    return _reading(spooler, frame_times(spooler.stamps, WEBP_TICK_S, None), frames.skipped)
+    return _reading(
+        spooler, frame_times(spooler.stamps, WEBP_TICK_S, None), frames.skipped, frames.begins_s
+    )
 
 
 def _webp_frames(image: Image.Image) -> Iterable[DecodedFrame]:
@@ -269,7 +286,7 @@ def _read_zip(order: Order) -> Reading:
         spooler.spool(images.frames(), order.excerpt.first_frames)
     rate = Fraction(order.excerpt.fps)
     times = frame_times(spooler.stamps, None, rate, expected=False)
-    reading = _reading(spooler, times, images.first)
+    reading = _reading(spooler, times, images.first, images.first / rate)
     reading.notices.extend(name_notices(images.names[: len(spooler.stamps)]))
     if spooler.bad_frames:
         numbers = ", ".join(map(str, spooler.bad_frames[:8]))

@@ -116,6 +116,7 @@ def run(job: Job) -> None:
         digest=_digest(job.upload),
         excerpt=job.excerpt,
         first_frame=reading.first_frame,
+        begins_s=float(reading.begins_s),
         notices=tuple(reading.notices),
         bad_frames=reading.bad_frames,
         has_audio=reading.has_audio,

@@ -83,6 +83,14 @@ def test_a_session_goes_to_another_opening_of_the_video(
     assert before["frame"] == 0
 
 
+def test_a_part_of_a_video_opens_by_its_start_and_end(client: Client, tmp_path: Path) -> None:
+    clip = handle_file(str(media_clips.write_clip(tmp_path / "clip.mp4", 50)))
+    part = client.predict(video=clip, start_s=1.0, end_s=1.2, api_name="/open_video")
+    assert (part["frames"], part["frame_times_s"][0]) == (5, 0)
+    with pytest.raises(AppError, match="OUT_OF_RANGE"):
+        client.predict(video=clip, start_s=1.0, end_s=1.0, api_name="/open_video")
+
+
 @pytest.mark.parametrize(
     ("call", "fields", "code"),
     [
