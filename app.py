@@ -14,16 +14,14 @@ import threading
 from pathlib import Path
 
 from sam2_demo.checkpoints.loading import MODEL_NAMES
-from sam2_demo.core.arguments import positive
 from sam2_demo.core.device import prepare_cpu
 from sam2_demo.core.errors import Sam2DemoError
 from sam2_demo.server.app_settings import AppSettings
 from sam2_demo.server.app_state import AppState
+from sam2_demo.server.limit_options import add_limit_options, store_limits, video_limits
 from sam2_demo.server.page import build_page, launch_options
-from sam2_demo.video.ingest.limits import Limits
 
 LOOPBACK = frozenset({"127.0.0.1", "localhost", "::1"})
-DEFAULT_LIMITS = Limits()
 LOADING_TIMEOUT_S = 10.0
 
 
@@ -57,22 +55,11 @@ def parse_arguments(arguments: list[str]) -> argparse.Namespace:
         help="where open videos are kept, even across restarts (default: a temporary folder)",
     )
     add(
-        "--max-frames",
-        type=positive,
-        default=DEFAULT_LIMITS.max_frames,
-        help="maximum number of frames per video",
-    )
-    add(
-        "--max-megabytes",
-        type=positive,
-        default=DEFAULT_LIMITS.max_bytes // 2**20,
-        help="maximum size of an upload",
-    )
-    add(
         "--allow-local-checkpoints",
         action="store_true",
         help="let users of the page open checkpoint files on this machine",
     )
+    add_limit_options(parser)
     return parser.parse_args(arguments)
 
 
@@ -86,7 +73,9 @@ def settings_from(options: argparse.Namespace, data_dir: Path) -> AppSettings:
         device=options.device,
         allow_local_checkpoints=options.allow_local_checkpoints,
         allowed_hosts=LOOPBACK | set(options.allowed_host) if is_named else None,
-        video_limits=Limits(max_frames=options.max_frames, max_bytes=options.max_megabytes * 2**20),
+        video_limits=video_limits(options),
+        store_limits=store_limits(options),
+        max_objects=options.max_objects,
     )
 
 

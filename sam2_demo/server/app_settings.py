@@ -4,6 +4,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from sam2_demo.server.sessions.store import StoreLimits
+from sam2_demo.session.session import SessionOptions
 from sam2_demo.video.ingest.limits import Limits
 
 SAMPLES_FOLDER = Path(__file__).parents[2] / "assets" / "samples"
@@ -21,6 +22,7 @@ class AppSettings:
         allowed_hosts: The host names under which the app may be addressed; None for any.
         video_limits: What is accepted as a video.
         store_limits: How much may be open at once.
+        max_objects: The most objects in a video.
         samples_dir: The folder with ``samples.json`` and the clips that it lists.
     """
 
@@ -31,4 +33,5 @@ class AppSettings:
     allowed_hosts: frozenset[str] | None = None
     video_limits: Limits = field(default_factory=Limits)
     store_limits: StoreLimits = field(default_factory=StoreLimits)
+    max_objects: int = SessionOptions().max_objects
     samples_dir: Path = SAMPLES_FOLDER

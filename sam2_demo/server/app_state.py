@@ -12,6 +12,7 @@ from sam2_demo.server.loaded_models import ModelShelf
 from sam2_demo.server.samples import Samples
 from sam2_demo.server.sessions.store import SessionStore
 from sam2_demo.server.sessions.uploads import Uploads
+from sam2_demo.session.session import SessionOptions
 
 COMPUTED_AT_ONCE = 64
 """How many clicks and similar requests may run or wait at once; frames never wait for them."""
@@ -40,7 +41,12 @@ class AppState:
         return cls(
             settings=settings,
             store=SessionStore(settings.data_dir / "videos", settings.store_limits),
-            shelf=ModelShelf(settings.model, settings.device, settings.allow_local_checkpoints),
+            shelf=ModelShelf(
+                settings.model,
+                settings.device,
+                settings.allow_local_checkpoints,
+                SessionOptions(max_objects=settings.max_objects),
+            ),
             samples=Samples(settings.samples_dir),
             uploads=Uploads(settings.data_dir / "uploads", settings.video_limits.max_bytes),
             opening=Gate(slots=2),

@@ -17,7 +17,7 @@ from sam2_demo.core.errors import CheckpointError
 from sam2_demo.core.frames import FrameSource
 from sam2_demo.server.messages import explain
 from sam2_demo.session.provenance import ModelLabel
-from sam2_demo.session.session import VideoSession
+from sam2_demo.session.session import SessionOptions, VideoSession
 
 logger = logging.getLogger(__name__)
 
@@ -32,14 +32,22 @@ class ModelShelf:
         default: The model used until another is chosen: a name or the path of a checkpoint.
         device: ``"auto"`` or a device's name.
         allow_paths: Whether a name may be the path of a file on this machine.
+        options: The options of every session.
     """
 
-    def __init__(self, default: str, device: str = "auto", allow_paths: bool = False) -> None:
+    def __init__(
+        self,
+        default: str,
+        device: str = "auto",
+        allow_paths: bool = False,
+        options: SessionOptions | None = None,
+    ) -> None:
         is_name = default in MODEL_NAMES
         self.default = default if is_name else Path(default).name
         self._paths = {} if is_name else {self.default: default}
         self.allow_paths = allow_paths
         self.notice = ""
+        self._options = options
         self._device = choose_device(device)
         self._loaded: dict[str, LoadedModel] = {}
         self._in_use: WeakKeyDictionary[VideoSession, LoadedModel] = WeakKeyDictionary()
@@ -92,6 +100,6 @@ class ModelShelf:
 
     def session(self, model: LoadedModel, frames: FrameSource) -> VideoSession:
         """Returns a new session on a video with this model."""
-        session = VideoSession(model.model, frames, accelerator_lock=self._accelerator)
+        session = VideoSession(model.model, frames, self._options, self._accelerator)
         self._in_use[session] = model
         return session

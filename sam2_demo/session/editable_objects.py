@@ -281,6 +281,7 @@ class EditableObjects:
     def _check_count(self, count: int) -> None:
         if count > self._max_objects:
             raise PromptError(
-                f"a session holds at most {self._max_objects} objects: remove one first",
+                f"a session holds at most {self._max_objects} objects: remove one "
+                "first, or start the app with a larger --max-objects",
                 "TOO_MANY_OBJECTS",
             )

@@ -12,6 +12,7 @@ from sam2_demo.datasets.sources.packages import SOURCE_PACKAGES
 from sam2_demo.evaluation.protocols.registry import PROTOCOLS
 from sam2_demo.model.config import EMBEDDED
 from sam2_demo.model.sam2 import Sam2
+from sam2_demo.server.limit_options import LIMIT_OPTIONS, add_limit_options
 from sam2_demo.training.experiments.named import EXPERIMENTS
 
 TOP = Path(__file__).parents[2]
@@ -93,6 +94,15 @@ def test_documented_options_of_commands_exist() -> None:
             assert parser is not None, line
             for option in re.findall(r"--[\w-]+", called[2]):
                 assert option in parser.format_help(), line
+
+
+def test_every_limit_is_documented_with_its_option_and_default() -> None:
+    page = (TOP / "assets/docs/limits.md").read_text(encoding="utf-8")
+    rows = re.findall(r"^\| `(--[a-z-]+)` \| (\d+) \| (.+) \|$", page, re.MULTILINE)
+    assert rows == [(each.name, str(each.default), each.limited) for each in LIMIT_OPTIONS]
+    parser = argparse.ArgumentParser()
+    add_limit_options(parser)
+    assert all(f"{name} N" in parser.format_help() for name, _, _ in rows)
 
 
 def test_documented_protocols_and_experiments_exist() -> None:

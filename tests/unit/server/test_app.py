@@ -5,6 +5,8 @@ from pathlib import Path
 import pytest
 
 from app import main, parse_arguments, settings_from
+from sam2_demo.server.sessions.store import StoreLimits
+from sam2_demo.video.ingest.limits import Limits
 
 
 @pytest.fixture(autouse=True)
@@ -24,6 +26,18 @@ def test_numbers_are_checked(capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit):
         parse_arguments(["--max-frames", "0"])
     assert "--max-frames" in capsys.readouterr().err
+
+
+def test_limits_are_taken_from_options(tmp_path: Path) -> None:
+    options = "--max-frames 7 --max-objects 300 --max-megapixels 2 --max-image-megapixels 50"
+    options += " --max-megabytes 3 --max-videos 4 --max-idle-seconds 60"
+    settings = settings_from(parse_arguments(options.split()), tmp_path)
+    limits, store = settings.video_limits, settings.store_limits
+    assert (limits.max_frames, limits.max_pixels, limits.max_bytes) == (7, 2_000_000, 3 << 20)
+    assert limits.max_image_pixels == 50_000_000
+    assert (store.max_videos, store.idle_timeout_s, settings.max_objects) == (4, 60, 300)
+    untouched = settings_from(parse_arguments([]), tmp_path)
+    assert (untouched.video_limits, untouched.store_limits) == (Limits(), StoreLimits())
 
 
 def test_host_names_are_bound_where_the_page_is_private_or_they_are_given(tmp_path: Path) -> None:
