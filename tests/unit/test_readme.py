@@ -1,5 +1,6 @@
 """The README: what it promises about commands, files and versions is what is here."""
 
+import argparse
 import re
 from pathlib import Path
 
