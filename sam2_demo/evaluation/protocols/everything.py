@@ -11,7 +11,7 @@ from statistics import fmean
 from sam2_demo.core.masks import EncodedMask
 from sam2_demo.datasets.registry import DataSet
 from sam2_demo.evaluation.clips import ImageSet, open_images
-from sam2_demo.evaluation.scores import ObjectScore, Progress, Stopwatch
+from sam2_demo.evaluation.scores import FramesDone, ObjectScore, Stopwatch
 from sam2_demo.model.sam2 import Sam2
 from sam2_demo.tracking.everything.proposals import FindOptions
 from sam2_demo.tracking.everything.search import EverythingSearch
@@ -40,7 +40,7 @@ class FindEverything:
         """Returns how many pictures there are to do."""
         return len(clip)
 
-    def score(self, clip: ImageSet, progress: Progress) -> list[ObjectScore]:
+    def score(self, clip: ImageSet, frames_done: FramesDone) -> list[ObjectScore]:
         """Returns the score of each object: the means over the pictures on which it is visible.
 
         Raises:
@@ -59,7 +59,7 @@ class FindEverything:
                 best = max((each.mask.iou(truth) for each in proposals), default=0.0)
                 ious.setdefault(object_id, []).append(best)
                 counts.setdefault(object_id, []).append(len(proposals))
-            progress(1)
+            frames_done(1)
         return [
             _object_score(clip.name, key, ious[key], counts[key], stopwatch.frames_per_s)
             for key in sorted(ious)
