@@ -13,7 +13,7 @@ import numpy as np
 
 from sam2_demo.core.errors import SettingError
 from sam2_demo.datasets.clip import Clip, ClipOptions, ClipSource
-from sam2_demo.datasets.registry import open_clips
+from sam2_demo.datasets.registry import DataSet, open_clips
 from sam2_demo.datasets.sources.pack import SourcePack
 from sam2_demo.datasets.synthetic.clips import SyntheticClips, SyntheticOptions
 from sam2_demo.training.data.batches import Sampler
@@ -69,15 +69,15 @@ def mix_opener(experiment: Experiment) -> Callable[[Stage], DataMix]:
         SettingError: there are no data sets, or one of them is specified wrongly.
         DataError: there is nothing usable at a path.
     """
-    packs: dict[str, SourcePack] = {}
+    packs: dict[Path, SourcePack] = {}
 
     def open_set(specification: str, stage: Stage, options: BatchOptions) -> ClipSource:
-        kind, _, path = specification.partition(":")
-        if kind == DISCS:
+        if specification == DISCS:
             return DiscClips(stage.image_size, options)
+        kind, path = DataSet.parse(specification)
         if kind == SYNTHETIC:
             if path not in packs:
-                packs[path] = SourcePack.load(Path(path))
+                packs[path] = SourcePack.load(path)
             return _VariedSyntheticClips(packs[path], stage, options)
         return open_clips(
             specification,

@@ -49,13 +49,13 @@ def state(session: VideoSession) -> list[FrameMasks]:
 
 
 def count_calls(model: Sam2, monkeypatch: pytest.MonkeyPatch, name: str) -> list[int]:
-    """Returns a list that gets the batch size of every call of one of the model's verbs."""
+    """Returns a list that gets the batch size of every call of one of the model's methods."""
     calls: list[int] = []
-    verb: Callable[..., object] = getattr(model, name)
+    method: Callable[..., object] = getattr(model, name)
 
     def counted(tensor: torch.Tensor, *rest: object, **named: object) -> object:
         calls.append(tensor.shape[0])
-        return verb(tensor, *rest, **named)
+        return method(tensor, *rest, **named)
 
     monkeypatch.setattr(model, name, counted)
     return calls
