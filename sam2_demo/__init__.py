@@ -1,7 +1,7 @@
 """SAM 2 Demo: point at a thing in a video, get its mask in every frame.
 
 The folders are layers, listed here from the highest to the lowest; a layer
-imports only itself and the layers below it (``tests/test_layers.py`` holds that):
+imports only itself and the layers below it (``tests/unit/test_layers.py`` holds that):
 
     web          the page's own files: HTML, style sheets, JavaScript
     server       routes, streams, uploads, store of sessions, loaded models, API, Gradio's blocks
@@ -16,6 +16,10 @@ imports only itself and the layers below it (``tests/test_layers.py`` holds that
     checkpoints  files and the hub: loading, downloading, checking, names of other libraries
     model        the network and its configurations: tensors in, tensors out
     core         prompts, masks, errors, frames, device: no torch modules, no gradio
+
+A click travels through ``web/js/tools/editing.js``, ``server/routes/pages.py``,
+``session/open_video.py``, ``session/session.py``, ``tracking/prompting.py`` and
+``tracking/tracker.py`` to the five methods of ``model/sam2.py``; its mask comes back the same way.
 """
 
 import os

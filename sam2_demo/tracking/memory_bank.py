@@ -1,4 +1,4 @@
-"""The memory bank: which frames an object attends to, and their memories put together.
+"""The memory bank: the rule which frames are remembered, and their memories put together.
 
 Tracking and training share it. The choice of frames is a function of frame numbers alone.
 
@@ -63,12 +63,14 @@ def attended_frames(
 
     def recent(count: int) -> list[tuple[int, int]]:
         frames = ((frame_index - step * age, age) for age in range(1, count))
+        # A conditioning frame is in the bank already; twice, it would count for more.
         return [
             (frame, age) for frame, age in frames if frame in answered and frame not in conditioning
         ]
 
     ages = [(frame, (frame_index - frame) * step) for frame in conditioning]
     return AttendedFrames(
+        # Age 0 says "prompted": there is no temporal encoding of ages beyond the recent frames'.
         memories=(*((frame, 0) for frame in conditioning), *recent(memory_frames)),
         pointers=(
             *((frame, age) for frame, age in ages if age > 0 and pointer_frames > 0),

@@ -36,6 +36,8 @@ def enter_prompt(
     )
     track.answers[frame_index] = answer
     track.prompts[frame_index] = PromptedFrame(prompt, base)
+    # As in the reference, a click on a tracked frame is a correction: it changes this frame, and
+    # others only through the memory of it, as any tracked frame's.
     if corrections_condition or frame_index not in track.steps:
         track.conditioning.add(frame_index)
 
@@ -59,7 +61,7 @@ def _stages_to_answer(
 ) -> tuple[Iterable[FramePrompt], Answer | None]:
     """Returns the stages to be answered, and the answer that the first one refines, if any."""
     before, latest = track.prompts.get(frame_index), track.answers.get(frame_index)
-    if before is None:
+    if before is None:  # a first prompt corrects what was tracked to this frame, if anything was
         return prompt.stages(), latest
     if prompt.extends(before.prompt):
         return [prompt], latest

@@ -181,6 +181,7 @@ class Tracker:
                 found[object_id] = track.answers[frame_index]
                 continue
             attended = self._cache.attended(track, frame_index, step)
+            # A batch's memories are one tensor, so its objects have to attend to equally many.
             size = (len(attended.memories), len(attended.pointers))
             groups[size].append(_Job(object_id, AttendingTrack(track, attended)))
         with self._computing():
@@ -257,6 +258,7 @@ class Tracker:
         embedding = features.stride16.expand(len(batch), -1, -1, -1)
         conditioned = self._model.condition(embedding, bank)
         prompts = PromptTensors.none(len(batch), self._model.device)
+        # Without a prompt a frame may be as ambiguous as after one click: the best of three counts.
         predicted = self._model.decode(conditioned, features, prompts, multimask=True).best()
         answers = self._keep(predicted, is_prompted=False)
         self._cache.encode_memories(frame_index, answers)

@@ -1,4 +1,4 @@
-"""The kinds of downloads: name, type, and the function that writes each."""
+"""The kinds of downloads, where a new export is added: name, type, and what writes each."""
 
 from collections.abc import Callable
 from dataclasses import dataclass

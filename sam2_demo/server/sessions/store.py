@@ -95,6 +95,7 @@ class SessionStore:
             SessionExpired: there is no such folder.
         """
         with self._reopening:
+            # The token becomes part of a path, so nothing else may look like one.
             is_token = re.fullmatch(r"[\w-]{32}", token) is not None
             if token in self._videos or not is_token or not (self.folder / token).is_dir():
                 return self.find(token)
@@ -164,6 +165,7 @@ class SessionStore:
             doomed_for_room = self._surplus_bytes(0)
             for video in doomed_for_room:
                 self._forget(video)
+        # Without the lock: while files are removed, everybody else goes on working.
         for video in doomed + doomed_for_room:
             self._end(video)
         self._remove_left_over()

@@ -1,4 +1,4 @@
-"""Ingests an upload: a sandboxed process decodes it once into a folder of frames.
+"""What happens to an upload before anything else opens it: a sandboxed process decodes it once.
 
 This process never parses the upload itself. Every failure is reported as one plain sentence and
 leaves nothing on disk.
@@ -129,7 +129,7 @@ def _worker(job: Job, log: IO[bytes]) -> Iterator[subprocess.Popen[bytes]]:
         stderr=log,
         cwd=_PACKAGE_PARENT,
         env=_environment(),
-        start_new_session=True,
+        start_new_session=True,  # a group of its own, so that all that it starts ends with it
     )
     try:
         yield process
@@ -142,6 +142,7 @@ def _worker(job: Job, log: IO[bytes]) -> Iterator[subprocess.Popen[bytes]]:
 
 
 def _environment() -> dict[str, str]:
+    # An allow-list: a decoder that a file has taken over finds no keys and no tokens here.
     kept = {key: os.environ[key] for key in _KEPT_VARIABLES if key in os.environ}
     # Each thread and each arena takes address space, which is limited in the worker.
     return kept | {

@@ -70,6 +70,7 @@ def limit_this_process(limits: Limits) -> None:
         (resource.RLIMIT_CORE, 0),
     )
     for kind, amount in wanted:
+        # Some systems lack some of these limits; the deadline of the parent holds everywhere.
         with contextlib.suppress(ValueError, OSError):
             resource.setrlimit(kind, (amount, amount))
 

@@ -1,6 +1,6 @@
-// All masks of a frame as one image: fills first, then outlines, so that fifty objects cost little
-// more than one. The image is transposed, column by column like the run lengths: each run is then
-// contiguous in memory, and the canvas transposes it back while drawing.
+// Draws the masks of a frame: all as one image, fills first, then outlines, so that fifty objects
+// cost little more than one. The image is transposed, column by column like the run lengths: each
+// run is then contiguous in memory, and the canvas transposes it back while drawing.
 
 import { packed } from '../core/colors.js';
 import { columnsOf } from '../core/rle.js';
@@ -37,6 +37,7 @@ export class MaskLayer {
   }
 
   paint(shown) {
+    // Masks are replaced, never changed, so it is enough to compare which ones they are.
     const same =
       shown.length === this.painted.length &&
       shown.every(

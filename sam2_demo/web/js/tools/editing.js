@@ -1,4 +1,5 @@
-// Prompts: each change shows at once, is sent in order, and is reverted if the server refuses it.
+// A click on its way to the model and back: each change of a prompt shows at once, is sent in
+// order, and is reverted if the server refuses it.
 
 import { postJson } from '../core/net.js';
 import { candidateOf, isEmptyPrompt } from '../core/prompts.js';
