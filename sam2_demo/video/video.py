@@ -4,7 +4,7 @@ Frame i is file i for the page, the model and every export; the upload is never 
 """
 
 import json
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from fractions import Fraction
 from functools import cached_property
 from pathlib import Path
@@ -15,7 +15,7 @@ from jaxtyping import UInt8
 
 from sam2_demo.core.errors import VideoError
 from sam2_demo.video.excerpt import WHOLE, Excerpt
-from sam2_demo.video.ingest.jpeg_files import frame_path
+from sam2_demo.video.ingest.jpeg_files import OWN_SIZE_FOLDER, frame_path
 from sam2_demo.video.times import FrameTimes
 
 FACTS_FILE = "video.json"
@@ -48,6 +48,8 @@ class Video:
         excerpt: Which part of the upload was read.
         first_frame: How many frames of the upload precede the first one here.
         begins_s: When the first frame here is displayed, in seconds after the upload's first one.
+        own_size_hw: Height and width in the upload; larger than ``size_hw`` if images are worked on
+            at a smaller size, otherwise the same, or None.
         notices: What was odd about the upload.
         bad_frames: Frames that are damaged or replaced by the previous one.
         has_audio: Whether an audio track was kept.
@@ -61,6 +63,7 @@ class Video:
     excerpt: Excerpt = WHOLE
     first_frame: int = 0
     begins_s: float = 0.0
+    own_size_hw: tuple[int, int] | None = None
     notices: tuple[VideoWarning, ...] = ()
     bad_frames: tuple[int, ...] = ()
     has_audio: bool = False
@@ -86,6 +89,7 @@ class Video:
                 excerpt=Excerpt(**facts.get("excerpt", {})),  # not in folders of older versions
                 first_frame=facts.get("first_frame", 0),
                 begins_s=facts.get("begins_s", 0.0),
+                own_size_hw=_size(facts.get("own_size_hw")),
                 notices=tuple(VideoWarning(**notice) for notice in facts["notices"]),
                 bad_frames=tuple(facts["bad_frames"]),
                 has_audio=facts["has_audio"],
@@ -112,6 +116,13 @@ class Video:
     def frame_times_s(self) -> tuple[float, ...]:
         """When each frame is displayed, in seconds after the first."""
         return tuple(float(tick * self.times.time_base) for tick in self.times.ticks)
+
+    @property
+    def at_own_size(self) -> "Video":
+        """The same images at the size that they have in the upload; itself if that is no larger."""
+        if self.own_size_hw in (None, self.size_hw):
+            return self
+        return replace(self, folder=self.folder / OWN_SIZE_FOLDER, size_hw=self.own_size_hw)
 
     @property
     def warnings(self) -> tuple[str, ...]:
@@ -151,3 +162,7 @@ class Video:
                 "NOT_INGESTED",
             )
         return np.asarray(image, dtype=np.uint8)
+
+
+def _size(stored: list[int] | None) -> tuple[int, int] | None:
+    return None if stored is None else (stored[0], stored[1])

@@ -61,6 +61,11 @@ class ExportKind:
     shown_only: bool = False
     subject: str = "video"
 
+    @property
+    def is_video(self) -> bool:
+        """Whether it is a video, or an animation, whose frames have the size that is shown."""
+        return self.group == "Video"
+
     def path(self, video: OpenVideo) -> Path:
         """Returns the path of the file, once it has been made."""
         return video.folder / "exports" / self.suffix

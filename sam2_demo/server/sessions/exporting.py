@@ -10,6 +10,7 @@ from jaxtyping import UInt8
 from sam2_demo.core.errors import InputError, PromptError
 from sam2_demo.core.whole_files import Watch
 from sam2_demo.export.masklets import Masklets, MaskScore, ObjectLabel
+from sam2_demo.export.own_size import at_own_size
 from sam2_demo.server.app_state import AppState
 from sam2_demo.server.palette import object_color
 from sam2_demo.server.routes.requests import ExportRequest, Fields
@@ -37,6 +38,8 @@ def exporting(state: AppState, video: OpenVideo, fields: Fields) -> Work:
             if not entered:
                 return
             masklets = snapshot(video, range(first, last + 1), request.objects, kind.shown_only)
+            if not kind.is_video:
+                masklets = at_own_size(masklets)
             path = kind.path(video)
             path.parent.mkdir(exist_ok=True)
             told = progress_report(report, "writing")

@@ -31,6 +31,11 @@ class FileFormat:
     has_times: bool = True
     size_hw: tuple[int, int] | None = None
 
+    @property
+    def holds_images(self) -> bool:
+        """Whether it consists of images that somebody took or made one by one."""
+        return self.is_image or self.demuxer == "zip"
+
 
 _ISO_BOXES = (b"ftyp", b"moov", b"mdat", b"free", b"skip", b"wide", b"pnot", b"moof", b"styp")
 _STARTS = (

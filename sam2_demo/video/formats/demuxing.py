@@ -48,7 +48,7 @@ def opened(
         "format_whitelist": av.ContainerFormat(file_format.demuxer, "r").name,
         "codec_whitelist": ",".join(sorted(VIDEO_DECODERS | AUDIO_DECODERS)),
         # Frames slightly over the limit are decoded, so that the refusal can state their size.
-        "max_pixels": str(4 * limits.max_pixels),
+        "max_pixels": str(4 * limits.accepted_pixels),
     }
     try:
         container = av.open(
@@ -98,7 +98,7 @@ def video_stream(
             "upload it again.",
             "UNSUPPORTED_CODEC",
         )
-    context.options = {"max_pixels": str(4 * limits.max_pixels)}
+    context.options = {"max_pixels": str(4 * limits.accepted_pixels)}
     context.thread_type = "SLICE"
     context.thread_count = DECODER_THREADS
     return stream

@@ -26,8 +26,8 @@ def check_size(size_hw: tuple[int, int], limits: Limits) -> None:
     """Raises VideoError if an image is too small, too large or too long on one side."""
     if min(size_hw) < limits.min_side_px:
         raise VideoError(
-            f"{_shown(size_hw)}; each side must have at least {limits.min_side_px}: upload a "
-            "larger video.",
+            f"{_shown(size_hw, limits)}; each side must have at least {limits.min_side_px}: upload "
+            "a larger one.",
             "TOO_SMALL",
         )
     check_not_too_large(size_hw, limits)
@@ -36,24 +36,30 @@ def check_size(size_hw: tuple[int, int], limits: Limits) -> None:
 def check_not_too_large(size_hw: tuple[int, int], limits: Limits) -> None:
     """Raises VideoError if an image is too large or too long on one side."""
     height, width = size_hw
-    shown = _shown(size_hw)
-    if height * width > limits.max_pixels:
+    if height * width > limits.accepted_pixels:
         raise VideoError(
-            f"{shown}; at most {limits.max_pixels / 1e6:.1f} million pixels can be opened: reduce "
-            "the size of the video.",
+            f"{_shown(size_hw, limits)}; at most {limits.accepted_pixels / 1e6:.1f} million pixels "
+            "can be opened: make it smaller.",
             "TOO_MANY_PIXELS",
         )
-    if max(size_hw) > limits.max_side_px:
-        code = "TOO_WIDE" if width >= height else "TOO_TALL"
+    code = "TOO_WIDE" if width >= height else "TOO_TALL"
+    if max(size_hw) > limits.accepted_side_px:
         raise VideoError(
-            f"{shown}; each side may have at most {limits.max_side_px:,}: reduce the size of the "
-            "video.",
+            f"{_shown(size_hw, limits)}; each side may have at most {limits.accepted_side_px:,}: "
+            "make it smaller.",
+            code,
+        )
+    if min(limits.work_hw(size_hw)) < min(limits.min_side_px, *size_hw):
+        raise VideoError(
+            f"{_shown(size_hw, limits)}: too narrow to be made smaller, as it would have to be. "
+            "Open a part of it.",
             code,
         )
 
 
-def _shown(size_hw: tuple[int, int]) -> str:
-    return f"The frames are {size_hw[1]:,} x {size_hw[0]:,} pixels"
+def _shown(size_hw: tuple[int, int], limits: Limits) -> str:
+    subject = "The image has" if limits.of_images else "The frames of this video have"
+    return f"{subject} {size_hw[1]:,} x {size_hw[0]:,} pixels"
 
 
 def check_claims(claims: IndexClaims, limits: Limits, is_part: bool = False) -> None:

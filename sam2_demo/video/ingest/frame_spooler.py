@@ -66,6 +66,11 @@ class FrameSpooler:
         self._orientation = orientation
         self._coded_hw = (0, 0)
 
+    @property
+    def size_hw(self) -> tuple[int, int]:
+        """Height and width of the frames that were written."""
+        return self._order.limits.work_hw(self.display.size_hw)
+
     def spool(self, frames: Iterable[DecodedFrame], part: int | None) -> None:
         """Writes the frames.
 
@@ -83,7 +88,9 @@ class FrameSpooler:
         most = min(part or limits.max_frames, limits.max_frames)
         is_countable = self._expected and not self._order.excerpt.is_timed
         expected = min(self._expected or 0, most) if is_countable else None
-        with JpegFiles(self._order.folder, limits.max_spool_bytes, limits.threads) as spool:
+        with JpegFiles(
+            self._order.folder, limits.max_spool_bytes, limits.threads, limits.work_hw
+        ) as spool:
             for decoded in frames:
                 if spool.count == most:
                     if part is None:

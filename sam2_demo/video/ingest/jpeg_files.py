@@ -2,6 +2,7 @@
 
 import os
 from collections import deque
+from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 from types import TracebackType
@@ -13,7 +14,10 @@ from jaxtyping import UInt8
 from sam2_demo.core.errors import VideoError
 
 FRAMES_FOLDER = "frames"
+OWN_SIZE_FOLDER = "own_size"
+"""Holds another folder of frames, those that are too large to work on."""
 MOST_THREADS = 4
+MOST_BYTES_WAITING = 256 << 20
 _SETTINGS = (
     cv2.IMWRITE_JPEG_QUALITY,
     95,
@@ -30,14 +34,23 @@ def frame_path(folder: Path, frame_index: int) -> Path:
 class JpegFiles:
     """Writes images into one folder, numbered in the order in which they are added.
 
+    An image that is too large to work on is also written at its own size, into a folder of its own.
     Encoding runs in the background while the caller goes on; only a few images may be waiting.
     """
 
-    def __init__(self, folder: Path, max_bytes: int, threads: int = 0) -> None:
+    def __init__(
+        self,
+        folder: Path,
+        max_bytes: int,
+        threads: int = 0,
+        work_hw: Callable[[tuple[int, int]], tuple[int, int]] | None = None,
+    ) -> None:
+        self._work_hw = work_hw or (lambda size_hw: size_hw)
         threads = threads or min(MOST_THREADS, os.cpu_count() or 1)
         self._folder = folder
         self._bytes_left = max_bytes
         self._waiting: deque[Future[int]] = deque()
+        self._bytes_waiting = 0
         self._most_waiting = 2 * threads
         self._pool = ThreadPoolExecutor(threads)
         self.count = 0
@@ -52,20 +65,38 @@ class JpegFiles:
         """
         if len(self._waiting) >= self._most_waiting:
             self._finish_one()
-        path = frame_path(self._folder, self.count)
-        self._waiting.append(self._pool.submit(_write, image, path))
+        if self._bytes_waiting + image.nbytes > MOST_BYTES_WAITING:
+            self.finish()
+        self._bytes_waiting += image.nbytes
+        self._waiting.append(self._pool.submit(self._store, image, self.count))
         self.count += 1
 
     def repeat(self) -> None:
         """Adds the last image again."""
         self.finish()
-        os.link(frame_path(self._folder, self.count - 1), frame_path(self._folder, self.count))
+        for folder in (self._folder, self._folder / OWN_SIZE_FOLDER):
+            before = frame_path(folder, self.count - 1)
+            if before.exists():
+                os.link(before, frame_path(folder, self.count))
         self.count += 1
 
     def finish(self) -> None:
         """Waits until every image added so far is on disk."""
         while self._waiting:
             self._finish_one()
+        self._bytes_waiting = 0
+
+    def _store(self, image: UInt8[np.ndarray, "height width 3"], index: int) -> int:
+        """Writes one image, also at its own size if that is larger; returns the bytes written."""
+        written = 0
+        height, width = self._work_hw((image.shape[0], image.shape[1]))
+        if (height, width) != image.shape[:2]:
+            path = frame_path(self._folder / OWN_SIZE_FOLDER, index)
+            path.parent.mkdir(parents=True, exist_ok=True)
+            written = _write(image, path)
+            smaller = cv2.resize(image, (width, height), interpolation=cv2.INTER_AREA)
+            image = np.asarray(smaller, dtype=np.uint8)
+        return written + _write(image, frame_path(self._folder, index))
 
     def _finish_one(self) -> None:
         self._bytes_left -= self._waiting.popleft().result()

@@ -1,6 +1,7 @@
 """Limits on uploads: bytes, frames, pixels, time and memory; the operator may change each."""
 
-from dataclasses import dataclass
+import math
+from dataclasses import dataclass, replace
 
 MIB = 1024 * 1024
 
@@ -23,6 +24,7 @@ class Limits:
         timeout_s: Wall time for decoding; CPU time is limited to this per core.
         memory_bytes: Address space of the decoding process.
         threads: Threads that encode images; 0 for one per core, at most four.
+        of_images: Whether images are read, and not frames of a video.
     """
 
     max_bytes: int = 1024 * MIB
@@ -30,10 +32,35 @@ class Limits:
     max_file_frames: int = 10_000_000
     max_side_px: int = 8192
     max_pixels: int = 17_000_000
-    max_image_side_px: int = 65_535
+    max_image_side_px: int = 65_500
     max_image_pixels: int = 120_000_000
     min_side_px: int = 8
     max_spool_bytes: int = 8192 * MIB
     timeout_s: float = 600.0
-    memory_bytes: int = 2048 * MIB
+    memory_bytes: int = 3072 * MIB
     threads: int = 0
+    of_images: bool = False
+
+    def for_images(self) -> "Limits":
+        """Returns the limits on images, of which those that are too large are made smaller."""
+        return replace(self, of_images=True)
+
+    @property
+    def accepted_pixels(self) -> int:
+        """The most pixels of what is read."""
+        return self.max_image_pixels if self.of_images else self.max_pixels
+
+    @property
+    def accepted_side_px(self) -> int:
+        """The longest side of what is read."""
+        return self.max_image_side_px if self.of_images else self.max_side_px
+
+    def work_hw(self, size_hw: tuple[int, int]) -> tuple[int, int]:
+        """Returns the size at which an image of this size is worked on: as large as a frame's."""
+        height, width = size_hw
+        scale = min(
+            1.0,
+            self.max_side_px / max(size_hw),
+            math.sqrt(self.max_pixels / (height * width)),
+        )
+        return (height, width) if scale == 1 else (int(height * scale), int(width * scale))

@@ -47,6 +47,7 @@ class Reading:
         times: When each frame is displayed.
         first_frame: How many frames of the upload precede the first one read.
         begins_s: When the first one read is displayed, in seconds after the upload's first frame.
+        own_size_hw: Height and width in the upload, if that is larger; zeros if there is no image.
         bad_frames: Frames that are damaged or replace a lost one.
         has_audio: Whether there is a sound file.
         notices: What was odd.
@@ -57,6 +58,7 @@ class Reading:
     first_frame: int = 0
     begins_s: Fraction = Fraction(0)
     bad_frames: tuple[int, ...] = ()
+    own_size_hw: tuple[int, int] = (0, 0)
     has_audio: bool = False
     notices: list[VideoWarning] = field(default_factory=list)
 
@@ -74,6 +76,8 @@ def read_upload(order: Order) -> Reading:
     file_format = identify_file(order.upload)
     if file_format is None:
         _refuse_unknown(order.name)
+    if file_format.holds_images:
+        order = replace(order, limits=order.limits.for_images())
     if file_format.size_hw is not None:
         check_size(file_format.size_hw, order.limits)
     if file_format.demuxer == "pillow":
@@ -143,8 +147,21 @@ def _read_stream(order: Order, file_format: FileFormat) -> Reading:
 def _reading(
     spooler: FrameSpooler, times: FrameTimes, first_frame: int, begins_s: Fraction
 ) -> Reading:
-    size_hw, bad_frames = spooler.display.size_hw, tuple(spooler.bad_frames)
-    reading = Reading(size_hw, times, first_frame, begins_s, bad_frames)
+    reading = Reading(
+        spooler.size_hw,
+        times,
+        first_frame,
+        begins_s,
+        tuple(spooler.bad_frames),
+        own_size_hw=spooler.display.size_hw,
+    )
+    if spooler.size_hw != spooler.display.size_hw:
+        (height, width), (own_height, own_width) = reading.size_hw, reading.own_size_hw
+        reading.warn(
+            "WORKED_ON_SMALLER",
+            f"{own_width:,} x {own_height:,} pixels are too many to work on, so {width:,} x "
+            f"{height:,} are shown; images and data are exported at their own size.",
+        )
     if spooler.display.turn_ignored:
         reading.warn(
             "ROTATION_IGNORED",

@@ -118,6 +118,7 @@ def run(job: Job) -> None:
         excerpt=job.excerpt,
         first_frame=reading.first_frame,
         begins_s=float(reading.begins_s),
+        own_size_hw=reading.own_size_hw,
         notices=tuple(reading.notices),
         bad_frames=reading.bad_frames,
         has_audio=reading.has_audio,

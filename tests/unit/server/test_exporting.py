@@ -4,9 +4,11 @@ import csv
 import io
 import json
 import zipfile
+from dataclasses import replace
 from typing import Any
 
 import av
+import cv2
 import numpy as np
 import pytest
 from PIL import Image
@@ -21,6 +23,7 @@ from sam2_demo.server.sessions.export_kinds import EXPORT_KINDS
 from sam2_demo.server.sessions.exporting import snapshot
 from sam2_demo.server.sessions.store import token_of
 from sam2_demo.session.open_video import OpenVideo
+from sam2_demo.video.ingest.jpeg_files import OWN_SIZE_FOLDER, frame_path
 
 
 @pytest.fixture
@@ -216,3 +219,29 @@ def test_a_picture_is_a_video_of_one_frame(state: AppState, client: TestClient) 
         if EXPORT_KINDS[kind].media_type.startswith(("video/", "image/")):
             with av.open(io.BytesIO(content)) as container:
                 assert len(list(container.decode(video=0))) == 1
+
+
+def test_images_are_exported_at_their_own_size(client: TestClient, video: OpenVideo) -> None:
+    """Frames of 64 x 48 pixels are open of images of 128 x 96."""
+    folder = video.video.folder
+    for index in range(6):
+        path = frame_path(folder / OWN_SIZE_FOLDER, index)
+        path.parent.mkdir(parents=True, exist_ok=True)
+        cv2.imwrite(str(path), np.full((96, 128, 3), 10 * index, np.uint8))
+    small = first_png(export(client, video, "objects")) > 0
+    video.video = replace(video.video, own_size_hw=(96, 128))
+    large = first_png(export(client, video, "objects")) > 0
+    assert large.shape == (96, 128)
+    np.testing.assert_allclose(large.sum(), 4 * small.sum(), rtol=0.03)
+    assert (large[1::2, 1::2] == small).mean() > 0.98
+    coco = json.loads(export(client, video, "coco"))
+    assert coco["images"][0]["width"] == 128
+    assert coco["annotations"][0]["segmentation"]["size"] == [96, 128]
+    assert coco["annotations"][0]["area"] == large.sum()
+    drawn = Image.open(io.BytesIO(export(client, video, "effects_png", first=2, last=2)))
+    assert drawn.size == (128, 96)
+    soft = first_png(export(client, video, "soft"))
+    assert soft.shape == (96, 128)
+    assert ((soft > 127) == large).all()
+    with av.open(io.BytesIO(export(client, video, "matte"))) as container:
+        assert container.streams.video[0].width == 64
