@@ -31,7 +31,7 @@ class Point:
     positive: bool = True
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, weakref_slot=True)
 class FramePrompt:
     """All prompts for one object on one frame.
 

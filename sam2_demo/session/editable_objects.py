@@ -5,21 +5,15 @@ putting the old mapping back.
 """
 
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 
 from sam2_demo.core.errors import PromptError
 from sam2_demo.core.prompts import FramePrompt, check_object_id
 from sam2_demo.session.history import History, Moment
-from sam2_demo.session.objects import (
-    ObjectRecord,
-    Objects,
-    ObjectSettings,
-    ObjectState,
-    Records,
-    what_changed,
-)
+from sam2_demo.session.keeping.kept_work import KeptWork
+from sam2_demo.session.objects import Objects, ObjectSettings, ObjectState, what_changed
 from sam2_demo.tracking.track import Track
 
 
@@ -38,10 +32,24 @@ class EditableObjects:
     def __init__(self, max_objects: int, history: History) -> None:
         self._max_objects = max_objects
         self._history = history
+        self._kept: KeptWork | None = None
         self._objects: Objects = {}
         self._lock = threading.RLock()
         self._next_id = 1
         self._is_propagating = False
+
+    def keep_in(self, kept: KeptWork, size_hw: tuple[int, int]) -> None:
+        """Takes over what a file keeps, and from then on keeps there whatever is done.
+
+        Raises:
+            ResourceError: the file cannot be read.
+        """
+        with self._lock:
+            moments, number = kept.read(size_hw)
+            if moments:
+                self._objects = self._history.restore(moments, number)
+                self._next_id = max(self._objects, default=0) + 1
+            self._kept = kept
 
     @property
     def objects(self) -> Objects:
@@ -60,12 +68,6 @@ class EditableObjects:
                 key: replace(state, track=state.track.copy())
                 for key, state in self._objects.items()
             }
-
-    @property
-    def records(self) -> Records:
-        """What a person did to the objects: enough to rebuild this session."""
-        with self._lock:
-            return {key: ObjectRecord.of(state) for key, state in self._objects.items()}
 
     @property
     def settings(self) -> dict[int, ObjectSettings]:
@@ -211,12 +213,12 @@ class EditableObjects:
     def undo(self) -> Moment | None:
         """Undoes the last step; returns the moment before it, or None if there is none."""
         with self._change():
-            return self._go_to(self._history.undo(self._objects))
+            return self._go_to(self._history.undo)
 
     def redo(self) -> Moment | None:
         """Redoes the last undone step; returns the moment after it, or None if there is none."""
         with self._change():
-            return self._go_to(self._history.redo(self._objects))
+            return self._go_to(self._history.redo)
 
     @contextmanager
     def _change(self) -> Iterator[None]:
@@ -235,15 +237,39 @@ class EditableObjects:
         self._commit(step, {**dict(rows), object_id: state})
 
     def _commit(self, step: str, objects: Objects) -> None:
-        """Makes these objects the present and remembers the previous ones for undo."""
-        self._history.remember(step, self._objects)
+        """Makes these objects the present and remembers the previous ones for undo.
+
+        Raises:
+            ResourceError: they cannot be written to disk; nothing is changed.
+        """
+        with self._kept_or_undone():
+            self._history.remember(step, self._objects)
+            self._write(objects)
         self._objects = objects
         self._next_id = max(self._next_id, max(objects, default=0) + 1)
 
-    def _go_to(self, moment: Moment | None) -> Moment | None:
+    def _go_to(self, go: Callable[[Objects], Moment | None]) -> Moment | None:
+        with self._kept_or_undone():
+            moment = go(self._objects)
+            if moment is not None:
+                self._write(moment.objects)
         if moment is not None:
             self._objects = moment.objects
         return moment
+
+    @contextmanager
+    def _kept_or_undone(self) -> Iterator[None]:
+        """Puts the history back as it was if what happens inside fails."""
+        before = self._history.copy()
+        try:
+            yield
+        except BaseException:
+            self._history = before
+            raise
+
+    def _write(self, present: Objects) -> None:
+        if self._kept is not None:
+            self._kept.write(self._history.moments(present), self._history.number)
 
     def _state(self, object_id: int) -> ObjectState:
         if object_id not in self._objects:

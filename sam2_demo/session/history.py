@@ -27,12 +27,14 @@ class Moment:
         objects: The objects at that moment.
         is_whole: Whether the masks propagated until then are still there.
         bytes_held: Roughly how much it holds that the next moment towards the present does not.
+        number: Its place: each moment's number is one more than that of the moment before it.
     """
 
     step: str
     objects: Objects
     is_whole: bool = True
     bytes_held: int = 0
+    number: int = 0
 
     def weighed(self, present: Objects) -> "Moment":
         """Returns this moment with ``bytes_held`` measured against the present."""
@@ -61,6 +63,12 @@ class History:
         self._max_bytes = max_bytes
         self._past: list[Moment] = []
         self._future: list[Moment] = []
+        self._number = 0
+
+    @property
+    def number(self) -> int:
+        """The number of the present."""
+        return self._number
 
     @property
     def undoable(self) -> str | None:
@@ -80,7 +88,8 @@ class History:
     def remember(self, step: str, present: Objects) -> None:
         """Remembers the present before a step changes it; drops whatever was undone."""
         self._weigh(present)
-        self._past.append(Moment(step, present))
+        self._past.append(Moment(step, present, number=self._number))
+        self._number += 1
         self._future.clear()
         del self._past[: -self._max_steps]
         self._thin()
@@ -106,6 +115,36 @@ class History:
         self._past.clear()
         self._future.clear()
 
+    def copy(self) -> "History":
+        """Returns a copy that shares the moments."""
+        copy = History(self._max_steps, self._max_bytes)
+        copy._past, copy._future, copy._number = [*self._past], [*self._future], self._number
+        return copy
+
+    def moments(self, present: Objects) -> list[Moment]:
+        """Returns the past, the present and what was undone, in order.
+
+        Each one's step is the step that leads to the next.
+        """
+        after = self._future[::-1]
+        steps = [each.step for each in after] + [""]
+        coming = [replace(each, step=step) for each, step in zip(after, steps[1:], strict=True)]
+        return [*self._past, Moment(steps[0], present, number=self._number), *coming]
+
+    def restore(self, moments: Sequence[Moment], number: int) -> Objects:
+        """Takes over what ``moments`` returned; returns the present, the one with this number."""
+        self._number = number
+        self._past = [each for each in moments if each.number < number]
+        steps = {each.number + 1: each.step for each in moments}
+        self._future = [
+            replace(each, step=steps[each.number]) for each in moments if each.number > number
+        ][::-1]
+        present = next((each.objects for each in moments if each.number == number), {})
+        for side in (self._past, self._future):
+            nearer = [each.objects for each in side[1:]] + [present]
+            side[:] = [each.weighed(other) for each, other in zip(side, nearer, strict=False)]
+        return present
+
     def _weigh(self, present: Objects) -> None:
         for moments in (self._past, self._future):
             if moments:
@@ -125,7 +164,8 @@ class History:
         if not source:
             return None
         moment = source.pop()
-        target.append(Moment(moment.step, present))
+        target.append(Moment(moment.step, present, number=self._number))
+        self._number = moment.number
         self.trim(moment.objects)
         return moment
 

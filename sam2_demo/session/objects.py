@@ -1,16 +1,11 @@
-"""What a session knows about an object: its settings and its track.
-
-A record is the part that came from a person and cannot be computed again: journals store it, and a
-session can be rebuilt from it.
-"""
+"""What a session knows about an object: its settings and its track."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from sam2_demo.core.errors import PromptError
 from sam2_demo.core.prompts import FramePrompt
-from sam2_demo.tracking.prompt_log import log_of
-from sam2_demo.tracking.track import Answer, ObjectMask, PromptedFrame, Track
+from sam2_demo.tracking.track import Track
 
 MAX_NAME_LENGTH = 80
 
@@ -58,43 +53,8 @@ Objects = Mapping[int, ObjectState]
 """Objects by id, in the order in which the page lists them; the first is drawn on top."""
 
 
-@dataclass(frozen=True, slots=True)
-class ObjectRecord:
-    """What a person did to one object.
-
-    Attributes:
-        settings: Its settings.
-        prompts: The prompt of each prompted frame.
-        bases: The mask that each prompt corrects, on frames that were tracked before; without it,
-            a negative click alone would be meaningless.
-    """
-
-    settings: ObjectSettings = ObjectSettings()
-    prompts: Mapping[int, FramePrompt] = field(default_factory=dict)
-    bases: Mapping[int, ObjectMask] = field(default_factory=dict)
-
-    @classmethod
-    def of(cls, state: ObjectState) -> "ObjectRecord":
-        """Returns the record of an object."""
-        prompts, bases = {}, {}
-        for frame_index, (prompt, base) in state.track.prompts.items():
-            prompts[frame_index] = prompt
-            if base is not None:
-                bases[frame_index] = ObjectMask.of(base)
-        return cls(state.settings, prompts, bases)
-
-    def state(self) -> ObjectState:
-        """Returns the object rebuilt, with its prompts still to be answered."""
-        bases = {
-            frame_index: Answer(base.mask, base.iou, base.object_score_logits, is_prompted=False)
-            for frame_index, base in self.bases.items()
-        }
-        prompts = {f: PromptedFrame(prompt, bases.get(f)) for f, prompt in self.prompts.items()}
-        return ObjectState(self.settings, Track(prompts, log=log_of(self.prompts, {})))
-
-
-Records = Mapping[int, ObjectRecord]
-"""The records of all objects by id, in order."""
+PromptMap = Mapping[tuple[int, int], FramePrompt]
+"""Prompts by (object_id, frame_index)."""
 
 
 def what_changed(before: ObjectSettings, after: ObjectSettings) -> str:

@@ -1,4 +1,4 @@
-"""One person's open video: its frames, its session, its journal, and the order of events.
+"""One person's open video: its frames, its session, what is kept of it, and the order of events.
 
 It knows nothing about pages or requests. Every event takes its ``turn``; an event that is waiting
 for its turn makes a running propagation stop after the current frame, so a click never waits for
@@ -14,18 +14,17 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from sam2_demo.core.errors import InputError, SessionExpired
+from sam2_demo.core.errors import ResourceError, SessionExpired
 from sam2_demo.core.prompts import FramePrompt
-from sam2_demo.core.whole_files import whole_file
 from sam2_demo.session.history import Moment
-from sam2_demo.session.journal import Journal
-from sam2_demo.session.objects import ObjectRecord, Objects, ObjectState, changed_frames
+from sam2_demo.session.keeping.kept_work import KeptWork
+from sam2_demo.session.objects import Objects, ObjectState, changed_frames
 from sam2_demo.session.provenance import ModelLabel, Provenance
 from sam2_demo.session.reply import Reply
 from sam2_demo.session.review import Doubt, find_doubts
 from sam2_demo.session.review_desk import ReviewDesk
 from sam2_demo.session.session import VideoSession
-from sam2_demo.session.session_file import SavedSession, read_session, session_as_text
+from sam2_demo.session.session_file import SavedSession
 from sam2_demo.tracking.direction_check import check_directions
 from sam2_demo.tracking.propagation import Agreement, Direction
 from sam2_demo.tracking.track import FrameMasks
@@ -34,18 +33,20 @@ from sam2_demo.video.video import Video
 
 logger = logging.getLogger(__name__)
 
-PUT_AWAY_FILE = "put_away.sam2.json"
+WORK_FILE = "work.sqlite"
 
 
 class OpenVideo:
     """An open video with everything that was done to it so far.
 
+    What an earlier run of the program, or an earlier opening, left in the folder is restored.
+
     Attributes:
-        folder: Where its frames, journal and exports are.
+        folder: Where its frames, exports and what was done to it are.
         session: Computes the masks; replaced when another model is chosen.
         model: The model in use and where it came from.
         review: Which masks were marked as looking right, and what the two-way check found.
-        active_s: Seconds of active work, as reported by the page or a session file.
+        kept: Everything that was done, on disk.
     """
 
     def __init__(
@@ -55,9 +56,10 @@ class OpenVideo:
         self.video = video
         self.session = session
         self.model = model
-        self.journal = Journal(folder / "journal.jsonl")
         self.review = ReviewDesk(folder / "looks_right.txt")
-        self.active_s = 0.0
+        self.kept = KeptWork(folder / WORK_FILE)
+        session.keep_in(self.kept, video.size_hw)
+        self.kept.note("model", model.name)
         self.last_used_s = time.monotonic()
         self.bytes_on_disk = 0
         self._lock = threading.Lock()
@@ -67,6 +69,15 @@ class OpenVideo:
         self._events = 0
         self._run = threading.Event()
         self._closed = False
+
+    @property
+    def active_s(self) -> float:
+        """Seconds of active work, as reported by the page or a session file."""
+        return float(self.kept.fact("active_s") or 0.0)
+
+    @active_s.setter
+    def active_s(self, seconds: float) -> None:
+        self.kept.note("active_s", seconds)
 
     @property
     def busy(self) -> bool:
@@ -101,13 +112,7 @@ class OpenVideo:
             PromptError: the prompt, the frame or the object cannot be used; nothing is changed.
         """
         with self.turn():
-            fitted = prompt.fitted_to(self.video.size_hw)
-            self._write_ahead(frame_index, object_id, fitted)
-            try:
-                masks = self.session.set_prompt(frame_index, object_id, fitted)
-            finally:
-                self._write()  # removes the prompt from the journal if it was refused
-            return self._whole_reply([masks])
+            return self._whole_reply([self.session.set_prompt(frame_index, object_id, prompt)])
 
     def arrange(self, action: Callable[[VideoSession], object]) -> Reply:
         """Returns all settings after an action that changes settings or order but no mask.
@@ -117,7 +122,6 @@ class OpenVideo:
         with self._settling:
             self._check_open()
             action(self.session)
-            self._write()
             return replace(self._reply([]), objects=self.session.settings)
 
     def change_settings(self, object_id: int, changes: Mapping[str, Any]) -> Reply:
@@ -142,7 +146,6 @@ class OpenVideo:
         with self.turn():
             before = self.session.objects
             action(self.session)
-            self._write()
             return self._whole_reply(self._changed_since(before))
 
     def undo(self) -> Reply:
@@ -159,6 +162,7 @@ class OpenVideo:
             old, before = self.session, self.session.objects
             session.take_over(old)
             self.session, self.model = session, model
+            self.kept.note("model", model.name)
             old.close()
             return self._whole_reply(self._changed_since(before))
 
@@ -259,35 +263,17 @@ class OpenVideo:
         self.session.tracker.rest()
 
     def close(self) -> None:
-        """Stops what is running, frees the session, and refuses every later event."""
-        self._closed = True
-        with self._lock, self._settling:
-            self.session.close()
+        """Stops what is running, frees the memory, and refuses every later event.
 
-    def put_away(self) -> None:
-        """Closes the video and leaves everything that ``resume`` needs in its folder."""
-        self._closed = True
-        with self._lock, self._settling:
-            with whole_file(self.folder / PUT_AWAY_FILE) as partial:
-                partial.write_text(session_as_text(self._all_made()))
-            self.session.close()
-
-    def resume(self) -> None:
-        """Restores what an earlier run of the program left in the folder.
-
-        Prompts come from the journal and are answered again. If the video was put away, its masks
-        are restored as well, unless their file cannot be read.
+        The folder keeps everything: a new ``OpenVideo`` of it goes on where this one ended.
         """
-        objects: Objects = {key: record.state() for key, record in self.journal.read().items()}
-        path = self.folder / PUT_AWAY_FILE
-        if path.exists():
+        self._closed = True
+        with self._lock, self._settling:
             try:
-                saved = read_session(path)
-                objects, self.active_s = saved.objects, saved.active_s
-            except InputError as error:
-                logger.warning("the masks of an open video could not be restored: %s", error)
-            path.unlink()  # from now on the journal is ahead of it
-        self.session.restore(objects)
+                self.kept.close()
+            except ResourceError as error:
+                logger.warning("the last masks of an open video could not be kept: %s", error)
+            self.session.close()
 
     def _all_made(self) -> SavedSession:
         made_of = Provenance.of(self.video, self.model)
@@ -300,22 +286,6 @@ class OpenVideo:
 
     def _changed_since(self, before: Objects) -> list[FrameMasks]:
         return [self.session.masks(f) for f in changed_frames(before, self.session.objects)]
-
-    def _write_ahead(self, frame_index: int, object_id: int, prompt: FramePrompt) -> None:
-        """Writes a prompt to the journal before it is answered."""
-        with self._settling:
-            records = self.session.records
-            record = records.get(object_id, ObjectRecord())
-            prompts, bases = {**record.prompts, frame_index: prompt}, record.bases
-            tracked = self.session.masks(frame_index).objects.get(object_id)
-            if tracked is not None and frame_index not in record.prompts:
-                bases = {**bases, frame_index: tracked}
-            coming = replace(record, prompts=prompts, bases=bases)
-            self.journal.write({**records, object_id: coming})
-
-    def _write(self) -> None:
-        with self._settling:
-            self.journal.write(self.session.records)
 
     def _next_number(self) -> int:
         """Returns a number for a reply, greater than all previous ones.

@@ -4,8 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from sam2_demo.session.history import Moment
-from sam2_demo.session.journal import PromptMap
-from sam2_demo.session.objects import ObjectSettings
+from sam2_demo.session.objects import ObjectSettings, PromptMap
 from sam2_demo.tracking.track import FrameMasks
 
 

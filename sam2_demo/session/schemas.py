@@ -1,4 +1,4 @@
-"""The JSON on disk: prompts, settings, masks, journal lines, session files.
+"""The JSON on disk: prompts, settings, masks, session files.
 
 Each model is one JSON shape, used to write it and to validate it when it is read. Whatever needs
 the video to be checked, such as whether a frame exists or a mask has the right size, is checked
@@ -139,24 +139,6 @@ class SettingsSchema(Schema):
             PromptError: the name is too long.
         """
         return ObjectSettings(self.name, self.color, self.is_visible, self.is_locked)
-
-
-BaseRow = tuple[Integer, Integer, str, float, float]
-"""The mask that a prompt corrects: height, width, run lengths, IoU and object score.
-
-The scores may be NaN: that must not prevent a prompt from reaching the disk.
-"""
-WrittenPrompt = tuple[ObjectId, Index, PromptSchema]
-CorrectedMask = tuple[ObjectId, Index, PromptSchema, BaseRow]
-RemovedPrompt = tuple[ObjectId, Index, None]
-
-
-class JournalLine(Schema):
-    """What one event changed; null stands for what it removed."""
-
-    objects: list[tuple[ObjectId, SettingsSchema | None]]
-    prompts: list[WrittenPrompt | CorrectedMask | RemovedPrompt]
-    order: list[ObjectId] | None
 
 
 class ExcerptSchema(Schema):

@@ -268,8 +268,8 @@ class VideoSession(EditableObjects):
                 object_id: replace(state, track=self._completed(state.track.unanswered()))
                 for object_id, state in other._objects.items()
             }
-            self._objects, self._history = other._objects, other._history
-            self._next_id = other._next_id
+            self._objects, self._history = other._objects, other._history.copy()
+            self._next_id, self._kept = other._next_id, other._kept
             self._commit("switch model", objects)
 
     def close(self) -> None:
@@ -277,6 +277,7 @@ class VideoSession(EditableObjects):
         with self._lock:
             self._objects = {}
             self._history = History(0, 0)
+            self._kept = None
             self._tracker.clear()
 
     def _propagate(
@@ -300,6 +301,9 @@ class VideoSession(EditableObjects):
                 answers = self._tracker.track_frame(free, *step)
                 for object_id, answer in answers.items():
                     tracks[object_id].take_tracked(*step, answer)
+                if self._kept is not None:
+                    for object_id, answer in answers.items():
+                        self._kept.take_tracked(tracks[object_id], *step, answer)
             return before, FrameMasks.of(step.frame_index, answers)
 
         try:
@@ -308,6 +312,7 @@ class VideoSession(EditableObjects):
             with self._lock:
                 self._is_propagating = False
                 self._history.trim(self._objects)
+                self._write(self._objects)
 
     def _begin_propagation(self, chosen: Collection[int]) -> dict[int, Track]:
         """Commits copies of the chosen tracks and returns them, to be filled frame by frame.

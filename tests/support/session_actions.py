@@ -5,12 +5,17 @@ import random
 from dataclasses import replace
 from typing import Any
 
+from fake_session import FakeSession
+
 from sam2_demo.core.errors import PromptError
 from sam2_demo.core.masks import EncodedMask
 from sam2_demo.core.prompts import FramePrompt, Point
+from sam2_demo.session.keeping.kept_work import KeptWork
 from sam2_demo.session.objects import ObjectState
+from sam2_demo.session.open_video import WORK_FILE, OpenVideo
 from sam2_demo.session.session import VideoSession
 from sam2_demo.tracking.propagation import Direction
+from sam2_demo.tracking.track import ObjectMask
 
 PROMPTS = (
     FramePrompt((Point(20, 20),)),
@@ -61,4 +66,20 @@ def act(session: VideoSession, rng: random.Random) -> str:
 def state_of(session: VideoSession) -> tuple[Any, ...]:
     """Returns what a person can see of a session, order included."""
     frames = range(len(session.frames))
-    return session.object_ids, session.records, [session.masks(frame) for frame in frames]
+    bases = {
+        (key, frame): None if prompted.base is None else ObjectMask.of(prompted.base)
+        for key, state in session.objects.items()
+        for frame, prompted in state.track.prompts.items()
+    }
+    masks = [session.masks(frame) for frame in frames]
+    return session.object_ids, session.settings, session.prompts, bases, masks
+
+
+def kept_of(video: OpenVideo) -> FakeSession:
+    """Returns a session with what the video's folder would give back after a kill."""
+    session = FakeSession(video.video)
+    kept = KeptWork(video.folder / WORK_FILE)
+    session.keep_in(kept, video.video.size_hw)
+    kept.close()
+    session._kept = None
+    return session

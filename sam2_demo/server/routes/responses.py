@@ -9,8 +9,7 @@ from typing import Any
 from pydantic import BaseModel, ConfigDict, Field
 
 from sam2_demo.session.history import Moment
-from sam2_demo.session.journal import PromptMap
-from sam2_demo.session.objects import Color, ObjectSettings
+from sam2_demo.session.objects import Color, ObjectSettings, PromptMap
 from sam2_demo.session.open_video import OpenVideo
 from sam2_demo.session.reply import Reply
 from sam2_demo.session.review import Doubt

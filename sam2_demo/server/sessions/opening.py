@@ -118,9 +118,7 @@ def find_or_reopen(state: AppState, token: str) -> OpenVideo:
         model = state.shelf.find(state.shelf.default)
         frames = Video.open(folder / VIDEO_FOLDER)
         session = state.shelf.session(model, frames)
-        video = OpenVideo(folder, frames, session, state.shelf.label(model))
-        video.resume()
-        return video
+        return OpenVideo(folder, frames, session, state.shelf.label(model))
 
     try:
         return state.store.find(token)

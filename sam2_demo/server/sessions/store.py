@@ -18,7 +18,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
-from sam2_demo.core.errors import ResourceError, Sam2DemoError, SessionExpired
+from sam2_demo.core.errors import ResourceError, SessionExpired
 from sam2_demo.session.open_video import OpenVideo
 
 logger = logging.getLogger(__name__)
@@ -141,10 +141,7 @@ class SessionStore:
             videos = list(self._videos.values())
             self._videos.clear()
         for video in videos:
-            try:
-                video.put_away()
-            except Sam2DemoError as error:
-                logger.warning("the masks of an open video could not be kept: %s", error)
+            video.close()
 
     def sweep(self) -> None:
         """Closes videos that are idle for too long or too many; frees memory of idle ones."""
@@ -242,7 +239,7 @@ class SessionStore:
 def _last_changed_s(folder: Path) -> float:
     """Returns when a folder or a file in it last changed."""
     try:
-        # Appending to the journal does not change the time of the folder itself.
+        # Writing to a file does not change the time of the folder itself.
         return max(path.stat().st_mtime for path in (folder, *folder.iterdir()))
     except (FileNotFoundError, NotADirectoryError):  # just closed, or not ours
         return math.inf

@@ -4,6 +4,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from session_actions import kept_of, state_of
 from small_app import SIZE_HW, post
 from starlette.testclient import TestClient
 
@@ -27,13 +28,13 @@ def drawn_mask() -> EncodedMask:
     return EncodedMask.encode(mask)
 
 
-def test_a_drawn_mask_is_the_answer_and_is_journalled(client: TestClient, video: OpenVideo) -> None:
+def test_a_drawn_mask_is_the_answer_and_is_kept(client: TestClient, video: OpenVideo) -> None:
     given = drawn_mask()
     answer = post(client, video, "prompt", AT | {"mask": given.counts})
     ((_, ((_, counts, _, _),)),) = answer["frames"]
     assert counts == given.counts
     assert answer["prompts"] == [[1, 0, [], None, 1, None]]
-    assert video.journal.read()[1].prompts[0].mask == given
+    assert kept_of(video).prompts[1, 0].mask == given
 
 
 def test_clicks_on_a_drawn_mask_need_not_send_it_again(
@@ -112,10 +113,10 @@ def test_candidates_that_look_alike_are_offered_once(client: TestClient, video: 
     assert areas[1] < areas[0] < areas[2]
 
 
-def test_a_chosen_candidate_is_journalled(client: TestClient, video: OpenVideo) -> None:
+def test_a_chosen_candidate_is_kept(client: TestClient, video: OpenVideo) -> None:
     answer = post(client, video, "prompt", CLICK | {"candidate": 2})
     assert answer["prompts"] == [[1, 0, [[20, 20, 1]], None, 0, 2]]
-    assert video.journal.read()[1].prompts[0].candidate == 2
+    assert kept_of(video).prompts[1, 0].candidate == 2
     for wrong in (3, -1, "1", True, 1.0):
         refused = client.post(f"videos/{token_of(video)}/prompt", json=CLICK | {"candidate": wrong})
         assert code_of(refused) == "BAD_CANDIDATE"
@@ -135,7 +136,7 @@ def test_a_preview_changes_nothing(client: TestClient, video: OpenVideo) -> None
     counts = post(client, video, "preview", moved | {"mask": True})["counts"]
     assert EncodedMask(SIZE_HW, counts).decode()[20, 30]
     assert client.get(f"videos/{token_of(video)}").json() == before
-    assert video.journal.read() == video.session.records
+    assert state_of(kept_of(video)) == state_of(video.session)
     for wrong, code in (
         ({"points": [[99, 20, 1]]}, "POINT_OUTSIDE"),
         ({"points": []}, "EMPTY_PROMPT"),

@@ -13,7 +13,7 @@ from small_app import FAKE, small_video
 from sam2_demo.core.errors import PromptError, ResourceError, SessionExpired
 from sam2_demo.core.prompts import FramePrompt, Point
 from sam2_demo.server.sessions.store import SessionStore, StoreLimits, token_of
-from sam2_demo.session.open_video import PUT_AWAY_FILE, OpenVideo
+from sam2_demo.session.open_video import OpenVideo
 from sam2_demo.session.provenance import ModelLabel
 from sam2_demo.tracking.propagation import Direction
 from sam2_demo.video.video import Video
@@ -225,20 +225,7 @@ def test_a_model_that_fails_on_a_prompt_changes_nothing(
 
 def refill(folder: Path) -> OpenVideo:
     frames = Video.open(folder / "video")
-    video = OpenVideo(folder, frames, FakeSession(frames), FAKE)
-    video.resume()
-    return video
-
-
-def test_without_masks_that_can_be_read_prompts_are_answered_again(store: SessionStore) -> None:
-    left = store.open(filled)
-    left.set_prompt(2, 1, CLICK)
-    list(left.propagate(2, Direction.BOTH, never))
-    store.close_all()
-    (left.folder / PUT_AWAY_FILE).write_text("{}")
-    found = SessionStore(store.folder).reopen(token_of(left), refill)
-    assert [len(masks.objects) for masks in found.masks().frames] == [0, 0, 1, 0, 0, 0]
-    assert not (left.folder / PUT_AWAY_FILE).exists()
+    return OpenVideo(folder, frames, FakeSession(frames), FAKE)
 
 
 def test_a_new_run_finds_what_an_earlier_one_left(store: SessionStore) -> None:
@@ -252,7 +239,7 @@ def test_a_new_run_finds_what_an_earlier_one_left(store: SessionStore) -> None:
     with pytest.raises(SessionExpired):
         later.find(token_of(left))
     found = later.reopen(token_of(left), refill)
-    assert found.journal.read()[1].prompts == {2: CLICK}
+    assert found.session.prompts == {(1, 2): CLICK}
     assert (found.masks().frames, found.active_s) == (before, 7.5)
     assert later.reopen(token_of(left), refill) is found
     for name in ("../videos", "a" * 32):

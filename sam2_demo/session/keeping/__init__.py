@@ -1,0 +1,1 @@
+"""What was done to a video, on disk as it is done."""
