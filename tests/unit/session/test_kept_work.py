@@ -135,14 +135,17 @@ def test_on_a_full_disk_a_step_is_not_done_and_the_next_one_is(video: OpenVideo)
     (pages,) = video.kept._file.execute("PRAGMA page_count").fetchone()
     video.kept._file.execute(f"PRAGMA max_page_count = {pages + 8}")
     done = 0
-    while done < 50:
-        before, undoable = state_of(video.session), video.session.undoable
-        try:
+
+    def draw_more() -> None:
+        nonlocal done, before, undoable
+        for done in range(50):
+            before, undoable = state_of(video.session), video.session.undoable
             video.set_prompt(0, 1 + done, drawn)
-        except ResourceError as full:
-            assert full.code == "DISK_FULL"
-            break
-        done += 1
+
+    before, undoable = state_of(video.session), video.session.undoable
+    with pytest.raises(ResourceError) as full:
+        draw_more()
+    assert full.value.code == "DISK_FULL"
     assert done > 0
     assert state_of(video.session) == state_of(kept_of(video)) == before
     assert (video.session.undoable, video.session.redoable) == (undoable, None)
