@@ -1,6 +1,7 @@
 """Writes a GIF: small enough to send, with the source's timing as far as the format allows."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 from fractions import Fraction
 from pathlib import Path
 from typing import Any
@@ -22,6 +23,8 @@ MAX_SIDE_PX = 480
 MAX_FRAMES = 500
 MIN_DELAY_S = Fraction(1, 50)
 """Browsers slow down frames with a shorter delay."""
+MAX_DELAY = 65_535
+"""Hundredths of a second for which a GIF can display one frame."""
 COLORS = 255
 """One of 256 is left to the encoder, for pixels that did not change since the last frame."""
 PALETTE_FRAMES = 8
@@ -48,11 +51,11 @@ def write_gif(
         ExportError: cancelled, disk full, or a mask has another size than the video.
     """
     kept = kept_frames(masklets)
+    times = _times_of(kept, masklets)
+    delay = min(round(times.hold * times.time_base * 100), MAX_DELAY)
+    form = replace(GIF, container_options={"final_delay": str(delay)})
     scale = min(1.0, MAX_SIDE_PX / max(masklets.video.size_hw))
     height, width = (max(1, round(side * scale)) for side in masklets.video.size_hw)
-    start = masklets.video.times.ticks[kept[0]]
-    ticks = tuple(masklets.video.times.ticks[frame_index] - start for frame_index in kept)
-    times = FrameTimes(ticks, masklets.video.times.time_base)
 
     def small(frame_index: int) -> Image.Image:
         objects = masklets.colored_on(frame_index)
@@ -64,11 +67,18 @@ def write_gif(
     palette = _palette([small(frame_index) for frame_index in kept[::step][:PALETTE_FRAMES]])
     with (
         whole_file(path) as partial,
-        video_file(partial, GIF, (height, width), times) as writer,
+        video_file(partial, form, (height, width), times) as writer,
     ):
         for frame_index in (watch or Watch()).each(kept):
             few = small(frame_index).quantize(palette=palette, dither=Image.Dither.FLOYDSTEINBERG)
             writer.add_frame(_frame(np.asarray(few), palette))
+
+
+def _times_of(kept: Sequence[int], masklets: Masklets) -> FrameTimes:
+    """Returns when the kept frames are displayed; the last one also instead of those left out."""
+    times = masklets.times
+    ticks = tuple(times.ticks[frame_index - masklets.frames.start] for frame_index in kept)
+    return FrameTimes(ticks, times.time_base, hold=times.end - ticks[-1])
 
 
 def kept_frames(masklets: Masklets) -> list[int]:

@@ -130,11 +130,9 @@ class Masklets:
     @property
     def times(self) -> FrameTimes:
         """When the frames to write are displayed, starting at 0."""
-        ticks = self.video.times.ticks[self.frames.start : self.frames.stop]
-        return FrameTimes(tuple(tick - ticks[0] for tick in ticks), self.video.times.time_base)
+        return self.video.times.part(self.frames)
 
     @property
     def duration_s(self) -> float:
-        """The duration of the frames to write; the last one counts with the mean duration."""
-        times = self.times
-        return float(times.ticks[-1] * times.time_base) + 1 / self.video.fps
+        """The duration of the frames to write, in seconds."""
+        return float(self.times.end_s)

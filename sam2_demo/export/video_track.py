@@ -108,13 +108,15 @@ def _in_whole_ticks(times: FrameTimes, timescale: int | None) -> FrameTimes:
     base = times.time_base
     if timescale is None and base.denominator <= MAX_TIMESCALE:
         ticks = tuple(tick * base.numerator for tick in times.ticks)
-        return FrameTimes(ticks, Fraction(1, base.denominator))
+        hold = (times.end - times.ticks[-1]) * base.numerator
+        return FrameTimes(ticks, Fraction(1, base.denominator), hold=hold)
     timescale = timescale or FALLBACK_TIMESCALE
     rising: list[int] = []
     for tick in times.ticks:
         rounded = round(tick * base * timescale)
         rising.append(max(rounded, rising[-1] + 1) if rising else rounded)
-    return FrameTimes(tuple(rising), Fraction(1, timescale))
+    hold = max(1, round(times.end_s * timescale) - rising[-1])
+    return FrameTimes(tuple(rising), Fraction(1, timescale), hold=hold)
 
 
 def _video_track(
@@ -160,9 +162,8 @@ class TrackWriter:
         self._time_base = times.time_base
         self._ticks = iter(times.ticks)
         self._reformatter = VideoReformatter()
-        mean = max(1, round(1 / (times.fps * times.time_base)))
-        ends = pairwise((*times.ticks, times.ticks[-1] + mean))
-        self._lengths = {tick: end - tick for tick, end in ends}
+        steps = pairwise((*times.ticks, times.end))
+        self._lengths = {tick: end - tick for tick, end in steps}
 
     def add(self, image: UInt8[np.ndarray, "height width channels"]) -> None:
         """Adds the next frame: RGB, or RGBA for formats with transparency."""

@@ -8,6 +8,8 @@ from itertools import pairwise
 
 DEFAULT_RATE = Fraction(25)
 MIN_RATE, MAX_RATE = Fraction(1, 1001), 1000
+MAX_HOLD_S = 1800
+"""The last frame is displayed no longer than this; its ticks have to fit into 31 bits."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -18,11 +20,13 @@ class FrameTimes:
         ticks: Rising integers, starting at 0.
         time_base: Seconds per tick.
         repaired: Whether the file's own times could not all be used.
+        hold: How many ticks the last frame is displayed; 0 if unknown.
     """
 
     ticks: tuple[int, ...]
     time_base: Fraction
     repaired: bool = False
+    hold: int = 0
 
     @property
     def fps(self) -> float:
@@ -31,12 +35,30 @@ class FrameTimes:
             return 1.0
         return float((len(self.ticks) - 1) / (self.ticks[-1] * self.time_base))
 
+    @property
+    def end(self) -> int:
+        """The tick at which the last frame ends; without a length of its own, it has the mean."""
+        mean = round(Fraction(self.ticks[-1], len(self.ticks) - 1)) if len(self.ticks) > 1 else 0
+        return self.ticks[-1] + (self.hold or mean or max(1, round(1 / self.time_base)))
+
+    @property
+    def end_s(self) -> Fraction:
+        """When the last frame ends, in seconds after the first one starts."""
+        return self.end * self.time_base
+
+    def part(self, frames: range) -> "FrameTimes":
+        """Returns the times of successive frames, of which the first is displayed at 0."""
+        ticks = (*self.ticks, self.end)[frames.start : frames.stop + 1]
+        *starts, end = (tick - ticks[0] for tick in ticks)
+        return FrameTimes(tuple(starts), self.time_base, hold=end - starts[-1])
+
 
 def frame_times(
     stamps: Sequence[int | None],
     time_base: Fraction | None,
     rate: Fraction | None,
     expected: bool = True,
+    hold: int | None = None,
 ) -> FrameTimes:
     """Returns rising times for frames with these time stamps.
 
@@ -49,17 +71,19 @@ def frame_times(
         rate: Frames per second according to the file, for even spacing.
         expected: Whether files of this format have times. If not, frames are spaced evenly unless
             every stamp is good, and that does not count as a repair.
+        hold: How long the last frame is displayed, in the stream's time base; None if unknown.
     """
     good = _rising(stamps)
     usable = time_base is not None and time_base > 0 and len(good) * 2 > len(stamps)
     all_good = len(good) == len(stamps)
     if not usable or time_base is None or not (expected or all_good):
         return _even(len(stamps), rate, repaired=expected)
+    hold = min(max(0, hold or 0), int(MAX_HOLD_S / time_base))
     first = stamps[good[0]] or 0
     ticks = [0 if stamp is None else stamp - first for stamp in stamps]
     if all_good:
-        return FrameTimes(tuple(ticks), time_base)
-    return _between(ticks, good, time_base, rate)
+        return FrameTimes(tuple(ticks), time_base, hold=hold)
+    return _between(ticks, good, time_base, rate, hold)
 
 
 def _rising(stamps: Sequence[int | None]) -> list[int]:
@@ -95,7 +119,11 @@ def _even(count: int, rate: Fraction | None, repaired: bool) -> FrameTimes:
 
 
 def _between(
-    ticks: Sequence[int], good: Sequence[int], time_base: Fraction, rate: Fraction | None
+    ticks: Sequence[int],
+    good: Sequence[int],
+    time_base: Fraction,
+    rate: Fraction | None,
+    hold: int,
 ) -> FrameTimes:
     """Returns the good ticks unchanged and the others spaced evenly between them."""
     fine = 1
@@ -115,4 +143,5 @@ def _between(
     for index in range(good[0]):
         times[index] = ticks[good[0]] * fine - step * (good[0] - index)
     start = times[0]
-    return FrameTimes(tuple(time - start for time in times), time_base / fine, repaired=True)
+    rising = tuple(time - start for time in times)
+    return FrameTimes(rising, time_base / fine, repaired=True, hold=hold * fine)

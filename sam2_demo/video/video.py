@@ -83,7 +83,10 @@ class Video:
                 name=facts["name"],
                 size_hw=(facts["size_hw"][0], facts["size_hw"][1]),
                 times=FrameTimes(
-                    tuple(times["ticks"]), Fraction(times["time_base"]), times["repaired"]
+                    tuple(times["ticks"]),
+                    Fraction(times["time_base"]),
+                    times["repaired"],
+                    times.get("hold", 0),  # not in folders of older versions
                 ),
                 digest=facts["digest"],
                 excerpt=Excerpt(**facts.get("excerpt", {})),  # not in folders of older versions
@@ -123,6 +126,11 @@ class Video:
         if self.own_size_hw in (None, self.size_hw):
             return self
         return replace(self, folder=self.folder / OWN_SIZE_FOLDER, size_hw=self.own_size_hw)
+
+    @property
+    def duration_s(self) -> float:
+        """When the last frame ends, in seconds after the first one starts."""
+        return float(self.times.end_s)
 
     @property
     def warnings(self) -> tuple[str, ...]:

@@ -49,6 +49,8 @@ def write_clip(
     pixel_aspect: Fraction | None = None,
     audio_codec: str | None = None,
     audio_start_s: Fraction = Fraction(0),
+    sound_s: float | None = None,
+    hold: int | None = None,
     options: dict[str, str] | None = None,
 ) -> Path:
     """Writes a clip and returns its path.
@@ -66,6 +68,8 @@ def write_clip(
         pixel_aspect: Width of a pixel over its height.
         audio_codec: Adds a tone of the clip's length in this codec.
         audio_start_s: When the tone starts.
+        sound_s: When the tone ends; by default with the clip.
+        hold: How many ticks the last frame is shown.
         options: Options of the encoder.
     """
     if ticks is None:
@@ -84,10 +88,13 @@ def write_clip(
             frame = VideoFrame.from_ndarray(coded_picture(index, size_hw), "rgb24")
             frame.pts, frame.time_base = tick, time_base
             output.mux(video.encode(frame))
-        output.mux(video.encode(None))
+        for packet in video.encode(None):
+            if hold is not None and packet.pts * packet.time_base == ticks[-1] * time_base:
+                packet.duration = round(hold * time_base / packet.time_base)
+            output.mux(packet)
         if audio is not None:
-            seconds = (ticks[-1] * 2 - ticks[-2]) * time_base
-            for piece in tone(seconds - audio_start_s):
+            end_s = (ticks[-1] + (hold or ticks[-1] - ticks[-2])) * time_base
+            for piece in tone((sound_s or end_s) - audio_start_s):
                 piece.pts += round(audio_start_s * 48_000)
                 output.mux(audio.encode(piece))
             output.mux(audio.encode(None))

@@ -26,11 +26,13 @@ class DecodedFrame:
         ticks: Presentation time in the stream's time base, or None if the file has none.
         image: The image, or None for a gap: a frame known to exist that could not be decoded.
         is_damaged: Whether the decoder reported errors in it.
+        length: How many ticks the file displays it, or None if it does not say.
     """
 
     ticks: int | None
     image: av.VideoFrame | None
     is_damaged: bool = False
+    length: int | None = None
 
 
 class FrameDecoder:
@@ -77,7 +79,8 @@ class FrameDecoder:
                 continue
             for image in images:
                 yield from self._gaps_before(image.pts)
-                yield DecodedFrame(image.pts, image, damaged or image.is_corrupt)
+                is_damaged = damaged or image.is_corrupt
+                yield DecodedFrame(image.pts, image, is_damaged, image.duration or None)
         if not self._starts_whole:
             self.leading_lost = max(self.leading_lost, self._untimed_balance - self.errors)
 

@@ -23,6 +23,7 @@ class ExcerptFrames:
     Attributes:
         skipped: How many of the frames preceded the excerpt.
         begins_s: When its first frame is displayed, in seconds after the video's first frame.
+        following: The first frame after it, or None if it goes to the end of the video.
     """
 
     def __init__(
@@ -35,6 +36,7 @@ class ExcerptFrames:
     ) -> None:
         self.skipped = 0
         self.begins_s = Fraction(0)
+        self.following: DecodedFrame | None = None
         self._excerpt = excerpt
         self._timed = _timed(frames, time_base, rate, origin)
 
@@ -45,6 +47,7 @@ class ExcerptFrames:
                 self.skipped += 1
                 continue
             if started and excerpt.ends_s is not None and time_s >= excerpt.ends_s:
+                self.following = frame
                 return
             if not started:
                 self.begins_s = max(Fraction(0), time_s)

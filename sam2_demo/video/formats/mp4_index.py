@@ -8,6 +8,7 @@ import math
 import struct
 from collections.abc import Iterator
 from dataclasses import dataclass
+from fractions import Fraction
 from pathlib import Path
 from typing import BinaryIO
 
@@ -28,6 +29,7 @@ class IndexClaims:
         size_hw: Frame height and width of the largest video track; zeros if there is none.
         is_encrypted: Whether a video track is encrypted.
         is_cut: Whether a box ends beyond the end of the file.
+        end_s: When the video tracks end, in seconds after the start of the file; 0 if unknown.
     """
 
     has_index: bool
@@ -36,6 +38,7 @@ class IndexClaims:
     size_hw: tuple[int, int]
     is_encrypted: bool
     is_cut: bool
+    end_s: Fraction = Fraction(0)
 
 
 @dataclass(slots=True)
@@ -44,6 +47,7 @@ class _Track:
     is_video: bool = False
     is_encrypted: bool = False
     samples: int = 0
+    length: int = 0
     size_hw: tuple[int, int] = (0, 0)
 
 
@@ -59,7 +63,7 @@ def read_claims(path: Path) -> IndexClaims:
     size = path.stat().st_size
     tracks: list[_Track] = []
     fragments: dict[int, int] = {}
-    fragment_track = 0
+    fragment_track = timescale = 0
     has_index = is_cut = False
     with path.open("rb") as file:
         for box in _walk(file, 0, size):
@@ -70,6 +74,8 @@ def read_claims(path: Path) -> IndexClaims:
                 case b"ftyp":
                     # Single images keep their index elsewhere.
                     has_index |= _read(file, box, 0, 4) in _STILL_BRANDS
+                case b"mvhd":
+                    timescale = _u32(file, box, 20 if _is_long(file, box) else 12)
                 case b"trak":
                     tracks.append(_Track())
                 case b"tfhd":
@@ -91,14 +97,18 @@ def read_claims(path: Path) -> IndexClaims:
         size_hw=max((track.size_hw for track in video), key=math.prod, default=(0, 0)),
         is_encrypted=any(track.is_encrypted for track in video),
         is_cut=is_cut,
+        end_s=Fraction(max((track.length for track in video), default=0), timescale or 1),
     )
 
 
 def _read_track_box(file: BinaryIO, box: _Box, track: _Track) -> None:
     match box.kind:
         case b"tkhd":
-            # It follows two times, which take twice the space from version 1 on.
-            track.number = _u32(file, box, 20 if _read(file, box, 0, 1) == b"\1" else 12)
+            is_long = _is_long(file, box)
+            track.number = _u32(file, box, 20 if is_long else 12)
+            length = _read(file, box, 28 if is_long else 20, 8 if is_long else 4)
+            # All ones stand for an unknown length.
+            track.length = 0 if set(length) == {0xFF} else int.from_bytes(length, "big")
         case b"hdlr":
             track.is_video |= _read(file, box, 8, 4) == b"vide"
         case b"stsd":
@@ -108,6 +118,11 @@ def _read_track_box(file: BinaryIO, box: _Box, track: _Track) -> None:
             track.size_hw = (height, width)
         case b"stsz" | b"stz2":
             track.samples += _u32(file, box, 8)
+
+
+def _is_long(file: BinaryIO, box: _Box) -> bool:
+    """Returns whether the times in a header take 8 bytes each rather than 4."""
+    return _read(file, box, 0, 1) == b"\1"
 
 
 def _walk(file: BinaryIO, start: int, end: int) -> Iterator[_Box]:

@@ -42,6 +42,8 @@ class FrameSpooler:
     Attributes:
         display: How the frames are displayed; determined by the first one.
         stamps: The time stamp of each written frame, or None if the file has none.
+        hold: How long the last written frame is displayed, in ticks; None if unknown.
+        following: The first frame that was not written because of a limit, or None.
         bad_frames: Frames that are damaged or replace a lost one.
         resized_at: The first frame whose size differs from the first one's, or None.
         is_cut: Whether a requested part was cut at the limit of frames.
@@ -58,6 +60,8 @@ class FrameSpooler:
     ) -> None:
         self.is_cut = False
         self.stamps: list[int | None] = []
+        self.hold: int | None = None
+        self.following: DecodedFrame | None = None
         self.bad_frames: list[int] = []
         self.resized_at: int | None = None
         self._order = order
@@ -95,6 +99,7 @@ class FrameSpooler:
                 if spool.count == most:
                     if part is None:
                         refuse_frames(f"more than {limits.max_frames:,}", limits)
+                    self.following = decoded
                     self.is_cut = most == limits.max_frames
                     break
                 self._add(spool, decoded)
@@ -119,3 +124,4 @@ class FrameSpooler:
                 self.resized_at = spool.count
             spool.add(self._converter(image))
         self.stamps.append(decoded.ticks)
+        self.hold = decoded.length

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import NoReturn
 
 import av
+import av.video.stream
 import numpy as np
 from PIL import ExifTags, Image, ImageSequence
 
@@ -18,6 +19,7 @@ from sam2_demo.video.formats.containers import FileFormat, identify_file
 from sam2_demo.video.formats.decode import DECODER_FAULTS, DecodedFrame, FrameDecoder
 from sam2_demo.video.formats.demuxing import opened, video_stream
 from sam2_demo.video.formats.excerpt_frames import ExcerptFrames
+from sam2_demo.video.formats.last_frame import last_hold, matroska_end_s
 from sam2_demo.video.formats.mp4_index import IndexClaims, read_claims
 from sam2_demo.video.formats.pillow_images import FORMATS, IMAGE_FAULTS
 from sam2_demo.video.ingest.checks import check_claims, check_not_too_large, check_size
@@ -25,7 +27,7 @@ from sam2_demo.video.ingest.frame_spooler import FrameSpooler, Order
 from sam2_demo.video.ingest.frame_zip import opened_zip
 from sam2_demo.video.ingest.late_start import late_start
 from sam2_demo.video.ingest.series_names import name_notices
-from sam2_demo.video.times import FrameTimes, frame_times
+from sam2_demo.video.times import MAX_HOLD_S, FrameTimes, frame_times
 from sam2_demo.video.video import AUDIO_FILE, VideoWarning
 
 NO_CLAIMS = IndexClaims(
@@ -130,8 +132,13 @@ def _read_stream(order: Order, file_format: FileFormat) -> Reading:
         except VideoError:
             _check_coded_image(order, file_format)
             raise
+        following = frames.following or spooler.following
         times = frame_times(
-            spooler.stamps, stream.time_base, stream.guessed_rate, file_format.has_times
+            spooler.stamps,
+            stream.time_base,
+            stream.guessed_rate,
+            file_format.has_times,
+            _hold(spooler, following, stream, claims),
         )
         first = next((stamp for stamp in spooler.stamps if stamp is not None), None)
         start_s = Fraction(order.excerpt.start_s)
@@ -141,7 +148,25 @@ def _read_stream(order: Order, file_format: FileFormat) -> Reading:
     _warn_of_decoding(reading, decoder, claims)
     if file_format.is_image:
         return reading
-    return _with_audio(reading, order, file_format, start_s)
+    # Sound that goes on after the last frame belongs to the video: players hold that frame.
+    length_s = times.end_s if following is not None else times.end_s + MAX_HOLD_S
+    return _with_audio(reading, order, file_format, start_s, length_s)
+
+
+def _hold(
+    spooler: FrameSpooler,
+    following: DecodedFrame | None,
+    stream: av.video.stream.VideoStream,
+    claims: IndexClaims,
+) -> int | None:
+    """Returns how many ticks the last frame that was read is displayed, or None if unknown."""
+    last = spooler.stamps[-1]
+    if following is not None:
+        return None if last is None or following.ticks is None else following.ticks - last
+    end_s = claims.end_s
+    if stream.container.format.name.startswith("matroska"):
+        end_s = matroska_end_s(stream.container, stream)
+    return last_hold(spooler.hold, last, stream.time_base, end_s)
 
 
 def _reading(
@@ -208,11 +233,9 @@ def _warn_of_decoding(reading: Reading, decoder: FrameDecoder, claims: IndexClai
 
 
 def _with_audio(
-    reading: Reading, order: Order, file_format: FileFormat, start_s: Fraction
+    reading: Reading, order: Order, file_format: FileFormat, start_s: Fraction, length_s: Fraction
 ) -> Reading:
     """Returns the reading after writing the sound, if any; damaged sound is just left out."""
-    times = reading.times
-    length_s = (times.ticks[-1] + times.ticks[-1] // max(1, len(times.ticks) - 1)) * times.time_base
     path = order.folder / AUDIO_FILE
     try:
         with opened(order.upload, file_format, order.limits) as container:
@@ -281,19 +304,19 @@ def _read_webp(order: Order) -> Reading:
         raise VideoError(
             "This WebP file is damaged: export it again, then upload the new copy.", "NOT_A_VIDEO"
         ) from error
-    return _reading(
-        spooler, frame_times(spooler.stamps, WEBP_TICK_S, None), frames.skipped, frames.begins_s
-    )
+    times = frame_times(spooler.stamps, WEBP_TICK_S, None, hold=spooler.hold)
+    return _reading(spooler, times, frames.skipped, frames.begins_s)
 
 
 def _webp_frames(image: Image.Image) -> Iterable[DecodedFrame]:
     ticks = 0
     for shown in ImageSequence.Iterator(image):
         frame = av.VideoFrame.from_ndarray(np.asarray(shown.convert("RGBA")), "rgba")
-        yield DecodedFrame(ticks, frame)
         length = int(shown.info.get("duration", 0))
         # Like browsers: a delay of up to 10 ms counts as 100 ms.
-        ticks += length if length > 10 else 100
+        length = length if length > 10 else 100
+        yield DecodedFrame(ticks, frame, length=length)
+        ticks += length
 
 
 def _read_zip(order: Order) -> Reading:

@@ -75,6 +75,29 @@ def test_overlay_times_of_a_variable_rate_are_exact(tmp_path: Path, ticks, time_
     assert times == [tick * time_base for tick in ticks]
 
 
+@pytest.mark.parametrize("form", [None, WEBM, PRORES])
+def test_the_last_frame_is_held_with_the_sound(tmp_path: Path, form: VideoFormat | None) -> None:
+    clip = media_clips.write_clip(
+        tmp_path / "clip.mp4", ticks=[0, 100, 200], hold=1500, audio_codec="aac"
+    )
+    held = plain(ingest(clip, tmp_path / "video"))
+    assert held.duration_s == pytest.approx(1.7)
+    path = tmp_path / "written"
+    if form is None:
+        write_overlay(held, OVERLAY, path)
+    else:
+        write_transparent(held, OVERLAY, path, form=form)
+    with av.open(str(path)) as container:
+        assert container.duration / av.time_base == pytest.approx(1.7, abs=0.06)
+        video, audio = container.streams.video[0], container.streams.audio[0]
+        lengths = [packet.duration * packet.time_base for packet in container.demux(video)]
+        if form is not WEBM:  # which states only the end of the track
+            assert lengths[2] == pytest.approx(1.5)
+        container.seek(0)
+        samples = sum(frame.samples for frame in container.decode(audio))
+    assert samples / 48_000 == pytest.approx(1.7, abs=0.06)
+
+
 def test_overlay_of_a_video_with_too_fine_a_clock(video: Video, tmp_path: Path) -> None:
     clock = FrameTimes((0, 1, 2, 40_000, 80_000, 120_000), Fraction(1, 1_000_003))
     timed = plain(dataclasses.replace(video, times=clock))

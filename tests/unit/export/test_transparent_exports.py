@@ -96,9 +96,18 @@ def test_gif_keeps_times_to_a_hundredth_and_is_bounded(tmp_path: Path) -> None:
     assert kept_frames(plain(video)) == [0, 1, 2, 4, 5]  # frame 3 comes 10 ms after frame 2
     write_gif(plain(video), PLAIN, tmp_path / "clip.gif")
     delays, pictures = gif_frames(tmp_path / "clip.gif")
-    assert delays[:4] == [40, 90, 130, 240]
+    assert delays == [40, 90, 130, 240, 100]  # the last one has the mean length
     assert [frame_number(picture) for picture in pictures] == [0, 1, 2, 4, 5]
     assert pictures[0].shape == (32, 480, 3)
+
+
+def test_gif_holds_its_last_frame_as_long_as_the_video(tmp_path: Path) -> None:
+    video = odd_video(tmp_path / "video", (0, 200, 400))
+    video = replace(video, times=replace(video.times, hold=3000))
+    write_gif(plain(video), PLAIN, tmp_path / "clip.gif")
+    assert gif_frames(tmp_path / "clip.gif")[0] == [200, 200, 3000]
+    write_gif(plain(video, frames=range(2)), PLAIN, tmp_path / "part.gif")
+    assert gif_frames(tmp_path / "part.gif")[0] == [200, 200]
 
 
 def test_gif_shows_the_effects_in_their_colours(video: Video, tmp_path: Path) -> None:

@@ -226,11 +226,12 @@ def test_photographs_are_upright(tmp_path: Path, orientation: int) -> None:
 def test_animated_pictures_are_videos(tmp_path: Path, ending: str) -> None:
     pictures = [Image.fromarray(media_clips.coded_picture(index)) for index in range(4)]
     path = tmp_path / f"clip.{ending}"
-    lengths = [40, 100, 500, 40]
+    lengths = [40, 100, 500, 3000]
     pictures[0].save(path, save_all=True, append_images=pictures[1:], duration=lengths, loop=0)
     video = read(path)
     assert numbers(video) == [0, 1, 2, 3]
     assert video.frame_times_s == pytest.approx([0, 0.04, 0.14, 0.64])
+    assert video.duration_s == pytest.approx(3.64)
 
 
 def test_transparency_is_laid_over_white(tmp_path: Path) -> None:
@@ -282,6 +283,40 @@ def test_sound_stays_in_step(tmp_path: Path, audio_codec: str, delay_ms: int) ->
     loud = [frame.time for frame in frames if np.abs(frame.to_ndarray()).max() > 0.1]
     assert loud[0] == pytest.approx(max(0, delay_ms) / 1000, abs=0.03)
     assert loud[-1] == pytest.approx(2.0, abs=0.06)
+
+
+@pytest.mark.parametrize(
+    ("name", "audio_codec"),
+    [("a.mp4", "aac"), ("a.mkv", "flac"), ("a.webm", "libopus"), ("a.mov", None), ("a.mkv", None)],
+)
+def test_a_held_last_frame_keeps_its_length_and_its_sound(
+    tmp_path: Path, name: str, audio_codec: str | None
+) -> None:
+    codec = "libvpx-vp9" if name.endswith("webm") else "libx264"
+    clip = media_clips.write_clip(
+        tmp_path / name, ticks=[0, 100, 250, 300], hold=2000, codec=codec, audio_codec=audio_codec
+    )
+    video = read(clip)
+    assert video.frame_times_s == pytest.approx([0, 0.1, 0.25, 0.3])
+    assert video.duration_s == pytest.approx(2.3, abs=1e-3)
+    assert sound_s(video) == pytest.approx(2.3 if audio_codec else 0, abs=0.06)
+    # The part before it ends where it begins.
+    assert read_again(clip, Excerpt(length_s=0.3)).duration_s == pytest.approx(0.3)
+
+
+def test_sound_goes_on_after_the_last_frame(tmp_path: Path) -> None:
+    """Where the file shows the last frame like any other, players hold it until the end."""
+    clip = media_clips.write_clip(tmp_path / "a.mp4", 10, audio_codec="aac", sound_s=1.5)
+    video = read(clip)
+    assert video.duration_s == pytest.approx(0.4)
+    assert sound_s(video) == pytest.approx(1.5, abs=0.06)
+
+
+def sound_s(video: Video) -> float:
+    if video.audio_path is None:
+        return 0.0
+    with av.open(str(video.audio_path)) as container:
+        return sum(frame.samples for frame in container.decode(audio=0)) / 48_000
 
 
 def test_only_the_first_frames_and_their_sound(tmp_path: Path) -> None:

@@ -65,3 +65,16 @@ def test_a_single_picture() -> None:
     times = frame_times([None], None, None)
     assert times.ticks == (0,)
     assert times.fps == 1.0
+
+
+def test_the_last_frame_has_its_own_length_or_the_mean() -> None:
+    assert frame_times([0, 100, 200], MS, None, hold=3000).end_s == Fraction(16, 5)
+    assert frame_times([0, 100, 200], MS, None).end_s == Fraction(3, 10)
+    assert frame_times([5], MS, None).end_s == 1
+    assert frame_times([0, None, 2], Fraction(1), None, hold=7).end_s == 9
+
+
+def test_a_part_ends_where_the_next_frame_begins() -> None:
+    times = frame_times([0, 100, 350, 400], MS, None, hold=600)
+    assert (times.part(range(1, 2)).ticks, times.part(range(1, 2)).end) == ((0,), 250)
+    assert (times.part(range(2, 4)).ticks, times.part(range(2, 4)).end) == ((0, 50), 650)

@@ -1,0 +1,48 @@
+"""How long the last frame of a file is displayed, which no later frame tells."""
+
+import re
+from fractions import Fraction
+
+import av
+import av.container
+import av.video.stream
+
+ROUNDING_S = Fraction(1, 100)
+"""Files state the end of a track coarsely; a smaller difference means nothing."""
+_CLOCK = re.compile(r"(\d{1,4}):(\d\d):(\d\d(?:\.\d{1,9})?)")
+
+
+def last_hold(
+    length: int | None, stamp: int | None, time_base: Fraction | None, end_s: Fraction
+) -> int | None:
+    """Returns how many ticks the last frame is displayed, or None if the file does not say.
+
+    The frame's own length is often missing or that of every other frame: an MP4 file has a length
+    for each step of decoding, which is not the order of display.
+
+    Args:
+        length: The length that the frame itself states, in ticks.
+        stamp: The frame's time, in ticks.
+        time_base: Seconds per tick.
+        end_s: When the track ends according to the file, on the frames' clock; 0 if unknown.
+    """
+    if stamp is None or not time_base:
+        return length
+    until_end = end_s / time_base - stamp
+    if until_end - (length or 0) <= ROUNDING_S / time_base:
+        return length
+    return round(until_end)
+
+
+def matroska_end_s(
+    container: av.container.InputContainer, stream: av.video.stream.VideoStream
+) -> Fraction:
+    """Returns when a track of a Matroska or WebM file ends, in seconds; 0 if it is not stated."""
+    clock = _CLOCK.fullmatch(stream.metadata.get("DURATION", ""))
+    if clock is not None:
+        hours, minutes, seconds = clock.groups()
+        return int(hours) * 3600 + int(minutes) * 60 + Fraction(seconds)
+    # The length of the whole file, which is that of its longest track.
+    if container.streams.audio or container.duration is None:
+        return Fraction(0)
+    return Fraction(container.duration, av.time_base)
