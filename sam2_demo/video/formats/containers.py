@@ -17,8 +17,8 @@ class FileFormat:
     """A supported format.
 
     Attributes:
-        demuxer: FFmpeg's name of the demuxer, ``"pillow"`` for animated WebP, or ``"zip"`` for a
-            zip of images.
+        demuxer: FFmpeg's name of the demuxer, ``"pillow"`` for animated WebP, ``"tiff"`` for a
+            TIFF file, or ``"zip"`` for a zip of images.
         title: Its common name.
         has_times: Whether frames have times; if not, they are evenly spaced.
         is_image: Whether it is a single image, of which only the first frame is read.
@@ -49,8 +49,10 @@ _STARTS = (
     (b"\x00\x00\x01\xba", FileFormat("mpeg", "MPEG programme stream")),
     (b"\x00\x00\x01\xb3", FileFormat("mpegvideo", "MPEG video", has_times=False)),
     (b"\xff\xd8\xff", FileFormat("jpeg_pipe", "JPEG", is_image=True)),
-    (b"II*\x00", FileFormat("tiff_pipe", "TIFF", is_image=True)),
-    (b"MM\x00*", FileFormat("tiff_pipe", "TIFF", is_image=True)),
+    (b"II*\x00", FileFormat("tiff", "TIFF", has_times=False)),
+    (b"MM\x00*", FileFormat("tiff", "TIFF", has_times=False)),
+    (b"II+\x00", FileFormat("tiff", "TIFF", has_times=False)),
+    (b"MM\x00+", FileFormat("tiff", "TIFF", has_times=False)),
     (b"PK\x03\x04", FileFormat("zip", "zip", has_times=False)),
     (b"PK\x05\x06", FileFormat("zip", "zip", has_times=False)),
     (b"ID3", FileFormat("mp3", "MP3")),

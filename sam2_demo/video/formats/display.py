@@ -1,9 +1,9 @@
 """From a decoded frame to the image that a person sees: 8-bit, upright, square pixels.
 
 Rules: quarter turns and mirroring are applied, other angles are not; non-square pixels are
-stretched, never shrunk; transparency is composited over white; more than 8 bits are reduced to 8
-without tone mapping; a video that does not state its colour matrix is assumed to be BT.709 from 720
-lines on and BT.601 below, as browsers do.
+stretched, never shrunk; transparency is composited over white; HDR and wide-gamut colours are
+converted to those of an ordinary screen; a video that does not state its colour matrix is assumed
+to be BT.709 from 720 lines on and BT.601 below, as browsers do.
 """
 
 import struct
@@ -15,12 +15,15 @@ import av
 import numpy as np
 from av.sidedata.sidedata import SideData, Type
 from av.video.reformatter import Colorspace, VideoReformatter
-from jaxtyping import UInt8
+from jaxtyping import Shaped, UInt8
+
+from sam2_demo.video.formats.tone_mapping import SourceColors, ToneMap
 
 QUARTER_TURN_TOLERANCE = 0.02
 MAX_STRETCH = 4
 _KNOWN_MATRICES = (1, 4, 5, 6, 7, 9)
 _UNTURNED = (1, 0, 0, 1)
+ORDINARY = SourceColors(transfer=1, primaries=1)
 _TURN_OF_ANGLE = {0: _UNTURNED, 90: (0, -1, 1, 0), 180: (-1, 0, 0, -1), 270: (0, 1, -1, 0)}
 _TURN_OF_ORIENTATION = {
     2: (-1, 0, 0, 1),
@@ -43,12 +46,14 @@ class Display:
         turn: The signs (a, b, c, d) of the display matrix; exactly one of a, b is not 0.
         turn_ignored: Whether the file asks for an angle that is not a quarter turn.
         stretch_ignored: Whether the file asks for an implausible pixel aspect ratio.
+        colors: What the colours of the frames mean.
     """
 
     stretched_hw: tuple[int, int]
     turn: tuple[int, int, int, int] = _UNTURNED
     turn_ignored: bool = False
     stretch_ignored: bool = False
+    colors: SourceColors = ORDINARY
 
     @property
     def size_hw(self) -> tuple[int, int]:
@@ -78,7 +83,8 @@ def display_of(
         turn = _turn_of(frame)
     else:
         turn = _TURN_OF_ORIENTATION.get(orientation, _UNTURNED)
-    return Display((height, width), turn or _UNTURNED, turn is None, absurd)
+    colors = SourceColors(int(frame.color_trc), int(frame.color_primaries))
+    return Display((height, width), turn or _UNTURNED, turn is None, absurd, colors)
 
 
 def _turn_of(frame: av.VideoFrame) -> tuple[int, int, int, int] | None:
@@ -113,25 +119,27 @@ class FrameConverter:
     def __init__(self, display: Display) -> None:
         self._display = display
         self._reformatter = VideoReformatter()
+        self._tone_map = None if display.colors.is_ordinary else ToneMap(display.colors)
 
     def __call__(self, frame: av.VideoFrame) -> UInt8[np.ndarray, "height width 3"]:
         """Returns the image as displayed, in BGR, of shape ``display.size_hw`` + (3,)."""
+        if self._tone_map is not None:
+            fine = self._reformat(frame, ToneMap.FORMAT)
+            return _turned(self._tone_map(fine).to_ndarray(), self._display.turn)
         has_alpha = any(part.is_alpha for part in frame.format.components)
-        pixels = self._reformat(frame, "bgra" if has_alpha else "bgr24")
+        pixels = self._reformat(frame, "bgra" if has_alpha else "bgr24").to_ndarray()
         return _turned(_over_white(pixels) if has_alpha else pixels, self._display.turn)
 
-    def _reformat(
-        self, frame: av.VideoFrame, pixel_format: str
-    ) -> UInt8[np.ndarray, "height width channels"]:
+    def _reformat(self, frame: av.VideoFrame, pixel_format: str) -> av.VideoFrame:
         height, width = self._display.stretched_hw
         matrix = None
         if not frame.format.is_rgb and frame.colorspace not in _KNOWN_MATRICES:
             matrix = Colorspace.ITU709 if frame.height >= 720 else Colorspace.ITU601
-        image = self._reformatter.reformat(
+            if self._display.colors.is_hdr:
+                matrix = Colorspace.BT2020
+        return self._reformatter.reformat(
             frame, width, height, pixel_format, src_colorspace=matrix, threads=1
         )
-        pixels: UInt8[np.ndarray, "height width channels"] = image.to_ndarray()
-        return pixels
 
 
 def _over_white(
@@ -142,9 +150,16 @@ def _over_white(
     return ((mixed + 127) // 255).astype(np.uint8)
 
 
+def upright(
+    image: Shaped[np.ndarray, "height width *channels"], orientation: int
+) -> Shaped[np.ndarray, "turned_height turned_width *channels"]:
+    """Returns a picture turned as its Exif orientation asks."""
+    return _turned(image, _TURN_OF_ORIENTATION.get(orientation, _UNTURNED))
+
+
 def _turned(
-    image: UInt8[np.ndarray, "height width 3"], turn: tuple[int, int, int, int]
-) -> UInt8[np.ndarray, "turned_height turned_width 3"]:
+    image: Shaped[np.ndarray, "height width *channels"], turn: tuple[int, int, int, int]
+) -> Shaped[np.ndarray, "turned_height turned_width *channels"]:
     if turn == _UNTURNED:
         return image
     a, b, c, d = turn

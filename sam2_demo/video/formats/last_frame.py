@@ -4,8 +4,8 @@ import re
 from fractions import Fraction
 
 import av
-import av.container
 import av.video.stream
+from av.container import InputContainer
 
 ROUNDING_S = Fraction(1, 100)
 """Files state the end of a track coarsely; a smaller difference means nothing."""
@@ -34,10 +34,11 @@ def last_hold(
     return round(until_end)
 
 
-def matroska_end_s(
-    container: av.container.InputContainer, stream: av.video.stream.VideoStream
-) -> Fraction:
-    """Returns when a track of a Matroska or WebM file ends, in seconds; 0 if it is not stated."""
+def matroska_end_s(stream: av.video.stream.VideoStream) -> Fraction:
+    """Returns when a track of a Matroska or WebM file ends, in seconds; 0 for other files."""
+    container = stream.container
+    if "matroska" not in container.format.name or not isinstance(container, InputContainer):
+        return Fraction(0)
     clock = _CLOCK.fullmatch(stream.metadata.get("DURATION", ""))
     if clock is not None:
         hours, minutes, seconds = clock.groups()

@@ -13,7 +13,6 @@ from pathlib import Path
 from typing import BinaryIO
 
 MAX_BOXES = 200_000
-_STILL_BRANDS = (b"avif", b"avis", b"mif1", b"heic", b"heix", b"msf1")
 _PARENTS = (b"moov", b"trak", b"mdia", b"minf", b"stbl", b"moof", b"traf")
 _ENCRYPTED_ENTRIES = (b"encv", b"drmi")
 
@@ -23,12 +22,13 @@ class IndexClaims:
     """What the boxes of a file claim.
 
     Attributes:
-        has_index: Whether there is a ``moov`` box, or the file is an image that needs none.
+        has_index: Whether there is a ``moov`` box, or pictures that need none.
         has_video: Whether there is a video track.
         frames: Samples of the video track that claims the most.
         size_hw: Frame height and width of the largest video track; zeros if there is none.
         is_encrypted: Whether a video track is encrypted.
         is_cut: Whether a box ends beyond the end of the file.
+        is_still: Whether it contains pictures but no tracks, as HEIC and AVIF files do.
         end_s: When the video tracks end, in seconds after the start of the file; 0 if unknown.
     """
 
@@ -38,6 +38,7 @@ class IndexClaims:
     size_hw: tuple[int, int]
     is_encrypted: bool
     is_cut: bool
+    is_still: bool = False
     end_s: Fraction = Fraction(0)
 
 
@@ -64,16 +65,13 @@ def read_claims(path: Path) -> IndexClaims:
     tracks: list[_Track] = []
     fragments: dict[int, int] = {}
     fragment_track = timescale = 0
-    has_index = is_cut = False
+    kinds: set[bytes] = set()
+    is_cut = False
     with path.open("rb") as file:
         for box in _walk(file, 0, size):
             is_cut |= box.end > size
+            kinds.add(box.kind)
             match box.kind:
-                case b"moov":
-                    has_index = True
-                case b"ftyp":
-                    # Single images keep their index elsewhere.
-                    has_index |= _read(file, box, 0, 4) in _STILL_BRANDS
                 case b"mvhd":
                     timescale = _u32(file, box, 20 if _is_long(file, box) else 12)
                 case b"trak":
@@ -85,18 +83,21 @@ def read_claims(path: Path) -> IndexClaims:
                     fragments[fragment_track] = samples
                 case _ if tracks:
                     _read_track_box(file, box, tracks[-1])
+    # Pictures have their index elsewhere.
+    is_still = b"meta" in kinds and not kinds & {b"moov", b"moof"}
     video = [track for track in tracks if track.is_video]
     numbers = {track.number for track in tracks}
     # A fragment of an unknown track may belong to the video.
     of_nobody = max((fragments[number] for number in fragments.keys() - numbers), default=0)
     totals = [track.samples + fragments.get(track.number, 0) + of_nobody for track in video]
     return IndexClaims(
-        has_index=has_index,
+        has_index=is_still or b"moov" in kinds,
         has_video=bool(video),
         frames=max(totals, default=0),
         size_hw=max((track.size_hw for track in video), key=math.prod, default=(0, 0)),
         is_encrypted=any(track.is_encrypted for track in video),
         is_cut=is_cut,
+        is_still=is_still,
         end_s=Fraction(max((track.length for track in video), default=0), timescale or 1),
     )
 
@@ -110,7 +111,8 @@ def _read_track_box(file: BinaryIO, box: _Box, track: _Track) -> None:
             # All ones stand for an unknown length.
             track.length = 0 if set(length) == {0xFF} else int.from_bytes(length, "big")
         case b"hdlr":
-            track.is_video |= _read(file, box, 8, 4) == b"vide"
+            # Sequences of pictures are tracks of another name.
+            track.is_video |= _read(file, box, 8, 4) in (b"vide", b"pict")
         case b"stsd":
             track.is_encrypted |= _read(file, box, 12, 4) in _ENCRYPTED_ENTRIES
             width = int.from_bytes(_read(file, box, 40, 2), "big")

@@ -4,7 +4,6 @@ Nothing is extracted. Every entry of the directory is checked before the first o
 images are read one at a time, within limits.
 """
 
-import io
 import lzma
 import re
 import stat
@@ -16,16 +15,17 @@ from pathlib import Path, PurePosixPath
 
 import av
 import numpy as np
-from PIL import Image, ImageOps
 
 from sam2_demo.core.errors import VideoError
 from sam2_demo.video.excerpt import Excerpt
 from sam2_demo.video.formats.decode import DecodedFrame
-from sam2_demo.video.formats.pillow_images import FORMATS, IMAGE_FAULTS, eight_bits
 from sam2_demo.video.ingest.checks import check_size, refuse_frames
 from sam2_demo.video.ingest.limits import MIB, Limits
+from sam2_demo.video.pictures.deep_values import ValueRange, as_frame, is_deep, measured_range
+from sam2_demo.video.pictures.whole_pictures import PICTURE_FAULTS, WholePicture, read_picture
 
-SUFFIXES = frozenset({".png", ".jpg", ".jpeg", ".webp", ".bmp", ".tif", ".tiff"})
+HEIF_SUFFIXES = frozenset({".heic", ".heif", ".hif", ".avif"})
+SUFFIXES = frozenset({".png", ".jpg", ".jpeg", ".webp", ".bmp", ".tif", ".tiff"}) | HEIF_SUFFIXES
 MAX_IMAGE_BYTES = 256 * MIB
 OTHER_ENTRIES = 1000
 ENCRYPTED = 0x1
@@ -56,8 +56,8 @@ def opened_zip(path: Path, limits: Limits, excerpt: Excerpt) -> Iterator["FrameZ
         _check_directory(entries, images, path.stat().st_size, limits)
         if not images:
             raise VideoError(
-                "This zip file contains no images: zip PNG, JPEG, WebP, BMP or TIFF files, one "
-                "per frame, named in order.",
+                "This zip file contains no images: zip PNG, JPEG, WebP, BMP, TIFF, HEIC or AVIF "
+                "files, one per frame, named in order.",
                 "NO_FRAMES",
             )
         images.sort(key=lambda entry: natural_order(path_in_zip(entry)))
@@ -71,6 +71,8 @@ class FrameZip:
     Attributes:
         first: How many images of the zip precede them.
         names: Their paths in the zip, in order.
+        shown_range: The range of their values, if they go beyond 8 bits; known after reading.
+        with_others: Paths of files of which only the first picture was read.
     """
 
     def __init__(
@@ -82,6 +84,8 @@ class FrameZip:
     ) -> None:
         self.first = first
         self.names = [path_in_zip(image) for image in images]
+        self.shown_range: ValueRange | None = None
+        self.with_others: list[str] = []
         self._archive, self._images, self._limits = archive, images, limits
 
     def __len__(self) -> int:
@@ -96,8 +100,8 @@ class FrameZip:
         """
         size_hw: tuple[int, int] | None = None
         for entry in self._images:
-            image = self._read(entry)
-            if image is None:
+            picture = self._read(entry)
+            if picture is None:
                 if size_hw is None:
                     raise VideoError(
                         f"The first image, {entry.filename!r}, cannot be read: replace or remove "
@@ -106,7 +110,13 @@ class FrameZip:
                     )
                 yield DecodedFrame(None, None, is_damaged=True)
                 continue
-            height, width = image.shape[:2]
+            height, width = picture.size_hw
+            if size_hw is None and _is_deep(picture):
+                contents = (found.content for found in map(self._read, self._images) if found)
+                deep = (content for content in contents if isinstance(content, np.ndarray))
+                self.shown_range = measured_range(deep, len(self._images))
+            if picture.has_others:
+                self.with_others.append(path_in_zip(entry))
             size_hw = size_hw or (height, width)
             if (height, width) != size_hw:
                 raise VideoError(
@@ -114,19 +124,24 @@ class FrameZip:
                     f"it have {size_hw[1]} x {size_hw[0]}: make all images the same size.",
                     "MIXED_SIZES",
                 )
-            yield DecodedFrame(None, av.VideoFrame.from_ndarray(image, "rgba"))
+            content = picture.content
+            if not isinstance(content, av.VideoFrame):
+                content = as_frame(content, self.shown_range)
+            yield DecodedFrame(None, content)
 
-    def _read(self, entry: zipfile.ZipInfo) -> np.ndarray | None:
-        """Returns an image as displayed, in RGBA, or None if it cannot be read."""
+    def _read(self, entry: zipfile.ZipInfo) -> WholePicture | None:
+        """Returns an image, upright, or None if it cannot be read."""
         try:
             with self._archive.open(entry) as member:
                 # No more than it claims is unpacked; what is longer fails its checksum.
                 data = member.read(entry.file_size)
-            with Image.open(io.BytesIO(data), formats=FORMATS) as image:
-                check_size((image.height, image.width), self._limits)
-                return np.asarray(eight_bits(ImageOps.exif_transpose(image)).convert("RGBA"))
-        except (*IMAGE_FAULTS, *MEMBER_FAULTS):
+            return read_picture(data, lambda size_hw: check_size(size_hw, self._limits))
+        except (*PICTURE_FAULTS, *MEMBER_FAULTS):
             return None
+
+
+def _is_deep(picture: WholePicture) -> bool:
+    return isinstance(picture.content, np.ndarray) and is_deep(picture.content)
 
 
 def natural_order(name: str) -> tuple[tuple[int, int, str], ...]:

@@ -1,16 +1,15 @@
 """Reads an upload of any accepted format into a folder of frames; runs only in the worker."""
 
 import io
-from collections.abc import Iterable
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from fractions import Fraction
+from itertools import islice
 from pathlib import Path
 from typing import NoReturn
 
 import av
 import av.video.stream
-import numpy as np
-from PIL import ExifTags, Image, ImageSequence
+from PIL import ExifTags, Image
 
 from sam2_demo.core.errors import VideoError
 from sam2_demo.video.excerpt import Excerpt
@@ -20,15 +19,25 @@ from sam2_demo.video.formats.decode import DECODER_FAULTS, DecodedFrame, FrameDe
 from sam2_demo.video.formats.demuxing import opened, video_stream
 from sam2_demo.video.formats.excerpt_frames import ExcerptFrames
 from sam2_demo.video.formats.last_frame import last_hold, matroska_end_s
+from sam2_demo.video.formats.late_packets import LateStart
 from sam2_demo.video.formats.mp4_index import IndexClaims, read_claims
-from sam2_demo.video.formats.pillow_images import FORMATS, IMAGE_FAULTS
 from sam2_demo.video.ingest.checks import check_claims, check_not_too_large, check_size
+from sam2_demo.video.ingest.facts import Reading, reading_of
 from sam2_demo.video.ingest.frame_spooler import FrameSpooler, Order
 from sam2_demo.video.ingest.frame_zip import opened_zip
 from sam2_demo.video.ingest.late_start import late_start
+from sam2_demo.video.ingest.picture_files import read_heif, read_tiff, read_webp
 from sam2_demo.video.ingest.series_names import name_notices
-from sam2_demo.video.times import MAX_HOLD_S, FrameTimes, frame_times
-from sam2_demo.video.video import AUDIO_FILE, VideoWarning
+from sam2_demo.video.pictures.deep_values import (
+    ValueRange,
+    deep_values,
+    in_range,
+    is_deep_format,
+    measured_range,
+)
+from sam2_demo.video.pictures.pillow_images import FORMATS, IMAGE_FAULTS
+from sam2_demo.video.times import MAX_HOLD_S, frame_times
+from sam2_demo.video.video import AUDIO_FILE
 
 NO_CLAIMS = IndexClaims(
     has_index=True, has_video=True, frames=0, size_hw=(0, 0), is_encrypted=False, is_cut=False
@@ -36,37 +45,7 @@ NO_CLAIMS = IndexClaims(
 # Our own limits apply, from the headers, before any image is decoded.
 Image.MAX_IMAGE_PIXELS = None
 
-WEBP_TICK_S = Fraction(1, 1000)
 IMAGE_SUFFIXES = frozenset({".png", ".jpg", ".jpeg", ".webp", ".bmp", ".tif", ".tiff", ".svg"})
-
-
-@dataclass(frozen=True, slots=True)
-class Reading:
-    """What is known of an upload after reading it, besides the files in the folder.
-
-    Attributes:
-        size_hw: Height and width as displayed.
-        times: When each frame is displayed.
-        first_frame: How many frames of the upload precede the first one read.
-        begins_s: When the first one read is displayed, in seconds after the upload's first frame.
-        own_size_hw: Height and width in the upload, if that is larger; zeros if there is no image.
-        bad_frames: Frames that are damaged or replace a lost one.
-        has_audio: Whether there is a sound file.
-        notices: What was odd.
-    """
-
-    size_hw: tuple[int, int]
-    times: FrameTimes
-    first_frame: int = 0
-    begins_s: Fraction = Fraction(0)
-    bad_frames: tuple[int, ...] = ()
-    own_size_hw: tuple[int, int] = (0, 0)
-    has_audio: bool = False
-    notices: list[VideoWarning] = field(default_factory=list)
-
-    def warn(self, code: str, text: str) -> None:
-        """Adds a warning."""
-        self.notices.append(VideoWarning(code, text))
 
 
 def read_upload(order: Order) -> Reading:
@@ -83,7 +62,9 @@ def read_upload(order: Order) -> Reading:
     if file_format.size_hw is not None:
         check_size(file_format.size_hw, order.limits)
     if file_format.demuxer == "pillow":
-        return _read_webp(order)
+        return read_webp(order)
+    if file_format.demuxer == "tiff":
+        return read_tiff(order)
     if file_format.demuxer == "zip":
         return _read_zip(order)
     return _read_stream(order, file_format)
@@ -106,6 +87,8 @@ def _read_stream(order: Order, file_format: FileFormat) -> Reading:
     claims = NO_CLAIMS
     if file_format.demuxer == "mov":
         claims = read_claims(order.upload)
+        if claims.is_still:
+            return read_heif(order)
         check_claims(claims, order.limits, order.excerpt.is_part)
     orientation = _image_orientation(order) if file_format.is_image else None
     with opened(order.upload, file_format, order.limits, claims.is_cut) as container:
@@ -120,15 +103,10 @@ def _read_stream(order: Order, file_format: FileFormat) -> Reading:
         spooler = FrameSpooler(order, expected, stream.sample_aspect_ratio, orientation)
         # An image is always read whole, whichever part was requested.
         excerpt = Excerpt(first_frames=1) if file_format.is_image else order.excerpt
-        frames = ExcerptFrames(
-            excerpt,
-            decoder,
-            stream.time_base,
-            stream.guessed_rate,
-            None if start is None else start.origin,
-        )
+        frames = _part_of(excerpt, decoder, stream, start)
+        shown_range = _measured(order, file_format, excerpt, start, context.format)
         try:
-            spooler.spool(frames, excerpt.first_frames)
+            spooler.spool(in_range(frames, shown_range), excerpt.first_frames)
         except VideoError:
             _check_coded_image(order, file_format)
             raise
@@ -138,19 +116,30 @@ def _read_stream(order: Order, file_format: FileFormat) -> Reading:
             stream.time_base,
             stream.guessed_rate,
             file_format.has_times,
-            _hold(spooler, following, stream, claims),
+            None if file_format.is_image else _hold(spooler, following, stream, claims),
         )
         first = next((stamp for stamp in spooler.stamps if stamp is not None), None)
         start_s = Fraction(order.excerpt.start_s)
         if first is not None and stream.time_base is not None:
             start_s = first * stream.time_base
-    reading = _reading(spooler, times, decoder.left_out + frames.skipped, frames.begins_s)
+    reading = reading_of(spooler, times, decoder.left_out + frames.skipped, frames.begins_s)
+    reading.warn_of_range(shown_range)
     _warn_of_decoding(reading, decoder, claims)
     if file_format.is_image:
         return reading
     # Sound that goes on after the last frame belongs to the video: players hold that frame.
     length_s = times.end_s if following is not None else times.end_s + MAX_HOLD_S
     return _with_audio(reading, order, file_format, start_s, length_s)
+
+
+def _part_of(
+    excerpt: Excerpt,
+    decoder: FrameDecoder,
+    stream: av.video.stream.VideoStream,
+    start: LateStart | None,
+) -> ExcerptFrames:
+    origin = None if start is None else start.origin
+    return ExcerptFrames(excerpt, decoder, stream.time_base, stream.guessed_rate, origin)
 
 
 def _hold(
@@ -163,56 +152,8 @@ def _hold(
     last = spooler.stamps[-1]
     if following is not None:
         return None if last is None or following.ticks is None else following.ticks - last
-    end_s = claims.end_s
-    if stream.container.format.name.startswith("matroska"):
-        end_s = matroska_end_s(stream.container, stream)
+    end_s = claims.end_s or matroska_end_s(stream)
     return last_hold(spooler.hold, last, stream.time_base, end_s)
-
-
-def _reading(
-    spooler: FrameSpooler, times: FrameTimes, first_frame: int, begins_s: Fraction
-) -> Reading:
-    reading = Reading(
-        spooler.size_hw,
-        times,
-        first_frame,
-        begins_s,
-        tuple(spooler.bad_frames),
-        own_size_hw=spooler.display.size_hw,
-    )
-    if spooler.size_hw != spooler.display.size_hw:
-        (height, width), (own_height, own_width) = reading.size_hw, reading.own_size_hw
-        reading.warn(
-            "WORKED_ON_SMALLER",
-            f"{own_width:,} x {own_height:,} pixels are too many to work on, so {width:,} x "
-            f"{height:,} are shown; images and data are exported at their own size.",
-        )
-    if spooler.display.turn_ignored:
-        reading.warn(
-            "ROTATION_IGNORED",
-            "The file asks for a rotation that is not a multiple of 90 degrees; it is ignored.",
-        )
-    if spooler.display.stretch_ignored:
-        reading.warn(
-            "ASPECT_IGNORED", "The file asks for an implausible pixel aspect ratio; it is ignored."
-        )
-    if spooler.resized_at is not None:
-        reading.warn(
-            "RESOLUTION_CHANGED",
-            f"The frame size changes at frame {spooler.resized_at}; all frames are shown at the "
-            "size of the first.",
-        )
-    if spooler.is_cut:
-        reading.warn(
-            "CUT_AT_LIMIT",
-            f"Only its first {len(times.ticks):,} frames are open, the most that can be at once.",
-        )
-    if times.repaired and len(times.ticks) > 1:
-        reading.warn(
-            "BAD_TIMESTAMPS",
-            "The file's frame times are missing or wrong; frames are spaced evenly instead.",
-        )
-    return reading
 
 
 def _warn_of_decoding(reading: Reading, decoder: FrameDecoder, claims: IndexClaims) -> None:
@@ -230,6 +171,26 @@ def _warn_of_decoding(reading: Reading, decoder: FrameDecoder, claims: IndexClai
         )
     if claims.is_cut:
         reading.warn("TRUNCATED", "The file is cut off; only what is there can be used.")
+
+
+def _measured(
+    order: Order,
+    file_format: FileFormat,
+    excerpt: Excerpt,
+    start: LateStart | None,
+    pixel_format: av.VideoFormat | None,
+) -> ValueRange | None:
+    """Returns the range of the values to read, by decoding them once; None if they are of 8 bits.
+
+    Formats of 10 or 12 bits say how many they have; those of 16 bits may hold fewer.
+    """
+    if pixel_format is None or not is_deep_format(pixel_format.name):
+        return None
+    with opened(order.upload, file_format, order.limits) as container:
+        stream = video_stream(container, order.limits)
+        frames = _part_of(excerpt, FrameDecoder(container, stream, start), stream, start)
+        most = min(excerpt.first_frames or order.limits.max_frames, order.limits.max_frames)
+        return measured_range(deep_values(islice(frames, most)), most)
 
 
 def _with_audio(
@@ -292,33 +253,6 @@ def _check_coded_image(order: Order, file_format: FileFormat) -> None:
     check_not_too_large(size_hw, order.limits)
 
 
-def _read_webp(order: Order) -> Reading:
-    """Reads an animated WebP, which FFmpeg cannot decode."""
-    try:
-        with Image.open(order.upload, formats=("WEBP",)) as image:
-            check_size((image.height, image.width), order.limits)
-            spooler = FrameSpooler(order, getattr(image, "n_frames", 1))
-            frames = ExcerptFrames(order.excerpt, _webp_frames(image), WEBP_TICK_S, None)
-            spooler.spool(frames, order.excerpt.first_frames)
-    except (OSError, ValueError, SyntaxError) as error:
-        raise VideoError(
-            "This WebP file is damaged: export it again, then upload the new copy.", "NOT_A_VIDEO"
-        ) from error
-    times = frame_times(spooler.stamps, WEBP_TICK_S, None, hold=spooler.hold)
-    return _reading(spooler, times, frames.skipped, frames.begins_s)
-
-
-def _webp_frames(image: Image.Image) -> Iterable[DecodedFrame]:
-    ticks = 0
-    for shown in ImageSequence.Iterator(image):
-        frame = av.VideoFrame.from_ndarray(np.asarray(shown.convert("RGBA")), "rgba")
-        length = int(shown.info.get("duration", 0))
-        # Like browsers: a delay of up to 10 ms counts as 100 ms.
-        length = length if length > 10 else 100
-        yield DecodedFrame(ticks, frame, length=length)
-        ticks += length
-
-
 def _read_zip(order: Order) -> Reading:
     """Reads a zip of images."""
     with opened_zip(order.upload, order.limits, order.excerpt) as images:
@@ -326,7 +260,15 @@ def _read_zip(order: Order) -> Reading:
         spooler.spool(images.frames(), order.excerpt.first_frames)
     rate = Fraction(order.excerpt.fps)
     times = frame_times(spooler.stamps, None, rate, expected=False)
-    reading = _reading(spooler, times, images.first, images.first / rate)
+    reading = reading_of(spooler, times, images.first, images.first / rate)
+    reading.warn_of_range(images.shown_range)
+    if images.with_others:
+        more = f" (and {count} more)" if (count := len(images.with_others) - 1) else ""
+        reading.warn(
+            "PICTURES_LEFT_OUT",
+            f"{images.with_others[0]!r}{more} contains several pictures; only its first one is a "
+            "frame here. A TIFF stack opens as it is, without a zip.",
+        )
     reading.notices.extend(name_notices(images.names[: len(spooler.stamps)]))
     if spooler.bad_frames:
         numbers = ", ".join(map(str, spooler.bad_frames[:8]))

@@ -1,6 +1,5 @@
 """Reading videos: every frame once, at its time, upright, in 8-bit RGB; in this process."""
 
-import shutil
 from fractions import Fraction
 from pathlib import Path
 
@@ -9,39 +8,14 @@ import media_clips
 import numpy as np
 import pytest
 from PIL import ExifTags, Image, ImageOps
+from read_videos import codes, numbers, read, read_again
 
 from sam2_demo.core.errors import VideoError
-from sam2_demo.video.excerpt import WHOLE, Excerpt
-from sam2_demo.video.ingest.frame_spooler import Order
+from sam2_demo.video.excerpt import Excerpt
 from sam2_demo.video.ingest.limits import Limits
-from sam2_demo.video.ingest.reading import read_upload
 from sam2_demo.video.video import Video
 
 ONE = 1 << 16
-
-
-def read(upload: Path, limits: Limits = Limits(), excerpt: Excerpt = WHOLE) -> Video:  # noqa: B008
-    folder = upload.with_name(upload.name + ".read")
-    order = Order(upload, upload.name, folder, limits, excerpt, lambda done, total: None)
-    reading = read_upload(order)
-    return Video(
-        folder,
-        upload.name,
-        reading.size_hw,
-        reading.times,
-        "digest",
-        notices=tuple(reading.notices),
-        bad_frames=reading.bad_frames,
-        has_audio=reading.has_audio,
-    )
-
-
-def numbers(video: Video) -> list[int]:
-    return [media_clips.frame_number(video[index]) for index in range(len(video))]
-
-
-def codes(video: Video) -> list[str]:
-    return [notice.code for notice in video.notices]
 
 
 @pytest.mark.parametrize(
@@ -366,11 +340,6 @@ def test_a_part_of_uneven_times_is_what_a_player_shows_then(tmp_path: Path) -> N
     assert video.frame_times_s == pytest.approx([0, 0.37, 0.77])
     assert numbers(read_again(clip, Excerpt(start_s=0.95))) == [5]
     assert numbers(read_again(clip, Excerpt(start_s=0.2, length_s=0))) == [3]
-
-
-def read_again(upload: Path, excerpt: Excerpt) -> Video:
-    shutil.rmtree(upload.with_name(upload.name + ".read"))
-    return read(upload, excerpt=excerpt)
 
 
 def test_a_part_may_be_cut_at_the_limit_but_must_begin_in_the_video(tmp_path: Path) -> None:

@@ -3,7 +3,7 @@
 import { formatBytes } from '../core/format.js';
 import { storedZip } from './stored_zip.js';
 
-export const PICTURE_NAME = /\.(png|jpe?g|webp|bmp|tiff?)$/i;
+export const PICTURE_NAME = /\.(png|jpe?g|webp|bmp|tiff?|hei[cf]|hif|avif)$/i;
 const HIDDEN_NAME = /(^|\/)(\.|__MACOSX)/;
 const MAX_ZIP_BYTES = 2 ** 32 - 2 ** 24; // beyond that, a zip needs 64-bit fields
 const MAX_ZIP_FILES = 65_535;
