@@ -18,6 +18,7 @@ LAYERS = re.findall(r"^    (\w+) {2,}\S", sam2_demo.__doc__ or "", re.MULTILINE)
 DISTRIBUTIONS = {
     "cv2": "opencv-python-headless",
     "PIL": "pillow",
+    "pillow_heif": "pillow-heif",
     "huggingface_hub": "huggingface-hub",
     "yaml": "PyYAML",
 }
