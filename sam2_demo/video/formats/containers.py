@@ -34,7 +34,7 @@ class FileFormat:
     @property
     def holds_images(self) -> bool:
         """Whether it consists of images that somebody took or made one by one."""
-        return self.is_image or self.demuxer == "zip"
+        return self.is_image or self.demuxer in ("zip", "tiff")
 
 
 _ISO_BOXES = (b"ftyp", b"moov", b"mdat", b"free", b"skip", b"wide", b"pnot", b"moof", b"styp")

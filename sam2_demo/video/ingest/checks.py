@@ -49,7 +49,8 @@ def check_not_too_large(size_hw: tuple[int, int], limits: Limits) -> None:
             "make it smaller.",
             code,
         )
-    if min(limits.work_hw(size_hw)) < min(limits.min_side_px, *size_hw):
+    # Zeros stand for a size that is not known yet.
+    if min(size_hw) and min(limits.work_hw(size_hw)) < min(limits.min_side_px, *size_hw):
         raise VideoError(
             f"{_shown(size_hw, limits)}: too narrow to be made smaller, as it would have to be. "
             "Open a part of it.",

@@ -88,7 +88,7 @@ def _read_stream(order: Order, file_format: FileFormat) -> Reading:
     if file_format.demuxer == "mov":
         claims = read_claims(order.upload)
         if claims.is_still:
-            return read_heif(order)
+            return read_heif(replace(order, limits=order.limits.for_images()))
         check_claims(claims, order.limits, order.excerpt.is_part)
     orientation = _image_orientation(order) if file_format.is_image else None
     with opened(order.upload, file_format, order.limits, claims.is_cut) as container:
