@@ -95,7 +95,7 @@ def _read_stream(order: Order, file_format: FileFormat) -> Reading:
         stream = video_stream(container, order.limits)
         context = stream.codec_context
         check_not_too_large((context.height, context.width), order.limits)
-        expected = claims.frames or stream.frames
+        expected: int | None = claims.frames or stream.frames
         if not expected and not order.excerpt.is_timed:
             expected = _count_packets(order, file_format)
         start = late_start(order, file_format)
