@@ -5,7 +5,8 @@
 CHECKOUT is a checkout of github.com/facebookresearch/sam2 of 2025 or later, whose requirements are
 installed; it is not part of this repository. Without --seed, the weights and frames that are stored
 in ``reference`` are used, so that the figures can be compared with those there before. With it, new
-ones are drawn first.
+ones are drawn first: of the same kind as the stored ones, which are older than this script, but not
+the same numbers.
 """
 
 import argparse

@@ -1,7 +1,7 @@
 """The model and the session answer what Meta's implementation answers, on miniature weights.
 
 The figures hold every second or fourth value of each row and column, in half precision where they
-are logits of a session. They were made as ``make_reference_figures.py`` makes them.
+are logits of a session. ``make_reference_figures.py`` writes them.
 """
 
 from collections.abc import Iterator
