@@ -3,8 +3,10 @@
 import { ZOOM_STEP } from './view.js';
 
 export class ZoomBar {
-  constructor(app, find) {
-    this.app = app;
+  /** `changed` is called after each change of the view. */
+  constructor(view, changed, find) {
+    this.view = view;
+    this.changed = changed;
     this.bar = find('zoom');
     this.level = find('zoom-level');
     this.out = find('zoom-out');
@@ -15,14 +17,13 @@ export class ZoomBar {
 
   /** Zooms by a factor; 0 shows the whole picture. */
   by(factor) {
-    const { view } = this.app.stage;
-    if (factor) view.zoomBy(factor);
-    else view.reset();
-    this.app.store.touch('view');
+    if (factor) this.view.zoomBy(factor);
+    else this.view.reset();
+    this.changed();
   }
 
   render() {
-    const { zoom } = this.app.stage.view;
+    const { zoom } = this.view;
     const text = `${Math.round(100 * zoom)} %`;
     this.level.textContent = text;
     this.level.setAttribute('aria-label', `Zoom ${text}: show the whole frame`);

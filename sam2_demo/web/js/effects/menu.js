@@ -12,10 +12,14 @@ const EFFECT_OPTIONS = {
 const SURPRISE_COLORS = ['#4338ca', '#be123c', '#0f766e', '#b45309', '#1d4ed8', '#111827'];
 
 export class EffectMenu {
-  constructor(app, find) {
-    this.app = app;
+  /**
+   * `effects` is what the server offers; `colorOf` returns an object's colour, `say` shows a
+   * sentence, and `changed` is called after each choice.
+   */
+  constructor(effects, find, { colorOf, say, changed }) {
+    this.effects = effects;
     this.find = find;
-    this.effects = app.settings.effects;
+    Object.assign(this, { colorOf, say, changed });
     this.choice = this.plain();
     this.fillSelect('effect-objects', this.effects.objects);
     this.fillSelect('effect-background', this.effects.background);
@@ -63,7 +67,7 @@ export class EffectMenu {
     this.choice = { ...this.choice, ...changes };
     keep(this.key, JSON.stringify(this.choice));
     this.show();
-    this.app.store.touch('effects');
+    this.changed();
   }
 
   /** The server's font only has Western European letters, so others are dropped here, too. */
@@ -71,9 +75,7 @@ export class EffectMenu {
     const text = typed.replace(/[^\x20-\x7e\xa1-\xac\xae-\xff]/g, '');
     if (text !== typed) {
       this.find('effect-text').value = text;
-      this.app.status.say(
-        'The text can hold letters, digits and symbols of Western European languages.',
-      );
+      this.say('The text can hold letters, digits and symbols of Western European languages.');
     }
     if (text.trim()) this.choose({ text });
   }
@@ -131,7 +133,7 @@ export class EffectMenu {
     if (this.isPlain || !masksShown) return view;
     const objects = [...view.masks]
       .filter(([, mask]) => mask.area)
-      .map(([id, mask]) => ({ counts: mask.counts, color: this.app.colorOf(id) }));
+      .map(([id, mask]) => ({ counts: mask.counts, color: this.colorOf(id) }));
     const stamp = JSON.stringify([frame, this.choice, objects]);
     if (this.last === null || this.last.stamp !== stamp || this.last.picture !== view.picture) {
       this.last = { stamp, picture: view.picture };

@@ -14,9 +14,9 @@ const PHASES = [
 ];
 
 export class Effort {
-  /** `app` gives project. */
-  constructor(app, find) {
-    this.app = app;
+  /** `openProject` returns the open project. */
+  constructor(openProject, find) {
+    this.openProject = openProject;
     this.find = find;
     this.token = null;
     this.activeMs = 0;
@@ -47,7 +47,7 @@ export class Effort {
 
   /** Adds the time since the last input, unless it was a break. */
   note() {
-    const { project } = this.app;
+    const project = this.openProject();
     if (!project || project.video.token !== this.token) return;
     const now = performance.now();
     const gap = now - this.lastInput;

@@ -51,7 +51,7 @@ function buildPicture(app) {
     moved: () => app.store.touch('view', 'gesture'),
     resized: () => app.store.touch('view'),
   });
-  app.zoom = new ZoomBar(app, find);
+  app.zoom = new ZoomBar(app.stage.view, () => app.store.touch('view'), find);
   app.tools = new Tools(app, find);
   app.hover = new Hover(app, find('preview'));
   app.candidates = new Candidates(app, find('candidates'));
@@ -75,7 +75,11 @@ function buildPanels(app) {
   app.tracking = new Tracking(app, find);
   app.comparison = new Comparison(app, find);
   app.review = new Review(app, find);
-  app.effects = new EffectMenu(app, find);
+  app.effects = new EffectMenu(app.settings.effects, find, {
+    colorOf: (id) => app.colorOf(id),
+    say: (text) => app.status.say(text),
+    changed: () => app.store.touch('effects'),
+  });
   app.downloads = new Downloads(app, find);
   app.sessionFile = new SessionFile(app, find);
   app.opening = new Opening(
@@ -85,7 +89,7 @@ function buildPanels(app) {
     (file) => app.sessionFile.begin(file),
   );
   app.model = new ModelChoice(app, find);
-  app.effort = new Effort(app, find);
+  app.effort = new Effort(() => app.project, find);
   app.tips = new Tips(find);
   app.connection = new Connection(app);
 }
