@@ -185,7 +185,7 @@ class OpenVideo:
             object_ids: The objects to track; None for all.
             agreement: Ends a pass early where new masks agree with the old ones.
         """
-        stop = self._ended_by(stopped)
+        stop = self.ended_by(stopped)
         with self.turn():
             tracked = self.session.propagate(start, direction, within, stop, object_ids, agreement)
             with closing(tracked):
@@ -199,7 +199,7 @@ class OpenVideo:
 
         No mask is changed; the results go into ``review``.
         """
-        stop = self._ended_by(stopped)
+        stop = self.ended_by(stopped)
         with self.turn():
             tracks = {key: state.track for key, state in self.session.objects.items()}
             frames = check_directions(self.session.tracker, tracks, len(self.video), stop)
@@ -216,7 +216,7 @@ class OpenVideo:
         found = find_doubts(frames, prompted, cuts, self.review.both_ways_ious(frames))
         return self.review.open_doubts(found)
 
-    def _ended_by(self, stopped: Callable[[], bool]) -> Callable[[], bool]:
+    def ended_by(self, stopped: Callable[[], bool]) -> Callable[[], bool]:
         """Returns a function that ends long work: on ``stopped``, the next event, or closing."""
         return lambda: self._waiting > 0 or self._closed or stopped()
 

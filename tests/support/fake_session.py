@@ -1,7 +1,7 @@
 """A session without a model: an answer is a disc around what was prompted, and it drifts."""
 
 import time
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from functools import cache
 
 import numpy as np
@@ -12,6 +12,8 @@ from sam2_demo.core.masks import EncodedMask
 from sam2_demo.core.prompts import FramePrompt
 from sam2_demo.model.sam2 import Sam2
 from sam2_demo.session.session import SessionOptions, VideoSession
+from sam2_demo.tracking.everything.proposals import FindOptions, Proposal, union_of
+from sam2_demo.tracking.everything.search import SearchWatch
 from sam2_demo.tracking.track import Answer, ObjectMask, Track
 from sam2_demo.tracking.tracker import Tracker
 
@@ -67,6 +69,29 @@ class DiscTracker(Tracker):
             return None
         *_, prompt = stages
         return ObjectMask(self._disc(_center(prompt)), 0.9, 5.0)
+
+    def find_everything(
+        self,
+        frame_index: int,
+        earlier: Sequence[EncodedMask],
+        options: FindOptions,
+        watch: SearchWatch | None = None,
+    ) -> list[Proposal]:
+        """Returns a disc for each of four clicks whose place no earlier mask covers."""
+        watch = watch or SearchWatch()
+        height, width = self._frames.size_hw
+        covered = union_of(earlier, (height, width))
+        places = [(x * width, y * height) for y in (0.25, 0.75) for x in (0.25, 0.75)]
+        found = []
+        for done, (x, y) in enumerate(places, start=1):
+            if watch.stopped():
+                break
+            time.sleep(self._delay_s)
+            if not covered[int(y), int(x)]:
+                disc = self._disc((x, y), 1 + 0.1 * done)
+                found.append(Proposal(disc, 1 - done / 10, 0.95))
+            watch.progress(done, len(places))
+        return [each for each in found if each.iou >= options.least_iou]
 
     def encode(self, frame_index: int) -> None:
         self._encoded.add(frame_index)

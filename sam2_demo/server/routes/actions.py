@@ -5,6 +5,7 @@ from dataclasses import replace
 
 from sam2_demo.core.prompts import FramePrompt
 from sam2_demo.server.routes.requests import (
+    AddFoundRequest,
     BoundsRequest,
     DuplicateRequest,
     Fields,
@@ -25,6 +26,7 @@ from sam2_demo.server.routes.responses import (
     ReviewResponse,
 )
 from sam2_demo.server.sessions.reviewing import dismiss
+from sam2_demo.session.finding import add_found
 from sam2_demo.session.open_video import OpenVideo
 from sam2_demo.session.reply import Reply
 
@@ -50,6 +52,13 @@ def _prompt(video: OpenVideo, fields: Fields) -> tuple[int, int, FramePrompt]:
 
 def _set_prompt(video: OpenVideo, fields: Fields) -> Reply:
     return video.set_prompt(*_prompt(video, fields))
+
+
+def _add_found(video: OpenVideo, fields: Fields) -> Reply:
+    request = AddFoundRequest.read(fields)
+    frame_index = request.frame_of(len(video.video))
+    masks = request.masks_of(video.video.size_hw)
+    return video.change(lambda session: add_found(session, frame_index, masks))
 
 
 def _clear_prompt(video: OpenVideo, fields: Fields) -> Reply:
@@ -89,6 +98,7 @@ def _settings(video: OpenVideo, fields: Fields) -> Reply:
 
 ACTIONS: dict[str, Action] = {
     "prompt": _set_prompt,
+    "add_found": _add_found,
     "clear_prompt": _clear_prompt,
     "clear_object": _clear_object,
     "remove_object": _remove_object,

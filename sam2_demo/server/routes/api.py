@@ -23,6 +23,7 @@ from sam2_demo.server.routes.requests import Fields, FrameRequest
 from sam2_demo.server.routes.responses import NamedFrame
 from sam2_demo.server.routes.streams import reports_of
 from sam2_demo.server.sessions.exporting import exporting
+from sam2_demo.server.sessions.finding import finding
 from sam2_demo.server.sessions.opening import find_or_reopen, opening
 from sam2_demo.server.sessions.propagating import tracking
 from sam2_demo.server.sessions.saved_sessions import open_session
@@ -61,6 +62,7 @@ class AnnotationApi:
             self.prompt,
             self.clear_prompt,
             self.undo,
+            self.find_everything,
             self.propagate,
             self.masks,
             self.export,
@@ -164,6 +166,47 @@ class AnnotationApi:
         """
         with explained():
             return self._act("undo", token, {})
+
+    def find_everything(
+        self,
+        token: str,
+        frame: int = 0,
+        grid: list[int] | None = None,
+        least_iou: float = 0.8,
+        least_stability: float = 0.9,
+    ) -> Iterator[Json]:
+        """Find everything on a frame that no object covers, and add it as objects; one undo.
+
+        Args:
+            token: The video's token.
+            frame: The frame's index, from 0.
+            grid: Clicks per side of the whole frame, of each of 2 x 2 crops, of 4 x 4; by default
+                [32, 16, 4]; [16, 8] is faster.
+            least_iou: Least predicted IoU, 0 to 1.
+            least_stability: Least stability of the mask, 0 to 1.
+
+        Returns:
+            "done" and "total" clicks as it proceeds, and at the end "objects", the numbers of the
+            new objects, "found", which may be more than a session has room for, and "frames": the
+            frame with all masks, as in masks.
+        """
+        with explained():
+            video = self._find(token)
+            fields: Fields = {"frame": frame, "least_iou": least_iou}
+            fields = {**fields, "least_stability": least_stability} | (
+                {"grid": grid} if grid else {}
+            )
+            last: Mapping[str, Any] = {}
+            for last in reports_of(finding(self._state, video, fields)):
+                if last.get("stage") == "searching":
+                    yield {key: last[key] for key in ("done", "total")}
+            masks = [counts for counts, _, _ in last["found"][: last["room"]]]
+            before = set(video.session.object_ids)
+            frames = []
+            if masks:
+                frames = self._act("add_found", token, {"frame": frame, "masks": masks})["frames"]
+            added = [key for key in video.session.object_ids if key not in before]
+            yield {"objects": added, "found": len(last["found"]), "frames": frames}
 
     def propagate(
         self,

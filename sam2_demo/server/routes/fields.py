@@ -145,6 +145,18 @@ Mask = Annotated[
     AfterValidator(_not_false),
     _refused("BAD_MASK", "mask must be a string of run lengths, not {value}"),
 ]
+Masks = Annotated[
+    list[str],
+    Field(min_length=1, max_length=MAX_OBJECTS_NAMED),
+    _refused(
+        "BAD_MASK",
+        f"masks must be a list of 1 to {MAX_OBJECTS_NAMED} strings of run lengths, not {{value}}",
+    ),
+]
+GridClicks = Annotated[
+    list[Integer],
+    _refused("BAD_GRID", "grid must be a list of clicks per side, like [32, 16, 4], not {value}"),
+]
 Candidate = Annotated[
     Integer | None,
     _refused("BAD_CANDIDATE", "candidate must be the number of a candidate, not {value}"),
@@ -173,6 +185,7 @@ Text = Annotated[_String, _at_most(MAX_TEXT_LENGTH), AfterValidator(_clean)]
 Name = Annotated[_String, _at_most(MAX_NAME_LENGTH), AfterValidator(_clean)]
 Key = Annotated[_String, _at_most(MAX_KEY_LENGTH), AfterValidator(_clean)]
 _Finite = Annotated[Number, _refused("BAD_NUMBER", "{field} must be a finite number, not {value}")]
+Share = Annotated[_Finite, _in_range(0, 1)]
 Seconds = Annotated[_Finite, _in_range(0, MAX_TIME_S)]
 FramesPerSecond = Annotated[_Finite, _in_range(1, MAX_FPS)]
 Truthy = Annotated[bool, BeforeValidator(bool)]

@@ -26,6 +26,7 @@ from sam2_demo.server.routes.responses import AboutResponse, ChangesResponse, Vi
 from sam2_demo.server.routes.streams import Work, streamed
 from sam2_demo.server.sessions.export_kinds import export_kind
 from sam2_demo.server.sessions.exporting import exported_file, exporting
+from sam2_demo.server.sessions.finding import finding
 from sam2_demo.server.sessions.opening import choosing, find_or_reopen, opening, switching
 from sam2_demo.server.sessions.propagating import finding_scenes, tracking
 from sam2_demo.server.sessions.reviewing import checking
@@ -78,6 +79,7 @@ def build_routes(state: AppState) -> Mount:
 
 
 STREAMS: dict[str, Callable[[AppState, OpenVideo, Fields], Work]] = {
+    "find": finding,
     "propagate": tracking,
     "scenes": finding_scenes,
     "check": checking,

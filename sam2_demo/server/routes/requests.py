@@ -22,19 +22,24 @@ from sam2_demo.server.routes.fields import (
     Effects,
     FrameIndex,
     FramesPerSecond,
+    GridClicks,
     Key,
     Mask,
+    Masks,
     Name,
     ObjectId,
     ObjectIds,
     Position,
     Seconds,
+    Share,
     Switch,
     Text,
     Truthy,
     Way,
 )
 from sam2_demo.session.schemas import Schema, first_problem
+from sam2_demo.tracking.everything.grid import PAPER_GRID, Grid
+from sam2_demo.tracking.everything.proposals import FindOptions
 from sam2_demo.tracking.propagation import Direction
 from sam2_demo.video.excerpt import WHOLE, Excerpt
 
@@ -149,6 +154,41 @@ class PromptRequest(ObjectFrameRequest):
                 "the mask that these clicks refine is gone: draw it again", "MASK_GONE"
             )
         return standing.mask
+
+
+class FindRequest(FrameRequest):
+    """Where to search for everything, and how surely something has to be an object.
+
+    Attributes:
+        grid: Clicks per side of the whole frame, of each of 2 x 2 crops, of 4 x 4.
+    """
+
+    grid: GridClicks = Field(default_factory=lambda: list(PAPER_GRID.clicks_per_side))
+    least_iou: Share = FindOptions().least_iou
+    least_stability: Share = FindOptions().least_stability
+
+    def options(self) -> FindOptions:
+        """Returns the options of the search.
+
+        Raises:
+            SettingError: there is no such grid.
+        """
+        grid = Grid(tuple(self.grid))
+        return FindOptions(grid, self.least_iou, self.least_stability)
+
+
+class AddFoundRequest(FrameRequest):
+    """Names the masks of new objects on a frame."""
+
+    masks: Masks = REQUIRED
+
+    def masks_of(self, size_hw: tuple[int, int]) -> list[EncodedMask]:
+        """Returns the masks.
+
+        Raises:
+            PromptError: one does not fit a video of this size.
+        """
+        return [EncodedMask.received(size_hw, counts) for counts in self.masks]
 
 
 class DuplicateRequest(ObjectRequest):

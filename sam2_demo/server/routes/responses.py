@@ -14,6 +14,7 @@ from sam2_demo.session.open_video import OpenVideo
 from sam2_demo.session.reply import Reply
 from sam2_demo.session.review import Doubt
 from sam2_demo.session.schemas import BoxRow
+from sam2_demo.tracking.everything.proposals import Proposal
 from sam2_demo.tracking.track import FrameMasks, ObjectMask
 
 ALIKE_IOU = 0.95
@@ -35,6 +36,8 @@ Masks given as prompts are not sent: with many of them, every response would be 
 """
 CandidateRow = tuple[int, str, float]
 """Number, run lengths, IoU."""
+FoundRow = tuple[str, float, float]
+"""Run lengths, IoU, stability."""
 DoubtRow = tuple[int, int, str, float, int, int, str]
 """Frame, object, reason, severity, first frame, last frame, key."""
 
@@ -156,6 +159,21 @@ class CandidatesResponse(Response):
                 unlike.append(index)
         rows = [(i, candidates[i].mask.counts, round(candidates[i].iou, 3)) for i in unlike]
         return cls(candidates=rows)
+
+
+class FoundResponse(Response):
+    """What was found on a frame, the most confident first, and how many objects may be added."""
+
+    found: list[FoundRow]
+    room: int
+
+    @classmethod
+    def of(cls, proposals: Sequence[Proposal], room: int) -> "FoundResponse":
+        """Returns the response for what a search found."""
+        rows = [
+            (each.mask.counts, round(each.iou, 3), round(each.stability, 3)) for each in proposals
+        ]
+        return cls(found=rows, room=room)
 
 
 class PreviewResponse(Response):
