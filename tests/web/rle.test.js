@@ -10,6 +10,7 @@ import {
   decodeCounts,
   encodeRuns,
   iouOf,
+  isSetAt,
 } from '../../sam2_demo/web/js/core/rle.js';
 
 /** What pycocotools writes for masks of these heights: its string, its runs. */
@@ -114,4 +115,19 @@ test('IoU agrees with the pixels, and is 1 of two empty masks', () => {
     const either = one.filter((pixel, place) => pixel || other[place]).length;
     assert.equal(iouOf(countsOf(one), countsOf(other)), either ? both / either : 1);
   }
+});
+
+test('a pixel is set where a run of the mask covers it', () => {
+  const counts = encodeRuns([11, 2, 3, 2, 7]); // 5 rows: rows 1 and 2 of columns 2 and 3
+  const set = [];
+  for (let x = 0; x < 5; x++) {
+    for (let y = 0; y < 5; y++) if (isSetAt(counts, 5, x, y)) set.push([x, y]);
+  }
+  assert.deepEqual(set, [
+    [2, 1],
+    [2, 2],
+    [3, 1],
+    [3, 2],
+  ]);
+  assert.equal(isSetAt(counts, 5, 5, 0), false); // beyond the frame
 });

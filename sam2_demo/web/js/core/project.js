@@ -122,6 +122,12 @@ export class Project {
     this.onChange('prompts');
   }
 
+  /** Counts the prompts of a frame as new. */
+  promptsAreNewOn(frame) {
+    this.sinceRun.add(frame);
+    this.onChange('prompts');
+  }
+
   /** Counts every prompt as propagated: only newer ones decide where the next run starts. */
   beginRun() {
     this.sinceRun.clear();

@@ -26,6 +26,14 @@ export function areaOf(counts) {
   return decodeCounts(counts).reduce((sum, run, index) => sum + (index % 2 ? run : 0), 0);
 }
 
+/** Returns whether a pixel is set. */
+export function isSetAt(counts, height, x, y) {
+  const place = x * height + y;
+  let end = 0;
+  const run = decodeCounts(counts).findIndex((length) => place < (end += length));
+  return run % 2 === 1;
+}
+
 /** Returns left, top, right and bottom of what is set, right and bottom excluded. */
 export function boxOf(counts, height) {
   const box = [Infinity, Infinity, 0, 0];

@@ -30,6 +30,7 @@ const STATE = {
   tool: null,
   candidates: null,
   effects: null,
+  found: null,
   range: null,
   cuts: null,
   run: null,
@@ -73,6 +74,8 @@ export class App {
   }
 
   colorOf(id) {
+    const dropped = this.finding.colorOf(id);
+    if (dropped) return dropped;
     const object = this.project && this.project.find(id);
     const { colors } = this.settings;
     return (object && object.color) || colors[(id - 1) % colors.length][1];
@@ -126,6 +129,7 @@ export class App {
     this.review.clear();
     this.downloads.clear();
     this.objects.clear();
+    this.finding.clear();
     this.store.set('project', null);
     this.cache.clear();
     delete this.find('canvas').dataset.frame;

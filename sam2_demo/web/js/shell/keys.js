@@ -69,6 +69,11 @@ export const KEYS = [
     lines: [
       { keys: ['n'], does: 'new object', run: (app) => app.newObject() },
       {
+        keys: ['w'],
+        does: 'find everything on this frame',
+        run: (app) => app.finding.start(),
+      },
+      {
         keys: DIGITS,
         shown: ['1', '…', '9'],
         does: 'select an object',

@@ -10,11 +10,12 @@ const PANELS = [
   {
     shows:
       'frame picture masksShown playing objects prompts masks view gesture tool comparison ' +
-      'effects look',
+      'effects found look',
     draw: drawStage,
   },
   { shows: 'frame objects prompts masks range cuts look', draw: drawTimeline },
   { shows: 'frame objects prompts masks', draw: (app) => app.objects.render() },
+  { shows: 'frame masks found', draw: (app) => app.finding.render() },
   { shows: 'steps', draw: (app) => app.history.render() },
   { shows: 'frame objects prompts range cuts run', draw: (app) => app.tracking.render() },
   { shows: 'steps comparison', draw: (app) => app.comparison.render() },
@@ -56,7 +57,7 @@ function drawStage(app, project) {
   const scene = {
     picture,
     frame,
-    masks: masksShown ? app.hover.over(masks, frame) : new Map(),
+    masks: masksShown ? app.finding.over(app.hover.over(masks, frame), frame) : new Map(),
     prompts: player.playing ? [] : project.shownPromptsOn(frame),
     active: project.active,
     holds: app.tools.isPointing && !player.playing,

@@ -8,6 +8,7 @@ import { Downloads } from '../files/downloads.js';
 import { Opening } from '../files/opening.js';
 import { SessionFile } from '../files/session_file.js';
 import { ObjectActions } from '../objects/actions.js';
+import { Finding } from '../objects/finding.js';
 import { ObjectList } from '../objects/list.js';
 import { Comparison } from '../runs/comparison.js';
 import { History } from '../runs/history.js';
@@ -71,6 +72,7 @@ function buildPanels(app) {
   app.frameJump = new FrameJump(app, find);
   app.actions = new ObjectActions(app);
   app.objects = new ObjectList(app, find('objects'), find('object-menu'));
+  app.finding = new Finding(app, find);
   app.history = new History(app, find);
   app.tracking = new Tracking(app, find);
   app.comparison = new Comparison(app, find);

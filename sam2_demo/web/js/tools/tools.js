@@ -21,6 +21,7 @@ export class Tools {
     this.app = app;
     this.find = find;
     this.ring = find('brush-ring');
+    this.guest = null;
     this.all = {
       click: new PointTool(app, false),
       box: new PointTool(app, true),
@@ -44,7 +45,16 @@ export class Tools {
   }
 
   get current() {
-    return this.all[this.name];
+    return this.guest || this.all[this.name];
+  }
+
+  /** Lets another tool take the pointer; null gives it back. */
+  takeOver(guest) {
+    if (this.guest === guest) return;
+    this.escape();
+    this.current.leave();
+    this.guest = guest;
+    this.app.stage.canvas.style.cursor = '';
   }
 
   get isPointing() {
