@@ -5,22 +5,23 @@ the page's routes do; only arguments and results are shaped for programmers. Cli
 docstrings, so those are written for users of the API.
 """
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
-from pathlib import Path
-from typing import Any, Literal, TypedDict
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any, Literal
 
-import gradio as gr
 from gradio.events import api as declare_call
-from gradio.utils import get_upload_folder
 
-from sam2_demo.core.errors import InputError, VideoError
 from sam2_demo.server.app_state import AppState
-from sam2_demo.server.messages import explain
 from sam2_demo.server.routes.actions import ACTIONS
+from sam2_demo.server.routes.api_values import (
+    GivenFile,
+    Json,
+    explained,
+    frames_of,
+    part_of,
+    received,
+)
 from sam2_demo.server.routes.pages import PREFIX
 from sam2_demo.server.routes.requests import Fields, FrameRequest
-from sam2_demo.server.routes.responses import NamedFrame
 from sam2_demo.server.routes.streams import reports_of
 from sam2_demo.server.sessions.exporting import exporting
 from sam2_demo.server.sessions.finding import finding
@@ -29,23 +30,6 @@ from sam2_demo.server.sessions.propagating import tracking
 from sam2_demo.server.sessions.saved_sessions import open_session
 from sam2_demo.session.open_video import OpenVideo
 from sam2_demo.session.session_file import session_as_text
-from sam2_demo.tracking.track import FrameMasks
-
-Json = dict[str, Any]
-
-
-class FileMark(TypedDict):
-    """Marks an argument as a file, for clients and agents."""
-
-    _type: Literal["gradio.FileData"]
-
-
-class GivenFile(TypedDict):
-    """A file that a client uploaded, as Gradio passes it on."""
-
-    path: str
-    orig_name: str | None
-    meta: FileMark
 
 
 class AnnotationApi:
@@ -96,11 +80,11 @@ class AnnotationApi:
             "fps", "frame_times_s" (from the first frame of the part), "warnings" and "model".
         """
         with explained():
-            path = _received(video)
+            path = received(video)
             upload = self._state.uploads.adopt(path)
             title = name or video.get("orig_name") or path.name
             fields = {"upload": upload, "name": title[:200], "model": model}
-            return self._opened(fields | _part(start_s, end_s))
+            return self._opened(fields | part_of(start_s, end_s))
 
     def open_sample(self, sample: str, model: str = "") -> Json:
         """Open one of the sample clips that come with the app.
@@ -249,7 +233,7 @@ class AnnotationApi:
             else:
                 index = FrameRequest.read({"frame": frame}).frame_of(len(video.video))
                 found = [video.session.masks(index)]
-            return {"size_hw": list(video.video.size_hw), "frames": _frames(found)}
+            return {"size_hw": list(video.video.size_hw), "frames": frames_of(found)}
 
     def export(self, token: str, kind: str = "palette") -> Json:
         """Export a file to download.
@@ -301,8 +285,8 @@ class AnnotationApi:
         """
         with explained():
             video = self._find(token)
-            reply, facts = open_session(self._state, video, _received(session))
-            return {"frames": _frames(reply.frames)} | facts.json_fields()
+            reply, facts = open_session(self._state, video, received(session))
+            return {"frames": frames_of(reply.frames)} | facts.json_fields()
 
     def close_video(self, token: str) -> Json:
         """Close a video and delete it from the server.
@@ -322,51 +306,10 @@ class AnnotationApi:
 
     def _act(self, action: str, token: str, fields: Fields) -> Json:
         reply = ACTIONS[action](self._find(token), fields)
-        return {"frames": _frames(reply.frames)}
+        return {"frames": frames_of(reply.frames)}
 
     def _opened(self, fields: Fields) -> Json:
         *_, last = reports_of(opening(self._state, fields))
         video = last["video"]
         kept = ("token", "name", "width", "height", "fps", "frame_times_s", "warnings", "model")
         return {key: video[key] for key in kept} | {"frames": len(video["frame_times_s"])}
-
-
-def _part(start_s: float | None, end_s: float | None) -> Json:
-    """Returns the fields that name a part of a video; none for the whole of it.
-
-    Raises:
-        InputError: it ends before it starts.
-    """
-    if start_s is end_s is None:
-        return {}
-    start_s = start_s or 0.0
-    if end_s is not None and not end_s > start_s:
-        raise InputError(
-            f"the part ends at second {end_s:g}, but starts at {start_s:g}: give a later end",
-            "OUT_OF_RANGE",
-        )
-    return {"start_s": start_s, "length_s": None if end_s is None else end_s - start_s}
-
-
-def _received(given: Mapping[str, Any]) -> Path:
-    """Returns where a file lies that was uploaded; any other path of this machine is refused."""
-    path = Path(str(given.get("path", ""))).resolve()
-    if not path.is_relative_to(Path(get_upload_folder()).resolve()) or not path.is_file():
-        raise VideoError("Send the file itself, such as handle_file('clip.mp4').", "NO_FILE")
-    return path
-
-
-def _frames(frames: Sequence[FrameMasks]) -> list[Json]:
-    return [NamedFrame.of(masks).json_fields() for masks in frames]
-
-
-@contextmanager
-def explained() -> Iterator[None]:
-    """Turns every error into the sentence that the page would show."""
-    try:
-        yield
-    except GeneratorExit:
-        raise
-    except Exception as error:
-        refusal = explain(error)
-        raise gr.Error(f"{refusal.text} ({refusal.code})", print_exception=False) from error

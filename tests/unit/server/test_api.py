@@ -63,6 +63,20 @@ def test_undo_takes_a_prompt_back_and_exports_are_fetched(app: str, client: Clie
     assert client.predict(token=token, api_name="/masks")["frames"] == []
 
 
+def test_everything_found_on_a_frame_becomes_objects(app: str, client: Client) -> None:
+    token = client.predict(sample="meadow.mp4", api_name="/open_sample")["token"]
+    fields = {"token": token, "frame": 1, "grid": [4], "least_iou": 0.3, "least_stability": 0.5}
+    *progress, last = client.submit(**fields, api_name="/find_everything")
+    assert progress[-1] == {"done": 16, "total": 16}
+    assert len(last["objects"]) == last["found"] >= 1
+    (frame,) = last["frames"]
+    assert [each["object"] for each in frame["objects"]] == last["objects"]
+    with pytest.raises(AppError, match="BAD_GRID"):
+        client.predict(token=token, grid=[0], api_name="/find_everything")
+    client.predict(token=token, api_name="/undo")
+    assert client.predict(token=token, api_name="/masks")["frames"] == []
+
+
 def test_a_session_goes_to_another_opening_of_the_video(
     app: str, client: Client, tmp_path: Path
 ) -> None:

@@ -1,0 +1,72 @@
+"""What the calls of the API share: the files and parts that they take, masks, and refusals."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, Literal, TypedDict
+
+import gradio as gr
+from gradio.utils import get_upload_folder
+
+from sam2_demo.core.errors import InputError, VideoError
+from sam2_demo.server.messages import explain
+from sam2_demo.server.routes.responses import NamedFrame
+from sam2_demo.tracking.track import FrameMasks
+
+Json = dict[str, Any]
+
+
+class FileMark(TypedDict):
+    """Marks an argument as a file, for clients and agents."""
+
+    _type: Literal["gradio.FileData"]
+
+
+class GivenFile(TypedDict):
+    """A file that a client uploaded, as Gradio passes it on."""
+
+    path: str
+    orig_name: str | None
+    meta: FileMark
+
+
+def part_of(start_s: float | None, end_s: float | None) -> Json:
+    """Returns the fields that name a part of a video; none for the whole of it.
+
+    Raises:
+        InputError: it ends before it starts.
+    """
+    if start_s is end_s is None:
+        return {}
+    start_s = start_s or 0.0
+    if end_s is not None and not end_s > start_s:
+        raise InputError(
+            f"the part ends at second {end_s:g}, but starts at {start_s:g}: give a later end",
+            "OUT_OF_RANGE",
+        )
+    return {"start_s": start_s, "length_s": None if end_s is None else end_s - start_s}
+
+
+def received(given: Mapping[str, Any]) -> Path:
+    """Returns where a file lies that was uploaded; any other path of this machine is refused."""
+    path = Path(str(given.get("path", ""))).resolve()
+    if not path.is_relative_to(Path(get_upload_folder()).resolve()) or not path.is_file():
+        raise VideoError("Send the file itself, such as handle_file('clip.mp4').", "NO_FILE")
+    return path
+
+
+def frames_of(frames: Sequence[FrameMasks]) -> list[Json]:
+    """Returns frames with their masks, as the calls return them."""
+    return [NamedFrame.of(masks).json_fields() for masks in frames]
+
+
+@contextmanager
+def explained() -> Iterator[None]:
+    """Turns every error into the sentence that the page would show."""
+    try:
+        yield
+    except GeneratorExit:
+        raise
+    except Exception as error:
+        refusal = explain(error)
+        raise gr.Error(f"{refusal.text} ({refusal.code})", print_exception=False) from error
