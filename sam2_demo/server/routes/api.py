@@ -186,7 +186,7 @@ class AnnotationApi:
                     yield {key: last[key] for key in ("done", "total")}
             masks = [counts for counts, _, _ in last["found"][: last["room"]]]
             before = set(video.session.object_ids)
-            frames = []
+            frames: list[Json] = []
             if masks:
                 frames = self._act("add_found", token, {"frame": frame, "masks": masks})["frames"]
             added = [key for key in video.session.object_ids if key not in before]

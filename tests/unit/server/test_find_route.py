@@ -50,7 +50,6 @@ def test_what_is_kept_becomes_objects_that_one_undo_removes(
     assert [(key, counts) for key, counts, _, _ in masks] == list(enumerate(found[:3], start=1))
     assert [row[0] for row in answer["objects"]] == [1, 2, 3]
     assert answer["undo"] == "add what was found"
-    assert video.journal.read().keys() == {1, 2, 3}
     assert post(client, video, "undo", {})["objects"] == []
 
 
