@@ -24,7 +24,7 @@ from sam2_demo.video.formats.mp4_index import IndexClaims, read_claims
 from sam2_demo.video.ingest.checks import check_claims, check_not_too_large, check_size
 from sam2_demo.video.ingest.facts import Reading, reading_of
 from sam2_demo.video.ingest.frame_spooler import FrameSpooler, Order
-from sam2_demo.video.ingest.frame_zip import opened_zip
+from sam2_demo.video.ingest.frame_zip import SUFFIXES, opened_zip
 from sam2_demo.video.ingest.late_start import late_start
 from sam2_demo.video.ingest.picture_files import read_heif, read_tiff, read_webp
 from sam2_demo.video.ingest.series_names import name_notices
@@ -45,7 +45,7 @@ NO_CLAIMS = IndexClaims(
 # Our own limits apply, from the headers, before any image is decoded.
 Image.MAX_IMAGE_PIXELS = None
 
-IMAGE_SUFFIXES = frozenset({".png", ".jpg", ".jpeg", ".webp", ".bmp", ".tif", ".tiff", ".svg"})
+IMAGE_SUFFIXES = SUFFIXES | {".svg"}
 
 
 def read_upload(order: Order) -> Reading:
@@ -73,7 +73,8 @@ def read_upload(order: Order) -> Reading:
 def _refuse_unknown(name: str) -> NoReturn:
     if Path(name).suffix.lower() in IMAGE_SUFFIXES:
         raise VideoError(
-            "This file is not a supported image: upload a PNG, JPEG, WebP or GIF file.",
+            "This file is not a supported image: upload a PNG, JPEG, WebP, GIF, TIFF, "
+            "HEIC or AVIF file.",
             "NOT_AN_IMAGE",
         )
     raise VideoError(

@@ -20,8 +20,8 @@ export const PATH_CHOICE = ' ';
 
 /** What differs between opening a video and opening an image, which is a video of one frame. */
 const SUBJECTS = {
-  video: { title: 'Drop a video here', accept: 'video/*,image/*,.mkv,.ts,.zip,.json' },
-  image: { title: 'Drop an image here', accept: 'image/*,.json' },
+  video: { title: 'Drop a video here', accept: 'video/*,image/*,.heic,.heif,.mkv,.ts,.zip,.json' },
+  image: { title: 'Drop an image here', accept: 'image/*,.heic,.heif,.json' },
 };
 
 /** Errors after which the upload is kept, so that a part of it can be opened. */
