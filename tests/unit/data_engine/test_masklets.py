@@ -6,8 +6,10 @@ import signal
 import subprocess
 import sys
 from collections.abc import Sequence
+from fractions import Fraction
 from pathlib import Path
 
+import cv2
 import numpy as np
 import pytest
 from media_clips import write_clip
@@ -18,14 +20,19 @@ from sam2_demo.checkpoints.loading import save_checkpoint
 from sam2_demo.core.errors import SettingError
 from sam2_demo.core.frames import ArrayFrames
 from sam2_demo.core.masks import EncodedMask
+from sam2_demo.data_engine.masklets import output
 from sam2_demo.data_engine.masklets.annotating import MaskletOptions, VideoMasklets
 from sam2_demo.data_engine.masklets.inputs import videos_of
 from sam2_demo.data_engine.masklets.manifest import Manifest
 from sam2_demo.datasets.clip import ClipOptions
 from sam2_demo.datasets.formats.sa_v import SavVideo
+from sam2_demo.datasets.formats.video_frames import VideoFile
 from sam2_demo.datasets.registry import open_clips
 from sam2_demo.tracking.everything.proposals import Proposal
 from sam2_demo.tracking.everything.search import EverythingSearch
+from sam2_demo.video.ingest.jpeg_files import frame_path
+from sam2_demo.video.times import FrameTimes
+from sam2_demo.video.video import Video
 
 SIZE_HW = (64, 96)
 OLD, NEW = np.zeros((2, *SIZE_HW), bool)
@@ -55,6 +62,21 @@ def model(tmp_path: Path) -> str:
     path.parent.mkdir()
     save_checkpoint(path, random_miniature())
     return str(path)
+
+
+@pytest.fixture
+def quick(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Spares the process that reads a video: the frames are black, and as many as there are."""
+
+    def ingest(path: Path, folder: Path, *given: object, name: str) -> Video:
+        pictures = [np.zeros((*SIZE_HW, 3), np.uint8)] * len(VideoFile(path))
+        frame_path(folder, 0).parent.mkdir(parents=True)
+        for index, picture in enumerate(pictures):
+            cv2.imwrite(str(frame_path(folder, index)), picture)
+        times = FrameTimes(tuple(range(len(pictures))), Fraction(1, 25))
+        return Video(folder=folder, name=name, size_hw=SIZE_HW, times=times, digest="0" * 64)
+
+    monkeypatch.setattr(output, "ingest", ingest)
 
 
 def command(model: str, out: Path, *videos: Path | str, options: Sequence[str] = ()) -> list[str]:
@@ -142,7 +164,7 @@ def test_one_bad_video_costs_itself_alone(
 
 
 def test_a_fault_of_ours_costs_one_video_too(
-    asked: list, model: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    asked: list, quick: None, model: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def fail(self: EverythingSearch, *given: object) -> list[Proposal]:
         raise RuntimeError("out of memory")
@@ -159,7 +181,7 @@ def test_a_fault_of_ours_costs_one_video_too(
     assert entries(out)[-1]["masklets"] == 0
 
 
-def test_the_same_command_goes_on(asked: list, model: str, tmp_path: Path) -> None:
+def test_the_same_command_goes_on(asked: list, quick: None, model: str, tmp_path: Path) -> None:
     out, folder = tmp_path / "out", tmp_path / "in"
     clip(folder / "b.mp4")
     assert main(command(model, out, folder)) == 0
@@ -171,7 +193,7 @@ def test_the_same_command_goes_on(asked: list, model: str, tmp_path: Path) -> No
 
 
 def test_after_a_kill_no_video_is_lost_or_there_twice(
-    asked: list, model: str, tmp_path: Path
+    asked: list, quick: None, model: str, tmp_path: Path
 ) -> None:
     """It was killed while the masklets of b were on disk and its second line was being written."""
     out, folder = tmp_path / "out", tmp_path / "in"
@@ -193,7 +215,7 @@ def test_after_a_kill_no_video_is_lost_or_there_twice(
 
 
 def test_videos_of_one_name_and_files_of_others_keep_apart(
-    asked: list, model: str, tmp_path: Path
+    asked: list, quick: None, model: str, tmp_path: Path
 ) -> None:
     out = tmp_path / "out"
     others = clip(out / "cat.mp4", 5)
@@ -206,7 +228,7 @@ def test_videos_of_one_name_and_files_of_others_keep_apart(
 
 
 def test_masklets_may_lie_beside_the_videos_themselves(
-    asked: list, model: str, tmp_path: Path
+    asked: list, quick: None, model: str, tmp_path: Path
 ) -> None:
     folder = clip(tmp_path / "in" / "cat.mp4").parent
     for _ in range(2):
@@ -215,7 +237,9 @@ def test_masklets_may_lie_beside_the_videos_themselves(
     assert len(open_clips(f"sa-v:{folder}", ClipOptions())) == 1
 
 
-def test_videos_may_stay_where_they_are(asked: list, model: str, tmp_path: Path) -> None:
+def test_videos_may_stay_where_they_are(
+    asked: list, quick: None, model: str, tmp_path: Path
+) -> None:
     out, video = tmp_path / "out", clip(tmp_path / "cat.mp4")
     assert main(command(model, out, video, options=["--no-videos"])) == 0
     assert not (out / "cat.mp4").exists()
@@ -223,7 +247,7 @@ def test_videos_may_stay_where_they_are(asked: list, model: str, tmp_path: Path)
 
 
 def test_results_of_other_settings_are_not_mixed(
-    asked: list, model: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    asked: list, quick: None, model: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     out, video = tmp_path / "out", clip(tmp_path / "cat.mp4")
     assert main(command(model, out, video)) == 0
