@@ -20,6 +20,7 @@ from sam2_demo.server.app_settings import AppSettings
 from sam2_demo.server.app_state import AppState
 from sam2_demo.server.limit_options import add_limit_options, store_limits, video_limits
 from sam2_demo.server.page import build_page, launch_options
+from sam2_demo.video.ingest.limits import MIB
 
 LOOPBACK = frozenset({"127.0.0.1", "localhost", "::1"})
 LOADING_TIMEOUT_S = 10.0
@@ -75,6 +76,7 @@ def settings_from(options: argparse.Namespace, data_dir: Path) -> AppSettings:
         allowed_hosts=LOOPBACK | set(options.allowed_host) if is_named else None,
         video_limits=video_limits(options),
         store_limits=store_limits(options),
+        max_waiting_bytes=options.max_waiting_megabytes * MIB,
         max_objects=options.max_objects,
     )
 

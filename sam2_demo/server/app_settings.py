@@ -4,6 +4,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from sam2_demo.server.sessions.store import StoreLimits
+from sam2_demo.server.sessions.uploads import UploadLimits
 from sam2_demo.session.session import SessionOptions
 from sam2_demo.video.ingest.limits import Limits
 
@@ -22,6 +23,7 @@ class AppSettings:
         allowed_hosts: The host names under which the app may be addressed; None for any.
         video_limits: What is accepted as a video.
         store_limits: How much may be open at once.
+        max_waiting_bytes: Bytes of all uploads that wait to be opened.
         max_objects: The most objects in a video.
         samples_dir: The folder with ``samples.json`` and the clips that it lists.
     """
@@ -33,5 +35,16 @@ class AppSettings:
     allowed_hosts: frozenset[str] | None = None
     video_limits: Limits = field(default_factory=Limits)
     store_limits: StoreLimits = field(default_factory=StoreLimits)
+    max_waiting_bytes: int = UploadLimits(0).max_waiting_bytes
     max_objects: int = SessionOptions().max_objects
     samples_dir: Path = SAMPLES_FOLDER
+
+    @property
+    def upload_limits(self) -> UploadLimits:
+        """The limits on files that wait to be opened."""
+        return UploadLimits(
+            max_bytes=self.video_limits.max_bytes,
+            max_waiting_bytes=max(self.max_waiting_bytes, self.video_limits.max_bytes),
+            share=self.store_limits.share,
+            reserve_bytes=self.store_limits.reserve_bytes,
+        )

@@ -33,6 +33,7 @@ class AppState:
     propagating: Gate
     exporting: Gate
     reading: Gate
+    scanning: Gate
     threads: ThreadPoolExecutor
 
     @classmethod
@@ -48,11 +49,12 @@ class AppState:
                 SessionOptions(max_objects=settings.max_objects),
             ),
             samples=Samples(settings.samples_dir),
-            uploads=Uploads(settings.data_dir / "uploads", settings.video_limits.max_bytes),
+            uploads=Uploads(settings.data_dir / "uploads", settings.upload_limits),
             opening=Gate(slots=2),
             propagating=Gate(slots=4),
             exporting=Gate(slots=2),
             reading=Gate(slots=1),
+            scanning=Gate(slots=1),
             threads=ThreadPoolExecutor(COMPUTED_AT_ONCE, "computing"),
         )
 

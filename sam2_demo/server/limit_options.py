@@ -5,6 +5,7 @@ from typing import NamedTuple
 
 from sam2_demo.core.arguments import positive
 from sam2_demo.server.sessions.store import StoreLimits
+from sam2_demo.server.sessions.uploads import UploadLimits
 from sam2_demo.session.session import SessionOptions
 from sam2_demo.video.ingest.limits import MIB, Limits
 
@@ -43,11 +44,40 @@ LIMIT_OPTIONS = (
     ),
     LimitOption("--max-seconds", int(_VIDEO.timeout_s), "seconds that reading an upload may take"),
     LimitOption("--max-videos", _STORE.max_videos, "videos open at the same time"),
-    LimitOption("--max-disk-megabytes", _STORE.max_bytes // MIB, "MB on disk of all open videos"),
+    LimitOption(
+        "--max-disk-megabytes",
+        _STORE.max_bytes // MIB,
+        "MB on disk of all videos; beyond it, those unused longest are removed",
+    ),
     LimitOption(
         "--max-idle-seconds",
         int(_STORE.idle_timeout_s),
-        "seconds without a request after which a video is closed",
+        "seconds without a request after which a video is put away to disk",
+    ),
+    LimitOption(
+        "--max-unused-seconds",
+        int(_STORE.kept_s),
+        "seconds without a request after which a video is removed",
+    ),
+    LimitOption(
+        "--safe-seconds",
+        int(_STORE.safe_s),
+        "seconds after a request during which a video is not removed to make room",
+    ),
+    LimitOption(
+        "--max-visitor-percent",
+        round(100 * _STORE.share),
+        "per cent of the space for videos, and of that for uploads, that one visitor may use",
+    ),
+    LimitOption(
+        "--max-waiting-megabytes",
+        UploadLimits(0).max_waiting_bytes // MIB,
+        "MB of all uploads that wait to be opened",
+    ),
+    LimitOption(
+        "--reserve-megabytes",
+        _STORE.reserve_bytes // MIB,
+        "MB of the disk kept free for saving work",
     ),
 )
 
@@ -82,4 +112,8 @@ def store_limits(options: argparse.Namespace) -> StoreLimits:
         max_videos=options.max_videos,
         max_bytes=options.max_disk_megabytes * MIB,
         idle_timeout_s=float(options.max_idle_seconds),
+        kept_s=float(options.max_unused_seconds),
+        safe_s=float(options.safe_seconds),
+        share=options.max_visitor_percent / 100,
+        reserve_bytes=options.reserve_megabytes * MIB,
     )

@@ -52,7 +52,8 @@ class ModelShelf:
         self._loaded: dict[str, LoadedModel] = {}
         self._in_use: WeakKeyDictionary[VideoSession, LoadedModel] = WeakKeyDictionary()
         self._alive: WeakValueDictionary[str, LoadedModel] = WeakValueDictionary()
-        self._loading = threading.Lock()
+        self._loading: dict[str, threading.Lock] = {}
+        self._lock = threading.Lock()
         self._accelerator = threading.Lock()
 
     @property
@@ -71,10 +72,14 @@ class ModelShelf:
                 f"the model {name[:80]!r} is not offered here: choose one from the list",
                 "UNKNOWN_MODEL",
             )
-        with self._loading:
+        # Loading may mean downloading: it holds up only those who want the same model.
+        with self._lock:
+            loading = self._loading.setdefault(name, threading.Lock())
+        with loading:
             model = self._alive.get(name) or load_model(
                 self._paths.get(name, name), self._device, progress
             )
+        with self._lock:
             self._alive[name] = model
             self._loaded.pop(name, None)
             self._loaded[name] = model

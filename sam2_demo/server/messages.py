@@ -12,6 +12,7 @@ from sam2_demo.core.errors import (
     Sam2DemoError,
     SessionExpired,
 )
+from sam2_demo.server.sessions.disk_reserve import disk_error
 
 logger = logging.getLogger(__name__)
 
@@ -47,10 +48,15 @@ def explain(error: BaseException) -> Refusal:
     if isinstance(error, MemoryError | torch.OutOfMemoryError):
         logger.warning("out of memory: %s", error)
         return Refusal(503, "OUT_OF_MEMORY", MEMORY_TEXT)
+    if isinstance(error, OSError) and error.errno is not None:
+        logger.warning("the disk: %s", error)
+        error = disk_error(error)
     if not isinstance(error, Sam2DemoError):
         logger.error("unexpected error", exc_info=error)
         return Refusal(500, "INTERNAL", NEUTRAL_TEXT)
-    return Refusal(_status(error), error.code, _sentence(str(error)))
+    # What somebody sent may be quoted in it, also half a character, which cannot be sent back.
+    text = str(error).encode("utf-8", "replace").decode()
+    return Refusal(_status(error), error.code, _sentence(text))
 
 
 def _sentence(text: str) -> str:

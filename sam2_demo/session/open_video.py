@@ -36,6 +36,18 @@ logger = logging.getLogger(__name__)
 WORK_FILE = "work.sqlite"
 
 
+def model_of(folder: Path) -> str | None:
+    """Returns the name of the model that a folder's video was last open with, if it is known."""
+    if not (folder / WORK_FILE).exists():
+        return None
+    kept = KeptWork(folder / WORK_FILE)
+    try:
+        name = kept.fact("model")
+    finally:
+        kept.close()
+    return name if isinstance(name, str) else None
+
+
 class OpenVideo:
     """An open video with everything that was done to it so far.
 
@@ -66,6 +78,7 @@ class OpenVideo:
         self._counting = threading.Lock()
         self._settling = threading.RLock()
         self._waiting = 0
+        self._held = 0
         self._events = 0
         self._run = threading.Event()
         self._closed = False
@@ -81,8 +94,20 @@ class OpenVideo:
 
     @property
     def busy(self) -> bool:
-        """Whether an event is being computed."""
-        return self._lock.locked()
+        """Whether an event is being computed, or long work waits for its place in a queue."""
+        return self._lock.locked() or self._held > 0
+
+    @contextmanager
+    def held(self) -> Iterator[None]:
+        """Counts as busy, so that the video is neither put away nor removed meanwhile."""
+        with self._counting:
+            self._held += 1
+        try:
+            yield
+        finally:
+            self.last_used_s = time.monotonic()
+            with self._counting:
+                self._held -= 1
 
     @contextmanager
     def turn(self) -> Iterator[None]:

@@ -15,6 +15,7 @@ from sam2_demo.server.routes.actions import ACTIONS
 from sam2_demo.server.routes.api_values import (
     GivenFile,
     Json,
+    current_visitor,
     explained,
     frames_of,
     part_of,
@@ -81,7 +82,7 @@ class AnnotationApi:
         """
         with explained():
             path = received(video)
-            upload = self._state.uploads.adopt(path)
+            upload = self._state.uploads.adopt(path, current_visitor())
             title = name or video.get("orig_name") or path.name
             fields = {"upload": upload, "name": title[:200], "model": model}
             return self._opened(fields | part_of(start_s, end_s))
@@ -284,8 +285,11 @@ class AnnotationApi:
             that the session covers here; "active_s": seconds of active work until it was saved.
         """
         with explained():
-            video = self._find(token)
-            reply, facts = open_session(self._state, video, received(session))
+            video, path = self._find(token), received(session)
+            try:
+                reply, facts = open_session(self._state, video, path)
+            finally:
+                path.unlink(missing_ok=True)
             return {"frames": frames_of(reply.frames)} | facts.json_fields()
 
     def close_video(self, token: str) -> Json:
@@ -309,7 +313,7 @@ class AnnotationApi:
         return {"frames": frames_of(reply.frames)}
 
     def _opened(self, fields: Fields) -> Json:
-        *_, last = reports_of(opening(self._state, fields))
+        *_, last = reports_of(opening(self._state, fields, current_visitor()))
         video = last["video"]
         kept = ("token", "name", "width", "height", "fps", "frame_times_s", "warnings", "model")
         return {key: video[key] for key in kept} | {"frames": len(video["frame_times_s"])}

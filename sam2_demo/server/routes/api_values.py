@@ -6,9 +6,11 @@ from pathlib import Path
 from typing import Any, Literal, TypedDict
 
 import gradio as gr
+from gradio.context import LocalContext
 from gradio.utils import get_upload_folder
 
 from sam2_demo.core.errors import InputError, VideoError
+from sam2_demo.server.access.visitors import visitor_of
 from sam2_demo.server.messages import explain
 from sam2_demo.server.routes.responses import NamedFrame
 from sam2_demo.tracking.track import FrameMasks
@@ -45,6 +47,13 @@ def part_of(start_s: float | None, end_s: float | None) -> Json:
             "OUT_OF_RANGE",
         )
     return {"start_s": start_s, "length_s": None if end_s is None else end_s - start_s}
+
+
+def current_visitor() -> str:
+    """Returns the visitor that the current call comes from."""
+    request = LocalContext.request.get(None)
+    client = getattr(request, "client", None)
+    return visitor_of(getattr(client, "host", None), getattr(request, "session_hash", None))
 
 
 def received(given: Mapping[str, Any]) -> Path:

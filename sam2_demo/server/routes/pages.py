@@ -16,7 +16,8 @@ from starlette.requests import Request
 from starlette.responses import FileResponse, JSONResponse, Response
 from starlette.routing import Mount, Route
 
-from sam2_demo.core.errors import InputError
+from sam2_demo.core.errors import InputError, SessionExpired
+from sam2_demo.server.access.visitors import sender_of
 from sam2_demo.server.app_state import AppState
 from sam2_demo.server.messages import explain
 from sam2_demo.server.origin import SameOrigin
@@ -109,8 +110,15 @@ def _computed(state: AppState, query: Query) -> Endpoint:
 
     async def endpoint(request: Request) -> Response:
         fields = await _fields(request)
-        video = state.store.find(request.path_params["token"])
-        return await state.compute(lambda: JSONResponse(query(video, fields).json_fields()))
+
+        async def answer() -> Response:
+            video = await _found(state, request)
+            return await state.compute(lambda: JSONResponse(query(video, fields).json_fields()))
+
+        try:
+            return await answer()
+        except SessionExpired:  # perhaps put away just now, before anything was done
+            return await answer()
 
     return _answered(endpoint)
 
@@ -118,7 +126,7 @@ def _computed(state: AppState, query: Query) -> Endpoint:
 def _stream(state: AppState, begin: Callable[[AppState, OpenVideo, Fields], Work]) -> Endpoint:
     async def endpoint(request: Request) -> Response:
         fields = await _fields(request)
-        video = state.store.find(request.path_params["token"])
+        video = await _found(state, request)
         return streamed(await state.compute(partial(begin, state, video, fields)))
 
     return _answered(endpoint)
@@ -142,13 +150,25 @@ async def _about(state: AppState, request: Request) -> Response:
 
 
 async def _upload(state: AppState, request: Request) -> Response:
-    return JSONResponse({"upload": await state.uploads.receive(request)})
+    return JSONResponse({"upload": await state.uploads.receive(request, _visitor(request))})
 
 
 async def _begin(
-    state: AppState, begin: Callable[[AppState, Fields], Work], request: Request
+    state: AppState, begin: Callable[[AppState, Fields, str], Work], request: Request
 ) -> Response:
-    return streamed(begin(state, await _fields(request)))
+    return streamed(begin(state, await _fields(request), _visitor(request)))
+
+
+def _visitor(request: Request) -> str:
+    return sender_of(request.client.host if request.client else None, request.headers)
+
+
+async def _found(state: AppState, request: Request) -> OpenVideo:
+    """Returns the video that the address names; one that was put away comes back."""
+    token = request.path_params["token"]
+    if not state.store.is_away(token):
+        return state.store.find(token)
+    return await state.compute(partial(find_or_reopen, state, token))
 
 
 async def _poster(state: AppState, request: Request) -> Response:
@@ -174,24 +194,24 @@ def _changes(action: Action, video: OpenVideo, fields: Fields) -> ChangesRespons
 
 
 async def _stop(state: AppState, request: Request) -> Response:
-    state.store.find(request.path_params["token"]).stop()
+    (await _found(state, request)).stop()
     return JSONResponse({})
 
 
 async def _frame(state: AppState, request: Request) -> Response:
-    path = _frame_named(state, request)[1]
+    _, path = await _frame_named(state, request)
     return FileResponse(path, media_type="image/jpeg", headers=IMMUTABLE)
 
 
 async def _thumbnail(state: AppState, request: Request) -> Response:
-    video, path = _frame_named(state, request)
+    video, path = await _frame_named(state, request)
     small = await run_in_threadpool(thumbnail_jpeg, path, video.video.size_hw)
     return Response(small, media_type="image/jpeg", headers=IMMUTABLE)
 
 
-def _frame_named(state: AppState, request: Request) -> tuple[OpenVideo, Path]:
+async def _frame_named(state: AppState, request: Request) -> tuple[OpenVideo, Path]:
     """Returns the open video and the file of the frame that the address names."""
-    video = state.store.find(request.path_params["token"])
+    video = await _found(state, request)
     named = FrameRequest.read({"frame": _number_in(request.path_params["frame_index"])})
     return video, video.video.jpeg_path(named.frame_of(len(video.video)))
 
@@ -202,14 +222,14 @@ def _number_in(text: str) -> int | str:
 
 
 async def _download(state: AppState, request: Request) -> Response:
-    video = state.store.find(request.path_params["token"])
+    video = await _found(state, request)
     name = request.path_params["kind"]
     kind, path = export_kind(name), exported_file(video, name)
     return FileResponse(path, media_type=kind.media_type, filename=kind.file_name(video))
 
 
 async def _save(state: AppState, request: Request) -> Response:
-    video = state.store.find(request.path_params["token"])
+    video = await _found(state, request)
     active_s = request.query_params.get("active_s", "")
     return await state.compute(partial(saved_session, video, active_s))
 

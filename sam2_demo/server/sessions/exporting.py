@@ -1,6 +1,5 @@
 """Downloads: videos, images and data made from the masks on request."""
 
-import time
 from collections.abc import Callable, Collection, Mapping
 from pathlib import Path
 
@@ -34,7 +33,11 @@ def exporting(state: AppState, video: OpenVideo, fields: Fields) -> Work:
     first, last = request.bounds_of(len(video.video))
 
     def work(report: Report, stopped: Stopped) -> None:
-        with state.exporting.slot(waiting_report(report), stopped) as entered:
+        visitor = state.store.owner_of(video)
+        with (
+            video.held(),
+            state.exporting.slot(waiting_report(report), stopped, visitor) as entered,
+        ):
             if not entered:
                 return
             masklets = snapshot(video, range(first, last + 1), request.objects, kind.shown_only)
@@ -45,7 +48,7 @@ def exporting(state: AppState, video: OpenVideo, fields: Fields) -> Work:
             told = progress_report(report, "writing")
 
             def progress(done: int, total: int) -> None:
-                video.last_used_s = time.monotonic()  # someone waiting for a file is not idle
+                state.store.reserve.check()
                 told(done, total)
 
             watch = Watch(progress, stopped)

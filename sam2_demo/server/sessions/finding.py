@@ -33,7 +33,11 @@ def finding(state: AppState, video: OpenVideo, fields: Fields) -> Work:
 
         found: list[Proposal] = []
         is_complete = False
-        with state.propagating.slot(waiting_report(report), stopped) as entered:
+        visitor = state.store.owner_of(video)
+        with (
+            video.held(),
+            state.propagating.slot(waiting_report(report), stopped, visitor) as entered,
+        ):
             if entered:
                 with video.turn():
                     watch = SearchWatch(progress, video.ended_by(stopped))

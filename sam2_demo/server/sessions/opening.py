@@ -5,18 +5,18 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from sam2_demo.core.errors import SessionExpired, VideoError
+from sam2_demo.core.errors import CheckpointError, SessionExpired, VideoError
 from sam2_demo.server.app_state import AppState
 from sam2_demo.server.routes.requests import Fields, ModelRequest, OpenRequest
 from sam2_demo.server.routes.responses import ChangesResponse, VideoResponse
 from sam2_demo.server.routes.streams import Report, Stopped, Work, progress_report, waiting_report
+from sam2_demo.server.sessions.folders import VIDEO_FOLDER
 from sam2_demo.server.sessions.store import token_of
-from sam2_demo.session.open_video import OpenVideo
+from sam2_demo.session.open_video import OpenVideo, model_of
 from sam2_demo.video.excerpt import WHOLE, Excerpt
 from sam2_demo.video.ingest.intake import ingest
 from sam2_demo.video.video import Video
 
-VIDEO_FOLDER = "video"
 CHOOSE_ANOTHER_PART = frozenset({"TOO_MANY_FRAMES", "START_BEYOND_END"})
 
 
@@ -37,20 +37,25 @@ class Source:
     excerpt: Excerpt = WHOLE
 
 
-def opening(state: AppState, fields: Fields) -> Work:
+def opening(state: AppState, fields: Fields, visitor: str) -> Work:
     """Returns the work that opens an uploaded file or a sample clip and reports the video."""
     request = OpenRequest.read(fields)
     model_name = request.model or state.shelf.default
     source = _source(state, request)
 
     def work(report: Report, stopped: Stopped) -> None:
+        told = progress_report(report, "reading")
+
+        def progress(done: int, total: int | None) -> None:
+            state.store.reserve.check()
+            told(done, total)
+
         def fill(folder: Path) -> OpenVideo:
-            model = state.shelf.find(model_name, progress_report(report, "model"))
             video = ingest(
                 source.path,
                 folder / VIDEO_FOLDER,
                 limits=state.settings.video_limits,
-                progress=progress_report(report, "reading"),
+                progress=progress,
                 cancelled=stopped,
                 excerpt=source.excerpt,
                 name=source.title,
@@ -58,12 +63,13 @@ def opening(state: AppState, fields: Fields) -> Work:
             session = state.shelf.session(model, video)
             return OpenVideo(folder, video, session, state.shelf.label(model))
 
-        with (
-            _not_kept(source),
-            state.opening.slot(waiting_report(report), stopped) as entered,
-        ):
-            if entered:
-                video = state.store.open(fill)
+        with _not_kept(source):
+            # A download may take minutes: it holds up nobody who wants another model.
+            model = state.shelf.find(model_name, progress_report(report, "model"))
+            with state.opening.slot(waiting_report(report), stopped, visitor) as entered:
+                if not entered:
+                    return
+                video = state.store.open(fill, visitor)
                 report({"video": VideoResponse.of(token_of(video), video).json_fields()})
 
     return work
@@ -93,7 +99,7 @@ def _not_kept(source: Source) -> Iterator[None]:
             source.path.unlink(missing_ok=True)
 
 
-def choosing(state: AppState, fields: Fields) -> Work:
+def choosing(state: AppState, fields: Fields, visitor: str) -> Work:
     """Returns the work that loads a model before a video is open."""
     name = ModelRequest.read(fields).model
 
@@ -105,25 +111,30 @@ def choosing(state: AppState, fields: Fields) -> Work:
 
 
 def find_or_reopen(state: AppState, token: str) -> OpenVideo:
-    """Returns the open video of a token, even one that an earlier run of the app left open.
+    """Returns the open video of a token, also one that was put away or is of an earlier run.
 
-    Such a video is reopened with the operator's model. If the earlier run was killed, prompts are
-    answered again and masks have to be propagated again.
+    Such a video is reopened with the model that it was open with, or the operator's if that one is
+    not there any more.
 
     Raises:
         SessionExpired: there is no such video.
     """
+    try:
+        return state.store.find(token)
+    except SessionExpired:
+        if not state.store.is_away(token):
+            raise
+    try:
+        model = state.shelf.find(model_of(state.store.folder / token) or state.shelf.default)
+    except CheckpointError:
+        model = state.shelf.find(state.shelf.default)
 
     def fill(folder: Path) -> OpenVideo:
-        model = state.shelf.find(state.shelf.default)
         frames = Video.open(folder / VIDEO_FOLDER)
         session = state.shelf.session(model, frames)
         return OpenVideo(folder, frames, session, state.shelf.label(model))
 
-    try:
-        return state.store.find(token)
-    except SessionExpired:
-        return state.store.reopen(token, fill)
+    return state.store.reopen(token, fill)
 
 
 def switching(state: AppState, video: OpenVideo, fields: Fields) -> Work:

@@ -28,7 +28,8 @@ def tracking(state: AppState, video: OpenVideo, fields: Fields) -> Work:
         def stopped() -> bool:
             return closed() or run.is_set()
 
-        with state.propagating.slot(waiting_report(report), stopped):
+        visitor = state.store.owner_of(video)
+        with video.held(), state.propagating.slot(waiting_report(report), stopped, visitor):
             began_s = time.monotonic()
             done = 0
             tracked = video.propagate(start, direction, stopped, within, request.objects, agreement)
@@ -49,8 +50,13 @@ def finding_scenes(state: AppState, video: OpenVideo, fields: Fields) -> Work:
     """Returns the work that detects scene cuts and reports them."""
 
     def work(report: Report, stopped: Stopped) -> None:
-        cuts = scene_cuts(video.video, stopped)
-        if cuts is not None:
-            report({"cuts": cuts})
+        visitor = state.store.owner_of(video)
+        with (
+            video.held(),
+            state.scanning.slot(waiting_report(report), stopped, visitor) as entered,
+        ):
+            cuts = scene_cuts(video.video, stopped) if entered else None
+            if cuts is not None:
+                report({"cuts": cuts})
 
     return work

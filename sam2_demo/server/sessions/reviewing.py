@@ -38,7 +38,8 @@ def checking(state: AppState, video: OpenVideo, fields: Fields) -> Work:
         def stopped() -> bool:
             return closed() or run.is_set()
 
-        with state.propagating.slot(waiting_report(report), stopped):
+        visitor = state.store.owner_of(video)
+        with video.held(), state.propagating.slot(waiting_report(report), stopped, visitor):
             done = 0
             with closing(video.check_directions(stopped)) as frames:
                 for done, _ in enumerate(frames, start=1):

@@ -1,11 +1,11 @@
 """All open videos, each under its own secret token, within fixed limits.
 
-When there are too many or they take too much disk, those idle longest are closed and their folders
-removed, as is any that was idle for too long. A video that is computing is never closed for room.
+A video that nobody uses is put away: its memory is freed, its folder stays, and it comes back when
+its page is touched. Only when the disk is short, or after a day, is a folder removed, those unused
+longest first; never one that is computing, waiting in a queue, or was used in the last minutes.
 """
 
 import logging
-import math
 import os
 import re
 import secrets
@@ -13,20 +13,22 @@ import shutil
 import threading
 import time
 from collections import deque
-from collections.abc import Callable
-from contextlib import suppress
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
 from sam2_demo.core.errors import ResourceError, SessionExpired
+from sam2_demo.server.sessions.disk_reserve import DiskReserve
+from sam2_demo.server.sessions.folders import bytes_in, last_changed_s, remove_unfinished
 from sam2_demo.session.open_video import OpenVideo
 
 logger = logging.getLogger(__name__)
 
 SWEEP_INTERVAL_S = 30.0
 REST_AFTER_S = 300.0
-LEFT_OVER_S = 24 * 3600.0
 TOKEN_BYTES = 24
+LOCKS = 256
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,14 +36,22 @@ class StoreLimits:
     """How much may be open at the same time.
 
     Attributes:
-        max_videos: Videos open at the same time.
-        max_bytes: Bytes on disk of all open videos.
-        idle_timeout_s: Seconds without a request after which a video is closed.
+        max_videos: Videos in memory at the same time; exceeded only while more are computing.
+        max_bytes: Bytes on disk of all videos, those put away included.
+        idle_timeout_s: Seconds without a request after which a video is put away.
+        kept_s: Seconds without a request after which a video is removed.
+        safe_s: Seconds after a request during which a video is not removed to make room.
+        share: The part of ``max_bytes`` that one visitor may use.
+        reserve_bytes: What is kept free on the disk for saving work.
     """
 
     max_videos: int = 24
     max_bytes: int = 20 * 2**30
     idle_timeout_s: float = 3600.0
+    kept_s: float = 24 * 3600.0
+    safe_s: float = 600.0
+    share: float = 0.5
+    reserve_bytes: int = 256 * 2**20
 
 
 def token_of(video: OpenVideo) -> str:
@@ -50,42 +60,61 @@ def token_of(video: OpenVideo) -> str:
 
 
 class SessionStore:
-    """Opens, finds and closes videos; thread-safe."""
+    """Opens, finds, puts away and closes videos; thread-safe."""
 
     def __init__(self, folder: Path, limits: StoreLimits = StoreLimits()) -> None:
         self.folder = folder
         self.limits = limits
         self._videos: dict[str, OpenVideo] = {}
+        self._filling: set[str] = set()
+        self._bytes_away: dict[str, int] = {}
+        self._owners: dict[str, str] = {}
         self._closed_tokens: deque[str] = deque(maxlen=4096)
         self._lock = threading.Lock()
-        self._reopening = threading.Lock()
+        self._of_tokens = [threading.Lock() for _ in range(LOCKS)]
         self._stop_sweeping = threading.Event()
         folder.mkdir(parents=True, exist_ok=True)
+        self.reserve = DiskReserve(folder, limits.reserve_bytes)
+        remove_unfinished(folder)
 
     def __len__(self) -> int:
         return len(self._videos)
 
-    def open(self, fill: Callable[[Path], OpenVideo]) -> OpenVideo:
+    def open(self, fill: Callable[[Path], OpenVideo], owner: str = "") -> OpenVideo:
         """Returns a new open video under a new token.
 
         Args:
             fill: Makes the open video in its new, empty folder. If it raises, the folder is
                 removed and the error propagates.
+            owner: The visitor who opens it.
 
         Raises:
-            ResourceError: the limit is reached and every open video is computing.
+            ResourceError: the disk is full, and every video is in use or was a moment ago.
         """
         token = secrets.token_urlsafe(TOKEN_BYTES)
         folder = self.folder / token
-        folder.mkdir(mode=0o700)
+        self._filling.add(token)
+        self._owners[token] = owner
         try:
-            return self._enter(fill(folder))
+            self._make_room_on_disk(owner)
+            folder.mkdir(mode=0o700)
+            video = fill(folder)
+            video.bytes_on_disk = bytes_in(folder)
+            try:
+                self._make_room_on_disk(owner)
+            except BaseException:
+                video.close()
+                raise
         except BaseException:
+            self._owners.pop(token, None)
             shutil.rmtree(folder, ignore_errors=True)
             raise
+        finally:
+            self._filling.discard(token)
+        return self._enter(video)
 
     def reopen(self, token: str, fill: Callable[[Path], OpenVideo]) -> OpenVideo:
-        """Returns a video whose folder an earlier run of the program left behind.
+        """Returns a video that was put away, or left behind by an earlier run of the program.
 
         Args:
             token: Its secret token.
@@ -94,12 +123,19 @@ class SessionStore:
         Raises:
             SessionExpired: there is no such folder.
         """
-        with self._reopening:
-            # The token becomes part of a path, so nothing else may look like one.
-            is_token = re.fullmatch(r"[\w-]{32}", token) is not None
-            if token in self._videos or not is_token or not (self.folder / token).is_dir():
+        with self._token_lock(token):
+            if token in self._videos or not self.is_away(token):
                 return self.find(token)
-            return self._enter(fill(self.folder / token))
+            video = fill(self.folder / token)
+            video.bytes_on_disk = bytes_in(video.folder)
+            self._bytes_away.pop(token, None)
+            return self._enter(video)
+
+    def is_away(self, token: str) -> bool:
+        """Returns whether a video is not in memory but can be reopened."""
+        is_token = re.fullmatch(r"[\w-]{32}", token) is not None
+        known = token in self._videos or token in self._filling
+        return is_token and not known and (self.folder / token).is_dir()
 
     def find(self, token: str) -> OpenVideo:
         """Returns the video of a token and marks it as used now.
@@ -123,49 +159,42 @@ class SessionStore:
         raise SessionExpired("There is no such open video: open it again.", "UNKNOWN_SESSION")
 
     def close(self, token: str) -> None:
-        """Closes one video and removes its folder; does nothing if it is not open."""
-        with self._lock:
-            video = self._videos.get(token)
-            if video is not None:
-                self._forget(video)
-        if video is not None:
-            self._end(video)
+        """Closes one video, open or put away, and removes its folder.
+
+        Raises:
+            SessionExpired: there is no such video.
+        """
+        with self._token_lock(token):
+            if not self.is_away(token):
+                self.find(token)
+            self._remove(token)
 
     def close_all(self) -> None:
-        """Closes every video and stops the sweeper when the program exits.
-
-        The folders stay, so that people find their work again after a restart.
-        """
+        """Puts every video away and stops the sweeper when the program exits."""
         self._stop_sweeping.set()
-        with self._lock:
-            videos = list(self._videos.values())
-            self._videos.clear()
-        for video in videos:
-            video.close()
+        for video in list(self._videos.values()):
+            self._put_away(video, even_busy=True)
+
+    def owner_of(self, video: OpenVideo) -> str:
+        """Returns the visitor who opened a video; the video's own token if that is not known."""
+        return self._owners.get(token_of(video)) or token_of(video)
 
     def sweep(self) -> None:
-        """Closes videos that are idle for too long or too many; frees memory of idle ones."""
+        """Puts away what is idle, removes what is unused for too long; frees memory."""
         now_s = time.monotonic()
         for video in list(self._videos.values()):
-            video.bytes_on_disk = _bytes_in(video.folder)
+            video.bytes_on_disk = bytes_in(video.folder)
             if video.last_used_s < now_s - REST_AFTER_S and not video.busy:
                 video.rest()
         deadline_s = now_s - self.limits.idle_timeout_s
-        with self._lock:
-            doomed = [
-                video
-                for video in self._videos.values()
-                if video.last_used_s < deadline_s and not video.busy
-            ]
-            for video in doomed:
-                self._forget(video)
-            doomed_for_room = self._surplus_bytes(0)
-            for video in doomed_for_room:
-                self._forget(video)
-        # Without the lock: while files are removed, everybody else goes on working.
-        for video in doomed + doomed_for_room:
-            self._end(video)
-        self._remove_left_over()
+        for video in self._idle_longest_first():
+            if video.last_used_s < deadline_s or len(self._videos) > self.limits.max_videos:
+                self._put_away(video)
+        for token, unused_s in self._unused():
+            if unused_s > self.limits.kept_s:
+                self._remove_if_unused(token, self.limits.kept_s)
+        with suppress(ResourceError):  # whoever opens something hears of it
+            self._make_room_on_disk("")
 
     def start_sweeper(self, interval_s: float = SWEEP_INTERVAL_S) -> None:
         """Starts sweeping periodically in the background; errors are logged and do not end it."""
@@ -180,76 +209,109 @@ class SessionStore:
         threading.Thread(target=run, name="sweeper", daemon=True).start()
 
     def _enter(self, video: OpenVideo) -> OpenVideo:
-        """Registers a video and returns it; others are closed to make room for it."""
-        video.bytes_on_disk = _bytes_in(video.folder)
+        """Registers a video and returns it; others are put away to make room in memory."""
         with self._lock:
-            doomed = self._surplus(video.bytes_on_disk)
-            for old in doomed:
-                self._forget(old)
             self._videos[token_of(video)] = video
-        for old in doomed:
-            self._end(old)
+        for old in self._idle_longest_first():
+            if len(self._videos) <= self.limits.max_videos:
+                break
+            if old is not video:
+                self._put_away(old)
         return video
 
-    def _remove_left_over(self) -> None:
-        """Removes folders of earlier runs that were not reopened in time."""
-        oldest_s = time.time() - max(self.limits.idle_timeout_s, LEFT_OVER_S)
-        for folder in self.folder.iterdir():
-            if folder.name not in self._videos and _last_changed_s(folder) < oldest_s:
-                shutil.rmtree(folder, ignore_errors=True)
+    def _put_away(self, video: OpenVideo, even_busy: bool = False) -> None:
+        """Frees the memory of a video; its folder keeps everything."""
+        token = token_of(video)
+        with self._token_lock(token):
+            with self._lock:
+                if self._videos.get(token) is not video or (video.busy and not even_busy):
+                    return
+                del self._videos[token]
+            video.close()
+            with suppress(OSError):
+                os.utime(video.folder)
 
-    def _surplus(self, new_bytes: int) -> list[OpenVideo]:
-        """Returns the videos to close so that one more of this size fits."""
-        doomed = self._surplus_bytes(new_bytes)
-        left = [video for video in self._idle_longest_first() if video not in doomed]
-        too_many = len(self._videos) - len(doomed) + 1 - self.limits.max_videos
-        if too_many > len(left):
+    def _remove_if_unused(self, token: str, unused_s: float) -> bool:
+        """Removes a video unless somebody came back to it meanwhile."""
+        with self._token_lock(token):
+            if dict(self._unused()).get(token, 0.0) < unused_s:
+                return False
+            self._remove(token)
+            return True
+
+    def _remove(self, token: str) -> None:
+        with self._lock:
+            video = self._videos.pop(token, None)
+            self._closed_tokens.append(token)
+            self._bytes_away.pop(token, None)
+            self._owners.pop(token, None)
+        if video is not None:
+            video.close()
+        shutil.rmtree(self.folder / token, ignore_errors=True)
+
+    def _make_room_on_disk(self, owner: str) -> None:
+        """Removes videos that nobody uses until all, and those of one visitor, fit.
+
+        Raises:
+            ResourceError: what is left is in use or was a moment ago.
+        """
+        own_limit = int(self.limits.share * self.limits.max_bytes)
+        if owner:
+            self._remove_until(lambda: self._bytes(owner) <= own_limit, owner)
+        self._remove_until(
+            lambda: self._bytes() <= self.limits.max_bytes and not self.reserve.is_short
+        )
+
+    def _remove_until(self, fits: Callable[[], bool], owner: str = "") -> None:
+        unused = sorted(self._unused(), key=lambda row: -row[1])
+        for token, unused_s in unused:
+            if fits():
+                return
+            is_theirs = not owner or self._owners.get(token) == owner
+            if is_theirs and unused_s > self.limits.safe_s:
+                self._remove_if_unused(token, self.limits.safe_s)
+        if not fits():
             raise ResourceError(
-                f"{self.limits.max_videos} videos are being worked on, the most that this server "
-                "allows: try again in a few minutes.",
+                "Your videos take all the space that one visitor may use here: close some, or try "
+                "again in a few minutes."
+                if owner
+                else "The server's disk is full of videos that people are working on: try again in "
+                "a few minutes.",
                 "TOO_MANY_VIDEOS",
             )
-        return doomed + left[: max(0, too_many)]
 
-    def _surplus_bytes(self, new_bytes: int) -> list[OpenVideo]:
-        excess = sum(video.bytes_on_disk for video in self._videos.values())
-        excess += new_bytes - self.limits.max_bytes
-        doomed = []
-        for video in self._idle_longest_first():
-            if excess <= 0:
-                break
-            doomed.append(video)
-            excess -= video.bytes_on_disk
-        return doomed
+    def _bytes(self, owner: str = "") -> int:
+        """Returns what all videos take on disk, or those of one visitor; also half-opened ones."""
+        sizes = {token: video.bytes_on_disk for token, video in list(self._videos.items())}
+        sizes |= {token: bytes_in(self.folder / token) for token in list(self._filling)}
+        sizes |= {
+            token: self._away_bytes(token) for token, _ in self._unused() if token not in sizes
+        }
+        return sum(
+            size for token, size in sizes.items() if not owner or self._owners.get(token) == owner
+        )
+
+    def _away_bytes(self, token: str) -> int:
+        if token not in self._bytes_away:
+            self._bytes_away[token] = bytes_in(self.folder / token)
+        return self._bytes_away[token]
+
+    def _unused(self) -> Iterator[tuple[str, float]]:
+        """Yields the token of each video that is not computing, and its seconds without use."""
+        for token, video in list(self._videos.items()):
+            if not video.busy:
+                yield token, time.monotonic() - video.last_used_s
+        for folder in self.folder.iterdir():
+            token = folder.name
+            if token not in self._videos and token not in self._filling:
+                yield token, time.time() - last_changed_s(folder)
 
     def _idle_longest_first(self) -> list[OpenVideo]:
-        idle = [video for video in self._videos.values() if not video.busy]
+        idle = [video for video in list(self._videos.values()) if not video.busy]
         return sorted(idle, key=lambda video: video.last_used_s)
 
-    def _forget(self, video: OpenVideo) -> None:
-        token = token_of(video)
-        del self._videos[token]
-        self._closed_tokens.append(token)
-
-    def _end(self, video: OpenVideo) -> None:
-        video.close()
-        shutil.rmtree(video.folder, ignore_errors=True)
-
-
-def _last_changed_s(folder: Path) -> float:
-    """Returns when a folder or a file in it last changed."""
-    try:
-        # Writing to a file does not change the time of the folder itself.
-        return max(path.stat().st_mtime for path in (folder, *folder.iterdir()))
-    except (FileNotFoundError, NotADirectoryError):  # just closed, or not ours
-        return math.inf
-
-
-def _bytes_in(folder: Path) -> int:
-    """Returns the total size of a folder's files, ignoring those that vanish meanwhile."""
-    total = 0
-    for parent, _, names in os.walk(folder):
-        for name in names:
-            with suppress(FileNotFoundError):
-                total += os.stat(os.path.join(parent, name)).st_size
-    return total
+    @contextmanager
+    def _token_lock(self, token: str) -> Iterator[None]:
+        """Holds back whatever else opens, puts away or removes the video of a token."""
+        with self._of_tokens[hash(token) % LOCKS]:
+            yield

@@ -6,47 +6,88 @@ import secrets
 import shutil
 import time
 from contextlib import suppress
+from dataclasses import dataclass
 from pathlib import Path
 
 from starlette.requests import ClientDisconnect, Request
 
-from sam2_demo.core.errors import VideoError
+from sam2_demo.core.errors import ResourceError, VideoError
+from sam2_demo.server.sessions.disk_reserve import DiskReserve, disk_error
 
 CHUNK_TIMEOUT_S = 60.0
+PARTIAL = ".part"
 FORGOTTEN_AFTER_S = 3600.0
+CHECK_EVERY_BYTES = 16 << 20
+
+
+@dataclass(frozen=True, slots=True)
+class UploadLimits:
+    """How much may wait to be opened.
+
+    Attributes:
+        max_bytes: Bytes of one file.
+        max_waiting_bytes: Bytes of all files.
+        share: The part of ``max_waiting_bytes`` that one visitor may use.
+        max_each: How many files of one visitor may wait or arrive at the same time.
+        reserve_bytes: What is kept free on the disk for saving work.
+    """
+
+    max_bytes: int
+    max_waiting_bytes: int = 8 * 2**30
+    share: float = 0.5
+    max_each: int = 8
+    reserve_bytes: int = 0
 
 
 class Uploads:
     """Receives files into one folder; each stays until it is opened or expires."""
 
-    def __init__(self, folder: Path, max_bytes: int) -> None:
+    def __init__(self, folder: Path, limits: UploadLimits) -> None:
         self._folder = folder
-        self._max_bytes = max_bytes
+        self._limits = limits
+        self._owners: dict[str, str] = {}
         folder.mkdir(parents=True, exist_ok=True)
+        self._reserve = DiskReserve(folder, limits.reserve_bytes)
+        for partial in folder.glob(f"*{PARTIAL}"):  # of an earlier run that was killed
+            partial.unlink(missing_ok=True)
 
-    async def receive(self, request: Request) -> str:
+    async def receive(self, request: Request, visitor: str = "") -> str:
         """Stores a request's body; returns its secret name.
 
         Raises:
             VideoError: the body is too large, stalled or was interrupted; nothing is kept.
+            ResourceError: too much waits to be opened already.
         """
+        length = request.headers.get("content-length", "0")
         self._remove_forgotten()
-        self._check_size(int(request.headers.get("content-length", "0")))
+        self._check_size(int(length) if length.isdecimal() else 0)
         name = secrets.token_urlsafe(24)
-        path = self._folder / name
+        path, partial = self._folder / name, self._folder / (name + PARTIAL)
+        self._owners[name] = visitor
         try:
-            await self._write(request, path)
-        except BaseException:
-            path.unlink(missing_ok=True)
+            self._check_share(visitor)
+            await self._write(request, partial, visitor)
+            partial.rename(path)
+        except BaseException as error:
+            partial.unlink(missing_ok=True)
+            self._owners.pop(name, None)
+            if isinstance(error, OSError):
+                raise disk_error(error) from error
             raise
         return name
 
-    def adopt(self, path: Path) -> str:
-        """Copies a file that Gradio received; returns its secret name."""
+    def adopt(self, path: Path, visitor: str = "") -> str:
+        """Moves a file that Gradio received; returns its secret name."""
         self._remove_forgotten()
         self._check_size(path.stat().st_size)
         name = secrets.token_urlsafe(24)
-        shutil.copyfile(path, self._folder / name)
+        self._owners[name] = visitor
+        try:
+            self._check_share(visitor)
+            shutil.move(path, self._folder / name)
+        except BaseException:
+            self._owners.pop(name, None)
+            raise
         return name
 
     def find(self, name: str) -> Path:
@@ -60,8 +101,8 @@ class Uploads:
             raise VideoError("Choose a video file or a sample clip first.", "NO_VIDEO")
         return path
 
-    async def _write(self, request: Request, path: Path) -> None:
-        received = 0
+    async def _write(self, request: Request, path: Path, visitor: str) -> None:
+        received = checked = 0
         chunks = request.stream()
         with path.open("wb") as file:
             while True:
@@ -77,12 +118,39 @@ class Uploads:
                 received += len(chunk)
                 self._check_size(received)
                 file.write(chunk)
+                if received - checked > CHECK_EVERY_BYTES:
+                    checked = received
+                    self._check_share(visitor)
+
+    def _check_share(self, visitor: str) -> None:
+        """Raises ResourceError if this is too much, together with what waits already."""
+        self._reserve.check()
+        sizes: dict[str, int] = {}
+        for path in self._folder.iterdir():
+            with suppress(FileNotFoundError):  # opened or removed just now
+                sizes[path.name.removesuffix(PARTIAL)] = path.stat().st_size
+        own = [name for name, owner in self._owners.items() if visitor and owner == visitor]
+        own_bytes = sum(sizes.get(name, 0) for name in own)
+        if len(own) > self._limits.max_each or (
+            own_bytes > self._limits.share * self._limits.max_waiting_bytes
+        ):
+            raise ResourceError(
+                f"{len(own) - 1} files of yours ({own_bytes >> 20} MB) wait to be opened already: "
+                "open one of them first, or try again in an hour.",
+                "TOO_MANY_UPLOADS",
+            )
+        if sum(sizes.values()) > self._limits.max_waiting_bytes:
+            raise ResourceError(
+                "Too many uploads are waiting to be opened on this server: try again in a few "
+                "minutes.",
+                "TOO_MANY_UPLOADS",
+            )
 
     def _check_size(self, size_bytes: int) -> None:
-        if size_bytes > self._max_bytes:
+        if size_bytes > self._limits.max_bytes:
             raise VideoError(
-                f"The file is larger than {self._max_bytes // 2**20} MB, the most that this server "
-                "accepts: shorten the video or reduce its quality.",
+                f"The file is larger than {self._limits.max_bytes // 2**20} MB, the most that this "
+                "server accepts: shorten the video or reduce its quality.",
                 "FILE_TOO_LARGE",
             )
 
@@ -92,3 +160,6 @@ class Uploads:
             with suppress(FileNotFoundError):  # opened or removed just now
                 if path.stat().st_mtime < oldest_s:
                     path.unlink()
+        there = {path.name.removesuffix(PARTIAL) for path in self._folder.iterdir()}
+        for name in [name for name in self._owners if name not in there]:
+            self._owners.pop(name, None)

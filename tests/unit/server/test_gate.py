@@ -1,6 +1,9 @@
 """The bounded queue for work that takes long, and errors as sentences."""
 
+import errno
 import threading
+import time
+from contextlib import ExitStack
 
 import pytest
 
@@ -68,6 +71,46 @@ def test_a_place_is_given_back_after_an_error() -> None:
         assert entered
 
 
+def test_the_first_of_each_visitor_comes_before_the_second_of_any() -> None:
+    gate = Gate(slots=1)
+    order: list[str] = []
+    entered, go_on = threading.Event(), threading.Event()
+
+    def hold() -> None:
+        with gate.slot(ignore, never, "first"):
+            entered.set()
+            go_on.wait(5)
+
+    def run(visitor: str) -> None:
+        with gate.slot(ignore, never, visitor):
+            order.append(visitor)
+
+    threads = [threading.Thread(target=hold)]
+    threads[0].start()
+    assert entered.wait(5)
+    for count, visitor in enumerate(("greedy", "greedy", "greedy", "modest", "first"), start=2):
+        threads.append(threading.Thread(target=run, args=(visitor,)))
+        threads[-1].start()
+        while len(gate._tickets) < count:
+            time.sleep(0.001)
+    go_on.set()
+    for thread in threads:
+        thread.join(5)
+    assert order == ["greedy", "modest", "first", "greedy", "greedy"]
+
+
+def test_one_visitor_has_a_few_places_and_others_still_have_theirs() -> None:
+    gate = Gate(slots=1, max_each=2)
+    with ExitStack() as stack:
+        stack.enter_context(gate.slot(ignore, lambda: True, "greedy"))
+        stack.enter_context(gate.slot(ignore, lambda: True, "greedy"))
+        with pytest.raises(ResourceError, match="you began"):
+            stack.enter_context(gate.slot(ignore, lambda: True, "greedy"))
+        stack.enter_context(gate.slot(ignore, lambda: True, "modest"))
+        for _ in range(5):  # nobody in particular
+            stack.enter_context(gate.slot(ignore, lambda: True))
+
+
 @pytest.mark.parametrize(
     ("error", "status"),
     [
@@ -78,11 +121,16 @@ def test_a_place_is_given_back_after_an_error() -> None:
         (ResourceError("full", "BUSY"), 503),
         (CheckpointError("no", "HUB_UNREACHABLE"), 422),
         (MemoryError(), 503),
+        (OSError(errno.ENOSPC, "No space left on device"), 503),
         (ValueError("secret"), 500),
     ],
 )
 def test_status_of_errors(error: Exception, status: int) -> None:
     assert explain(error).status == status
+
+
+def test_half_a_character_can_be_sent_back() -> None:
+    assert explain(PromptError("no object \ud800")).text == "No object ?"
 
 
 def test_only_our_own_errors_show_their_text(caplog: pytest.LogCaptureFixture) -> None:

@@ -1,6 +1,8 @@
 """The shelf of loaded models, and the sample clips' list."""
 
 import json
+import threading
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -58,6 +60,27 @@ def test_a_model_that_an_open_video_uses_is_not_loaded_twice(loads: list[str]) -
     for name in ("b.pt", "c.pt", "a.pt"):
         shelf.find(name)
     assert loads[3:] == ["b.pt", "c.pt", "a.pt"]
+
+
+def test_a_download_holds_up_nobody_who_wants_another_model(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    begun, go_on = threading.Event(), threading.Event()
+
+    def load(name: str, *_: Any) -> LoadedModel:
+        if name == "slow.pt":
+            begun.set()
+            assert go_on.wait(10)
+        return LoadedModel(name, MODEL, name)
+
+    monkeypatch.setattr(model_shelf, "load_model", load)
+    shelf = ModelShelf("auto", allow_paths=True)
+    with ThreadPoolExecutor(2) as pool:
+        slow = [pool.submit(shelf.find, "slow.pt") for _ in range(2)]
+        assert begun.wait(10)
+        assert shelf.find("quick.pt").name == "quick.pt"
+        go_on.set()
+        assert slow[0].result() is slow[1].result()
 
 
 def test_paths_are_refused_unless_allowed(loads: list[str]) -> None:

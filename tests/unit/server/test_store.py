@@ -5,9 +5,11 @@ import threading
 import time
 from collections.abc import Iterator
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 from fake_session import FakeSession
+from session_actions import state_of
 from small_app import FAKE, small_video
 
 from sam2_demo.core.errors import PromptError, ResourceError, SessionExpired
@@ -58,39 +60,115 @@ def test_unknown_and_closed_tokens_are_told_apart(store: SessionStore) -> None:
 def test_closing_is_real(store: SessionStore) -> None:
     video = store.open(filled)
     store.close(token_of(video))
-    store.close(token_of(video))
     assert not video.folder.exists()
+    for token, code in ((token_of(video), "SESSION_CLOSED"), ("guessed", "UNKNOWN_SESSION")):
+        with pytest.raises(SessionExpired) as gone:
+            store.close(token)
+        assert gone.value.code == code
     assert video.session.closed
     with pytest.raises(SessionExpired):
         video.set_prompt(0, 1, CLICK)
 
 
-def test_one_too_many_closes_the_one_idle_longest(store: SessionStore) -> None:
+def test_one_too_many_puts_the_one_idle_longest_away_and_it_comes_back(
+    store: SessionStore,
+) -> None:
     first, second = store.open(filled), store.open(filled)
+    second.set_prompt(2, 1, CLICK)
+    before = state_of(second.session)
     store.find(token_of(first))
     third = store.open(filled)
     assert len(store) == 2
-    assert not second.folder.exists()
+    assert second.session.closed
     assert store.find(token_of(first)) is first
     assert store.find(token_of(third)) is third
+    assert store.is_away(token_of(second))
+    again = store.reopen(token_of(second), refill)
+    assert state_of(again.session) == before
+    assert again.undo().moment is not None
+    assert (len(store), store.is_away(token_of(first))) == (2, True)
 
 
-def test_a_video_that_computes_is_never_closed_for_room(store: SessionStore) -> None:
+def test_what_computes_or_waits_in_a_queue_is_never_put_away(store: SessionStore) -> None:
     videos = [store.open(filled) for _ in range(2)]
-    with videos[0].turn(), videos[1].turn():
-        with pytest.raises(ResourceError) as full:
-            store.open(filled)
-        assert full.value.code == "TOO_MANY_VIDEOS"
+    with videos[0].turn(), videos[1].held():
+        store.open(filled)
+        store.sweep()
+        assert [store.find(token_of(video)) for video in videos] == videos
+    store.sweep()
     assert len(store) == 2
-    assert len(list(store.folder.iterdir())) == 2
 
 
-def test_bytes_on_disk_are_bounded(tmp_path: Path) -> None:
-    store = SessionStore(tmp_path, StoreLimits(max_bytes=1))
-    first = store.open(filled)
-    second = store.open(filled)
-    assert not first.folder.exists()
-    assert store.find(token_of(second)) is second
+def test_only_where_the_disk_is_short_too_is_a_newcomer_refused(tmp_path: Path) -> None:
+    store = SessionStore(tmp_path, StoreLimits(max_videos=1, max_bytes=500_000, safe_s=60))
+    videos = []
+    with pytest.raises(ResourceError) as full:
+        videos.extend(store.open(filled) for _ in range(50))
+    assert full.value.code == "TOO_MANY_VIDEOS"
+    videos = sorted(tmp_path.iterdir(), key=lambda folder: folder.stat().st_mtime)
+    assert len(videos) > 2  # nobody lost anything
+    assert all((folder / "video" / "video.json").exists() for folder in videos)
+    then_s = time.time() - 61
+    oldest = videos[1]
+    for path in (oldest, *oldest.iterdir()):
+        os.utime(path, (then_s, then_s))
+    store.open(filled)
+    assert not oldest.exists()
+    assert videos[0].exists()
+
+
+def test_one_visitor_does_not_take_the_place_of_others(tmp_path: Path) -> None:
+    store = SessionStore(tmp_path, StoreLimits(max_bytes=500_000, share=0.5))
+    other = store.open(filled, "other")
+    mine = []
+    with pytest.raises(ResourceError, match="one visitor"):
+        mine.extend(store.open(filled, "me") for _ in range(20))
+    mine = [token for token, owner in store._owners.items() if owner == "me"]
+    assert sum(store.find(token).bytes_on_disk for token in mine) <= 250_000
+    store.open(filled, "other")
+    assert store.find(token_of(other)) is other
+    for token in mine:
+        store.find(token).last_used_s -= 1000
+    store.open(filled, "me")  # makes room among what is theirs
+    assert store.find(token_of(other)) is other
+
+
+def test_something_is_kept_free_for_saving(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    store = SessionStore(tmp_path)
+    video = store.open(filled)
+    free = SimpleNamespace(free=store.limits.reserve_bytes - 1)
+    monkeypatch.setattr("shutil.disk_usage", lambda _: free)
+    with pytest.raises(ResourceError):
+        store.open(filled)
+    with pytest.raises(ResourceError, match="nearly full"):
+        store.reserve.check()
+    video.set_prompt(0, 1, CLICK)  # saving goes on
+
+
+def test_what_a_kill_left_half_done_is_swept_at_the_start(store: SessionStore) -> None:
+    whole = store.open(filled)
+    (whole.folder / "exports").mkdir()
+    (whole.folder / "exports" / "overlay.mp4.1234.part").write_bytes(b"x")
+    half = store.folder / ("h" * 32)
+    (half / "video").mkdir(parents=True)
+    (half / "video" / "video.json.part").write_bytes(b"x")
+    later = SessionStore(store.folder)
+    assert not half.exists()
+    assert list((whole.folder / "exports").iterdir()) == []
+    assert later.is_away(token_of(whole))
+
+
+def test_a_half_opened_video_counts(tmp_path: Path) -> None:
+    store = SessionStore(tmp_path, StoreLimits(max_bytes=500_000))
+
+    def fill(folder: Path) -> OpenVideo:
+        (folder / "frames").write_bytes(b"x" * 500_001)
+        with pytest.raises(ResourceError):
+            store.open(filled)
+        (folder / "frames").unlink()
+        return filled(folder)
+
+    store.open(fill)
 
 
 def test_failure_to_fill_leaves_nothing(store: SessionStore) -> None:
@@ -104,11 +182,12 @@ def test_failure_to_fill_leaves_nothing(store: SessionStore) -> None:
     assert len(store) == 0
 
 
-def test_sweep_closes_what_is_idle(store: SessionStore) -> None:
+def test_sweep_puts_away_what_is_idle(store: SessionStore) -> None:
     old, fresh = store.open(filled), store.open(filled)
     old.last_used_s -= store.limits.idle_timeout_s + 1
     store.sweep()
-    assert not old.folder.exists()
+    assert old.session.closed
+    assert store.is_away(token_of(old))
     assert store.find(token_of(fresh)) is fresh
 
 
