@@ -1,7 +1,9 @@
 """The input of every export: a video, its objects, and the masks of the frames to write."""
 
-from collections.abc import Callable, Mapping
+from bisect import bisect_right
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from fractions import Fraction
 
 import numpy as np
 from jaxtyping import UInt8
@@ -9,7 +11,7 @@ from jaxtyping import UInt8
 from sam2_demo.core.errors import ExportError
 from sam2_demo.core.masks import EncodedMask
 from sam2_demo.export.file_names import clip_name
-from sam2_demo.video.times import FrameTimes
+from sam2_demo.video.times import FrameTimes, even_times
 from sam2_demo.video.video import Video
 
 Color = tuple[int, int, int]
@@ -65,6 +67,7 @@ class Masklets:
         scores: Returns the model's scores of a frame by object id.
         probabilities: Returns for a frame and an object each pixel's probability of belonging to
             the object, 0 to 255, above 127 inside the mask; None if only the mask is known.
+        rate: Frames per second of video files; None for the video's own times.
     """
 
     video: Video
@@ -75,6 +78,7 @@ class Masklets:
     probabilities: Callable[[int, int], UInt8[np.ndarray, "height width"] | None] = (
         _no_probabilities
     )
+    rate: Fraction | None = None
 
     def masks_on(self, frame_index: int) -> dict[int, EncodedMask]:
         """Returns the non-empty masks of one frame, in the order of the objects.
@@ -126,6 +130,23 @@ class Masklets:
         """The index of each object's class in ``class_names``, by object id."""
         indices = {name: index for index, name in enumerate(self.class_names)}
         return {object_id: indices[label.name] for object_id, label in self.objects.items()}
+
+    def playback(self) -> tuple[Sequence[int], FrameTimes]:
+        """Returns the frames of a video file in order, and when each is displayed.
+
+        At a steady rate, the frame displayed at the middle of each interval is taken: some frames
+        may be there twice, and others be left out.
+        """
+        times = self.times
+        if self.rate is None:
+            return self.frames, times
+        count = max(1, round(Fraction(self.duration_s) * self.rate))
+        ticks_a_frame = 1 / self.rate / times.time_base
+        shown = [
+            self.frames[bisect_right(times.ticks, (index + Fraction(1, 2)) * ticks_a_frame) - 1]
+            for index in range(count)
+        ]
+        return shown, even_times(count, self.rate)
 
     @property
     def times(self) -> FrameTimes:

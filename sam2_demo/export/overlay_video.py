@@ -144,9 +144,13 @@ def _write(
     masklets: Masklets, paint: Painter, path: Path, watch: Watch | None, form: VideoFormat
 ) -> None:
     video = masklets.video
-    with video_file(path, form, video.size_hw, masklets.times, _sound_of(masklets)) as writer:
-        for frame_index in (watch or Watch()).each(masklets.frames):
-            writer.add(paint(video[frame_index], frame_index))
+    frames, times = masklets.playback()
+    painted: tuple[int, UInt8[np.ndarray, "height width _"]] | None = None
+    with video_file(path, form, video.size_hw, times, _sound_of(masklets)) as writer:
+        for frame_index in (watch or Watch()).each(frames):
+            if painted is None or painted[0] != frame_index:
+                painted = frame_index, paint(video[frame_index], frame_index)
+            writer.add(painted[1])
 
 
 def _sound_of(masklets: Masklets) -> Sound | None:

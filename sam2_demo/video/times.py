@@ -2,7 +2,7 @@
 
 from bisect import bisect_left
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from fractions import Fraction
 from itertools import pairwise
 
@@ -10,6 +10,11 @@ DEFAULT_RATE = Fraction(25)
 MIN_RATE, MAX_RATE = Fraction(1, 1001), 1000
 MAX_HOLD_S = 1800
 """The last frame is displayed no longer than this; its ticks have to fit into 31 bits."""
+NTSC = Fraction(1000, 1001)
+STANDARD_RATES = (24 * NTSC, 24, 25, 30 * NTSC, 30, 48, 50, 60 * NTSC, 60, 120 * NTSC, 120)
+"""Frames per second of cameras and editors."""
+ROUNDING_S = Fraction(1, 1000)
+"""Matroska and WebM round times to milliseconds, and copies in finer containers keep that."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,6 +57,11 @@ class FrameTimes:
         *starts, end = (tick - ticks[0] for tick in ticks)
         return FrameTimes(tuple(starts), self.time_base, hold=end - starts[-1])
 
+    @property
+    def is_steady(self) -> bool:
+        """Whether all frames are displayed equally long."""
+        return len({after - before for before, after in pairwise(self.ticks)}) <= 1
+
 
 def frame_times(
     stamps: Sequence[int | None],
@@ -63,12 +73,12 @@ def frame_times(
     """Returns rising times for frames with these time stamps.
 
     Stamps that do not rise are interpolated between their neighbours; if no more than half of them
-    are good, the frames are spaced evenly.
+    are good, the frames are spaced evenly. A steady rate that the container rounded is restored.
 
     Args:
         stamps: One per frame, in the stream's time base; None where the file has none.
         time_base: Seconds per tick, according to the file.
-        rate: Frames per second according to the file, for even spacing.
+        rate: Frames per second according to the file.
         expected: Whether files of this format have times. If not, frames are spaced evenly unless
             every stamp is good, and that does not count as a repair.
         hold: How long the last frame is displayed, in the stream's time base; None if unknown.
@@ -82,8 +92,40 @@ def frame_times(
     first = stamps[good[0]] or 0
     ticks = [0 if stamp is None else stamp - first for stamp in stamps]
     if all_good:
-        return FrameTimes(tuple(ticks), time_base, hold=hold)
+        return _unrounded(FrameTimes(tuple(ticks), time_base, hold=hold), rate)
     return _between(ticks, good, time_base, rate, hold)
+
+
+def exact_rate(fps: float) -> Fraction:
+    """Returns the rate that a rounded number of frames per second means: 29.97 is 30000/1001."""
+    near = min(STANDARD_RATES, key=lambda rate: abs(rate - Fraction(fps)))
+    return Fraction(near if abs(near - fps) < 0.005 else fps).limit_denominator(1001)
+
+
+def even_times(count: int, rate: Fraction) -> FrameTimes:
+    """Returns exact times for so many frames at so many frames per second."""
+    step = rate.denominator
+    return FrameTimes(tuple(range(0, count * step, step)), Fraction(1, rate.numerator))
+
+
+def _unrounded(times: FrameTimes, stated: Fraction | None) -> FrameTimes:
+    """Returns exact times if these are those of a steady rate, rounded; else the same ones.
+
+    The rate that the file states is tried first, then the standard ones, the nearest first.
+    """
+    if times.is_steady:
+        return times
+    mean = Fraction(len(times.ticks) - 1, times.ticks[-1]) / times.time_base
+    likely = sorted(map(Fraction, STANDARD_RATES), key=lambda rate: abs(rate - mean))
+    tolerance = ROUNDING_S / times.time_base
+    for rate in [exact_rate(float(stated)), *likely] if stated else likely:
+        step = 1 / rate / times.time_base
+        # Of shorter frames, any times would be near those of some rate.
+        if step > 3 * tolerance and all(
+            abs(tick - index * step) <= tolerance for index, tick in enumerate(times.ticks)
+        ):
+            return even_times(len(times.ticks), rate)
+    return times
 
 
 def _rising(stamps: Sequence[int | None]) -> list[int]:
@@ -114,8 +156,7 @@ def _even(count: int, rate: Fraction | None, repaired: bool) -> FrameTimes:
     if rate is None or not MIN_RATE <= rate <= MAX_RATE:
         rate = DEFAULT_RATE
     rate = rate.limit_denominator(MIN_RATE.denominator)
-    step, base = rate.denominator, Fraction(1, rate.numerator)
-    return FrameTimes(tuple(range(0, count * step, step)), base, repaired)
+    return replace(even_times(count, rate), repaired=repaired)
 
 
 def _between(

@@ -69,6 +69,10 @@ def check_videos(visit: Visit, folder: Path, shown: list[np.ndarray]) -> None:
             assert ((alpha > 127) != shown[0]).mean() < 0.02
             assert np.median(alpha[shown[0]]) > 250
             assert np.median(alpha[~shown[0]]) < 5
+    visit.find("export-rate").select_option("25")
+    times, _ = decode_all(visit.download("matte", folder))
+    assert [1000 * float(time) for time in times] == [40 * index for index in range(len(times))]
+    assert len(times) > FRAMES
 
 
 def check_pictures(visit: Visit, folder: Path, masks: np.ndarray) -> None:

@@ -44,7 +44,7 @@ def write_clip(
     pixel_format: str = "yuv420p",
     ticks: Sequence[int] | None = None,
     time_base: Fraction = Fraction(1, 1000),
-    rate: int = 25,
+    rate: int | Fraction = 25,
     display_matrix: Sequence[int] | None = None,
     pixel_aspect: Fraction | None = None,
     audio_codec: str | None = None,
@@ -73,7 +73,7 @@ def write_clip(
         options: Options of the encoder.
     """
     if ticks is None:
-        ticks = [round(index / rate / time_base) for index in range(frames)]
+        ticks = [round(index / Fraction(rate) / time_base) for index in range(frames)]
     with av.open(str(path), "w") as output:
         video = output.add_stream(codec, rate=rate, options=options or {})
         video.height, video.width, video.pix_fmt = *size_hw, pixel_format

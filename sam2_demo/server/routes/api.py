@@ -236,19 +236,20 @@ class AnnotationApi:
                 found = [video.session.masks(index)]
             return {"size_hw": list(video.video.size_hw), "frames": frames_of(found)}
 
-    def export(self, token: str, kind: str = "palette") -> Json:
+    def export(self, token: str, kind: str = "palette", fps: float | None = None) -> Json:
         """Export a file to download.
 
         Args:
             token: The video's token.
             kind: The kind of file, such as "overlay", "palette" or "coco".
+            fps: Steady frames per second of a video file; by default its frames keep their times.
 
         Returns:
             "url", relative to the app's address, and "bytes".
         """
         with explained():
             video = self._find(token)
-            *_, last = reports_of(exporting(self._state, video, {"kind": kind}))
+            *_, last = reports_of(exporting(self._state, video, {"kind": kind, "fps": fps}))
             return {
                 "url": f"{PREFIX[1:]}/videos/{token}/{last['download']}",
                 "bytes": last["bytes"],

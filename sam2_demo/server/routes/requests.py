@@ -262,11 +262,16 @@ class PropagateRequest(FrameRequest, BoundsRequest):
 
 
 class ExportRequest(BoundsRequest):
-    """What to export, with which effects, frames and objects; None for all objects."""
+    """What to export, with which effects, frames and objects; None for all objects.
+
+    Attributes:
+        fps: Steady frames per second of a video file; None for the video's own times.
+    """
 
     kind: Text = ""
     effects: Effects | None = None
     objects: ObjectIds | None = None
+    fps: FramesPerSecond | None = None
 
     def choice(self) -> EffectChoice:
         """Returns the effects.

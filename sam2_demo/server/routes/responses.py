@@ -101,6 +101,7 @@ class VideoResponse(Response):
     width: int
     height: int
     fps: float
+    steady: bool
     frame_times_s: list[float]
     warnings: list[str]
     model: str
@@ -121,6 +122,7 @@ class VideoResponse(Response):
             width=width,
             height=height,
             fps=video.fps,
+            steady=video.times.is_steady,
             frame_times_s=[round(time_s, 4) for time_s in video.frame_times_s],
             warnings=list(video.warnings),
             model=opened.model.name,

@@ -1,6 +1,7 @@
 """Downloads: videos, images and data made from the masks on request."""
 
 from collections.abc import Callable, Collection, Mapping
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -18,6 +19,7 @@ from sam2_demo.server.sessions.export_kinds import export_kind
 from sam2_demo.session.open_video import OpenVideo
 from sam2_demo.tracking.track import Answer
 from sam2_demo.tracking.tracker import Tracker
+from sam2_demo.video.times import exact_rate
 
 SoftMask = UInt8[np.ndarray, "height width"]
 
@@ -43,6 +45,8 @@ def exporting(state: AppState, video: OpenVideo, fields: Fields) -> Work:
             masklets = snapshot(video, range(first, last + 1), request.objects, kind.shown_only)
             if not kind.is_video:
                 masklets = at_own_size(masklets)
+            if request.fps is not None:
+                masklets = replace(masklets, rate=exact_rate(request.fps))
             path = kind.path(video)
             path.parent.mkdir(exist_ok=True)
             told = progress_report(report, "writing")

@@ -98,6 +98,38 @@ def test_the_last_frame_is_held_with_the_sound(tmp_path: Path, form: VideoFormat
     assert samples / 48_000 == pytest.approx(1.7, abs=0.06)
 
 
+@pytest.mark.parametrize("rate", [Fraction(30000, 1001), Fraction(60000, 1001), Fraction(60)])
+def test_a_rate_that_matroska_rounded_is_steady_for_editors(tmp_path: Path, rate: Fraction) -> None:
+    clip = media_clips.write_clip(tmp_path / "obs.mkv", 40, rate=rate)
+    with av.open(str(clip)) as container:
+        (stream,) = container.streams
+        lengths = np.diff(sorted(packet.pts for packet in container.demux() if packet.size))
+        assert stream.time_base == Fraction(1, 1000)
+        assert len(set(lengths)) == 2
+    video = ingest(clip, tmp_path / "video")
+    assert video.fps == pytest.approx(float(rate), rel=1e-9)
+    write_transparent(plain(video), OVERLAY, tmp_path / "prores.mov", form=PRORES)
+    write_overlay(plain(video), OVERLAY, tmp_path / "overlay.mp4")
+    for name in ("prores.mov", "overlay.mp4"):
+        with av.open(str(tmp_path / name)) as container:
+            assert container.streams.video[0].average_rate == rate
+        times, _ = media_clips.decode_all(tmp_path / name)
+        assert times == [index / rate for index in range(40)]
+
+
+def test_a_variable_rate_can_be_made_steady(tmp_path: Path) -> None:
+    video = odd_video(tmp_path / "video", [0, 33, 66, 233, 266, 283, 300], (64, 128))
+    rate = Fraction(24000, 1001)  # the middles are at 20.9, 62.6, … 271.1, 312.8 ms
+    steady = plain(video, rate=rate)
+    write_transparent(steady, OVERLAY, tmp_path / "prores.mov", form=PRORES)
+    times, _ = media_clips.decode_all(tmp_path / "prores.mov")
+    assert times == [index / rate for index in range(len(times))]
+    assert steady.playback()[0] == [0, 1, 2, 2, 2, 2, 4, 6]
+    write_overlay(steady, OVERLAY, tmp_path / "overlay.mp4")
+    _, pictures = media_clips.decode_all(tmp_path / "overlay.mp4")
+    assert [media_clips.frame_number(picture) for picture in pictures] == [0, 1, 2, 2, 2, 2, 4, 6]
+
+
 def test_overlay_of_a_video_with_too_fine_a_clock(video: Video, tmp_path: Path) -> None:
     clock = FrameTimes((0, 1, 2, 40_000, 80_000, 120_000), Fraction(1, 1_000_003))
     timed = plain(dataclasses.replace(video, times=clock))

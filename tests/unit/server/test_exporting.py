@@ -5,6 +5,7 @@ import io
 import json
 import zipfile
 from dataclasses import replace
+from fractions import Fraction
 from typing import Any
 
 import av
@@ -74,6 +75,13 @@ def test_videos(client: TestClient, video: OpenVideo, kind: str) -> None:
         [0, 0.1, 0.2, 0.3, 0.4, 0.5], abs=0.01
     )
     assert (frames[0].height, frames[0].width) == (48, 64)
+
+
+def test_a_steady_rate_of_choice(client: TestClient, video: OpenVideo) -> None:
+    with av.open(io.BytesIO(export(client, video, "matte", fps=29.97))) as container:
+        rate, times = container.streams.video[0].average_rate, list(container.decode(video=0))
+    assert rate == Fraction(30000, 1001)
+    assert len(times) == 18  # of 0.6 s
 
 
 def test_pictures(client: TestClient, video: OpenVideo) -> None:
@@ -173,6 +181,8 @@ def test_effects_are_drawn(client: TestClient, video: OpenVideo) -> None:
         ({"kind": "coco", "effects": {"text": "a\nb"}}, "BAD_EFFECT"),
         ({"kind": "coco", "effects": {"__class__": "x"}}, "BAD_EFFECT"),
         ({"kind": "coco", "effects": []}, "BAD_EFFECT"),
+        ({"kind": "matte", "fps": 0}, "OUT_OF_RANGE"),
+        ({"kind": "matte", "fps": "25"}, "BAD_NUMBER"),
     ],
 )
 def test_what_cannot_be_written_is_refused(

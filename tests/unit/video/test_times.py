@@ -4,7 +4,7 @@ from fractions import Fraction
 
 import pytest
 
-from sam2_demo.video.times import frame_times
+from sam2_demo.video.times import exact_rate, frame_times
 
 MS = Fraction(1, 1000)
 
@@ -67,6 +67,7 @@ def test_a_single_picture() -> None:
     assert times.fps == 1.0
 
 
+<<<<<<< HEAD
 def test_the_last_frame_has_its_own_length_or_the_mean() -> None:
     assert frame_times([0, 100, 200], MS, None, hold=3000).end_s == Fraction(16, 5)
     assert frame_times([0, 100, 200], MS, None).end_s == Fraction(3, 10)
@@ -78,3 +79,40 @@ def test_a_part_ends_where_the_next_frame_begins() -> None:
     times = frame_times([0, 100, 350, 400], MS, None, hold=600)
     assert (times.part(range(1, 2)).ticks, times.part(range(1, 2)).end) == ((0,), 250)
     assert (times.part(range(2, 4)).ticks, times.part(range(2, 4)).end) == ((0, 50), 650)
+=======
+@pytest.mark.parametrize("rate", [Fraction(24000, 1001), Fraction(30000, 1001), Fraction(60), 15])
+@pytest.mark.parametrize("base", [MS, Fraction(1, 16_000)])
+def test_a_steady_rate_is_restored_from_rounded_times(rate: Fraction, base: Fraction) -> None:
+    stamps = [round(1000 * index / rate) * int(MS / base) for index in range(40)]
+    times = frame_times(stamps, base, Fraction(rate))
+    assert times.is_steady
+    assert Fraction(1, times.ticks[1] - times.ticks[0]) / times.time_base == rate
+    assert times.fps == pytest.approx(float(rate), rel=1e-9)
+
+
+def test_a_standard_rate_need_not_be_stated() -> None:
+    stamps = [round(1001 * index / 30) for index in range(90)]
+    for stated in (None, Fraction(0), Fraction(1000), Fraction(37, 7)):
+        assert frame_times(stamps, MS, stated).time_base == Fraction(1, 30_000)
+
+
+def test_a_frame_that_is_missing_is_no_rounding() -> None:
+    stamps = [round(1000 * index / 30) for index in range(40) if index != 7]
+    times = frame_times(stamps, MS, Fraction(30))
+    assert times.ticks == tuple(stamps)
+    assert not times.is_steady
+
+
+def test_times_that_a_container_could_have_kept_are_meant() -> None:
+    hundredth = Fraction(1, 100)
+    assert frame_times([0, 2, 5], hundredth, Fraction(40)).ticks == (0, 2, 5)
+    assert frame_times([0, 1, 3, 4], MS, Fraction(1000)).ticks == (0, 1, 3, 4)
+
+
+@pytest.mark.parametrize(
+    ("fps", "rate"),
+    [(29.97, Fraction(30000, 1001)), (23.976, Fraction(24000, 1001)), (30, 30), (12.5, 12.5)],
+)
+def test_a_rounded_rate_is_the_one_that_it_means(fps: float, rate: Fraction) -> None:
+    assert exact_rate(fps) == rate
+>>>>>>> 0095e77 (A steady rate that a container rounded is exact again, and a variable one can be made steady for editors)

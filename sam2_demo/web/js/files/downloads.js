@@ -4,6 +4,8 @@ import { makeButton, showMeter } from '../core/elements.js';
 import { formatBytes, stageText } from '../core/format.js';
 import { address, postStream } from '../core/net.js';
 
+const STEADY_RATES = [23.976, 24, 25, 29.97, 30, 50, 59.94, 60];
+
 export class Downloads {
   constructor(app, find) {
     this.app = app;
@@ -15,8 +17,12 @@ export class Downloads {
     this.tabs = this.groups.map((group) => this.makeTab(group));
     find('export-tabs').append(...this.tabs);
     find('exports').append(...this.buttons);
+    find('export-rate').append(
+      new Option('Variable frame rate, as in the video', ''),
+      ...STEADY_RATES.map((fps) => new Option(`${fps} frames per second`, fps)),
+    );
     find('export-cancel').onclick = () => this.running && this.running.abort();
-    this.open('video');
+    this.open({ subject: 'video', steady: true });
   }
 
   makeTab(group) {
@@ -39,8 +45,10 @@ export class Downloads {
     return button;
   }
 
-  /** Shows the downloads for a video, or for an image. */
-  open(subject) {
+  /** Shows the downloads for a video or an image; the rate is a choice where it is variable. */
+  open({ subject, steady }) {
+    this.steady = steady;
+    this.find('export-rate').value = '';
     this.offered = this.buttons.filter((button) =>
       ['both', subject].includes(button.dataset.subject),
     );
@@ -51,6 +59,7 @@ export class Downloads {
   }
 
   choose(group) {
+    this.find('export-rate').hidden = this.steady || group !== 'Video';
     for (const tab of this.tabs) tab.setAttribute('aria-checked', tab.dataset.tab === group);
     for (const button of this.buttons) {
       button.hidden = button.dataset.group !== group || !this.offered.includes(button);
@@ -86,6 +95,8 @@ export class Downloads {
     const only = this.find('export-objects').value;
     const fields = { kind, effects: this.app.effects.choice };
     if (only) fields.objects = [Number(only)];
+    const fps = this.find('export-rate').value;
+    if (fps) fields.fps = Number(fps);
     const { range } = this.app.timeline;
     return { ...fields, first: range.first, last: range.last };
   }

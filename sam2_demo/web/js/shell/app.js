@@ -101,6 +101,7 @@ export class App {
     this.setView('work');
     window.scrollTo(0, 0);
     this.showSubject(project.video.subject);
+    this.downloads.open(project.video);
     this.find('file-name').textContent = this.find('file-name').title = video.name;
     this.model.show(video.model, video.source);
     if (video.warnings.length) this.status.say(video.warnings.join(' '));
@@ -141,7 +142,6 @@ export class App {
   showSubject(subject) {
     this.element.querySelector('.s2').dataset.subject = subject;
     this.find('reopen').textContent = `Open another ${subject}`;
-    this.downloads.open(subject);
   }
 
   setView(view) {
