@@ -160,6 +160,17 @@ class ImageZip:
         """Adds one file."""
         self._archive.writestr(zipfile.ZipInfo(name, _EARLIEST_ZIP_DATE), content)
 
+    @contextmanager
+    def text(self, name: str) -> Iterator[io.TextIOWrapper]:
+        """Returns a context with an open file for text, which is compressed; one at a time."""
+        entry = zipfile.ZipInfo(name, _EARLIEST_ZIP_DATE)
+        entry.compress_type = zipfile.ZIP_DEFLATED
+        with (
+            self._archive.open(entry, "w", force_zip64=True) as file,
+            io.TextIOWrapper(file, encoding="utf-8", newline="\n") as text,
+        ):
+            yield text
+
 
 @contextmanager
 def image_zip(masklets: Masklets, path: Path) -> Iterator[ImageZip]:

@@ -6,9 +6,9 @@ Rows are written one at a time, so that memory stays flat however long the video
 import json
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
+from io import TextIOWrapper
 from itertools import islice, pairwise
 from pathlib import Path
-from typing import IO
 
 from sam2_demo.core.masks import EncodedMask
 from sam2_demo.core.whole_files import Watch, whole_file
@@ -35,11 +35,27 @@ def write_coco_json(masklets: Masklets, path: Path, watch: Watch | None = None) 
             cancelled.
     """
     with whole_file(path) as partial, partial.open("w", encoding="utf-8") as file:
-        file.write('{"info": ' + json.dumps(_info(masklets)) + ', "licenses": []')
-        file.write(', "categories": ' + json.dumps(_categories(masklets)))
-        _write_list(file, "images", _images(masklets))
-        _write_list(file, "annotations", _annotations(masklets, watch or Watch()))
-        file.write("}\n")
+        write_coco(masklets, file, (watch or Watch()).each(masklets.frames))
+
+
+def write_coco(masklets: Masklets, file: TextIOWrapper, watched: Iterator[int]) -> None:
+    """Writes the same to an open file.
+
+    Args:
+        masklets: The video and its objects.
+        file: Where to write.
+        watched: The frames to write, whose masks are read one frame at a time.
+    """
+    file.write('{"info": ' + json.dumps(_info(masklets)) + ', "licenses": []')
+    file.write(', "categories": ' + json.dumps(_categories(masklets)))
+    _write_list(file, "images", _images(masklets))
+    _write_list(file, "annotations", _annotations(masklets, watched))
+    file.write("}\n")
+
+
+def frame_file(masklets: Masklets, frame_index: int) -> str:
+    """Returns the name by which annotations call a frame's image."""
+    return f"{masklets.clip_name}/{masklets.number(frame_index):05d}.jpg"
 
 
 def write_ytvis_json(masklets: Masklets, path: Path, watch: Watch | None = None) -> None:
@@ -52,13 +68,12 @@ def write_ytvis_json(masklets: Masklets, path: Path, watch: Watch | None = None)
             cancelled.
     """
     height, width = masklets.video.size_hw
-    folder = masklets.clip_name
     video = {
         "id": 1,
         "width": width,
         "height": height,
         "length": len(masklets.frames),
-        "file_names": [f"{folder}/{masklets.number(frame):05d}.jpg" for frame in masklets.frames],
+        "file_names": [frame_file(masklets, frame) for frame in masklets.frames],
         "times_s": [masklets.time_s(frame) for frame in masklets.frames],
     }
     steps = range(len(masklets.objects) * len(masklets.frames))
@@ -191,11 +206,10 @@ def _categories(masklets: Masklets) -> list[dict[str, object]]:
 
 def _images(masklets: Masklets) -> Iterator[dict[str, object]]:
     height, width = masklets.video.size_hw
-    folder = masklets.clip_name
     for frame_index in masklets.frames:
         yield {
             "id": masklets.number(frame_index) + 1,
-            "file_name": f"{folder}/{masklets.number(frame_index):05d}.jpg",
+            "file_name": frame_file(masklets, frame_index),
             "width": width,
             "height": height,
             "frame_index": masklets.number(frame_index),
@@ -203,9 +217,9 @@ def _images(masklets: Masklets) -> Iterator[dict[str, object]]:
         }
 
 
-def _annotations(masklets: Masklets, watch: Watch) -> Iterator[dict[str, object]]:
+def _annotations(masklets: Masklets, watched: Iterator[int]) -> Iterator[dict[str, object]]:
     annotation_id, classes = 0, masklets.classes
-    for frame_index in watch.each(masklets.frames):
+    for frame_index in watched:
         scores = masklets.scores(frame_index)
         for object_id, mask in masklets.masks_on(frame_index).items():
             annotation_id += 1
@@ -226,7 +240,7 @@ def _annotations(masklets: Masklets, watch: Watch) -> Iterator[dict[str, object]
 
 
 def _write_ytvis_annotation(
-    file: IO[str],
+    file: TextIOWrapper,
     about: Mapping[str, object],
     masklets: Masklets,
     object_id: int,
@@ -260,7 +274,7 @@ def _box(mask: EncodedMask) -> list[float]:
     return [left, top, right - left, bottom - top]
 
 
-def _write_list(file: IO[str], key: str, rows: Iterable[object]) -> None:
+def _write_list(file: TextIOWrapper, key: str, rows: Iterable[object]) -> None:
     """Writes another key of a JSON object, whose value is a list, one row at a time."""
     file.write(f', "{key}": [')
     for number, row in enumerate(rows):

@@ -30,6 +30,7 @@ from sam2_demo.export.still_files import (
     write_effects_image,
     write_mask_image,
 )
+from sam2_demo.export.training_sets import write_coco_zip, write_davis_zip
 from sam2_demo.export.video_track import VideoFormat
 from sam2_demo.export.yolo_segments import write_yolo_zip
 from sam2_demo.session.open_video import OpenVideo
@@ -186,6 +187,18 @@ EXPORT_KINDS = {
         _JSON,
         _plain(write_coco_json),
         subject="both",
+    ),
+    "coco_frames": ExportKind(
+        "Data",
+        "COCO with frames",
+        "zip to train on",
+        "coco.zip",
+        _ZIP,
+        _plain(write_coco_zip),
+        subject="both",
+    ),
+    "davis": ExportKind(
+        "Data", "DAVIS with frames", "zip to train on", "davis.zip", _ZIP, _plain(write_davis_zip)
     ),
     "ytvis": ExportKind(
         "Data",
