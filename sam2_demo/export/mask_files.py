@@ -1,4 +1,4 @@
-"""Writes zips of images: palette masks, masks by object, soft masks, cut-outs.
+"""Writes zips of images: palette masks, masks by object, cut-outs.
 
 All are written frame by frame, so that memory stays flat however long the video is. Images are
 named after their frame's number in the video, and ``frame_times/<video>.csv`` says when each is
@@ -7,13 +7,13 @@ displayed. Zips of different videos, or of different parts of one, can be unpack
 
 import io
 import zipfile
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 
 import imageio.v3 as iio
 import numpy as np
-from jaxtyping import UInt8
+from jaxtyping import UInt8, UInt16
 from PIL import Image
 
 from sam2_demo.core.errors import ExportError
@@ -25,6 +25,7 @@ from sam2_demo.export.file_names import plain_name
 from sam2_demo.export.masklets import Masklets
 
 Grey = UInt8[np.ndarray, "height width"]
+Shades = Grey | UInt16[np.ndarray, "height width"]
 VOID = 255
 """The label of pixels without annotation ("void"), in DAVIS and later data sets."""
 TIMES_FOLDER = "frame_times"
@@ -60,42 +61,35 @@ def write_object_zip(masklets: Masklets, path: Path, watch: Watch | None = None)
         ExportError: a mask has another size than the video, the disk is full, or the export was
             cancelled.
     """
-    _write_object_images(masklets, path, watch, lambda frame_index, object_id, mask: mask)
+
+    def images(frame_index: int) -> dict[int, Grey]:
+        masks = masklets.masks_on(frame_index)
+        return {key: mask.decode() * np.uint8(255) for key, mask in masks.items()}
+
+    write_object_images(masklets, path, watch, images)
 
 
-def write_soft_zip(masklets: Masklets, path: Path, watch: Watch | None = None) -> None:
-    """Writes ``<video>/<object>/00000.png`` …: each pixel's probability, 0 to 255.
-
-    Values are above 127 exactly inside the mask. Where no matching probabilities are known (a mask
-    was drawn, edited or locked, or the model's output was evicted), the mask itself is written, 0
-    or 255.
-
-    Raises:
-        ExportError: a mask has another size than the video, the disk is full, or the export was
-            cancelled.
-    """
-
-    def image(frame_index: int, object_id: int, mask: Grey) -> Grey:
-        soft = masklets.probabilities(frame_index, object_id)
-        return mask if soft is None or not np.array_equal(soft > 127, mask > 127) else soft
-
-    _write_object_images(masklets, path, watch, image)
-
-
-def _write_object_images(
+def write_object_images(
     masklets: Masklets,
     path: Path,
     watch: Watch | None,
-    image: Callable[[int, int, Grey], Grey],
+    images: Callable[[int], Mapping[int, Shades]],
 ) -> None:
-    """Writes a folder of images per object, each made from frame, object and mask."""
+    """Writes a folder of PNGs per object.
+
+    Args:
+        masklets: The video and its objects.
+        path: The file to write atomically; an existing one is replaced at the end.
+        watch: Reports progress and may cancel.
+        images: Returns a frame's images by object id; black ones are written of missing objects.
+    """
     folders = object_folders(masklets)
+    black = np.zeros(masklets.video.size_hw, np.uint8)
     with image_zip(masklets, path) as archive:
         for frame_index in (watch or Watch()).each(masklets.frames):
-            masks = masklets.masks_on(frame_index)
+            found = images(frame_index)
             for object_id, folder in folders.items():
-                mask = _binary_image(masklets.video.size_hw, masks.get(object_id))
-                content = png_bytes(image(frame_index, object_id, mask))
+                content = png_bytes(found.get(object_id, black))
                 archive.add(f"{folder}/{masklets.number(frame_index):05d}.png", content)
 
 
@@ -181,15 +175,14 @@ def image_zip(masklets: Masklets, path: Path) -> Iterator[ImageZip]:
             f"{masklets.number(frame)},{masklets.time_s(frame):.6f}\r\n"
             for frame in masklets.frames
         )
-        zipped.add(_times_file(masklets), "frame,time_s\r\n" + "".join(rows))
+        zipped.add(f"{TIMES_FOLDER}/{part_name(masklets)}.csv", "frame,time_s\r\n" + "".join(rows))
         yield zipped
 
 
-def _times_file(masklets: Masklets) -> str:
-    """Returns the path of the frame times, a different one for each part of a video."""
+def part_name(masklets: Masklets) -> str:
+    """Returns a name for what is about these frames, a different one for each part of a video."""
     first = masklets.number(masklets.frames.start)
-    part = f"_from_{first:05d}" if first else ""
-    return f"{TIMES_FOLDER}/{masklets.clip_name}{part}.csv"
+    return masklets.clip_name + (f"_from_{first:05d}" if first else "")
 
 
 def label_image(
@@ -228,17 +221,9 @@ def object_folders(masklets: Masklets) -> dict[int, str]:
     }
 
 
-def png_bytes(pixels: Grey | UInt8[np.ndarray, "height width channels"]) -> bytes:
-    """Returns pixels (grey, RGB or RGBA) as a PNG file."""
+def png_bytes(pixels: Shades | UInt8[np.ndarray, "height width channels"]) -> bytes:
+    """Returns pixels (grey, also of 16 bits, RGB or RGBA) as a PNG file."""
     content: bytes = iio.imwrite(
         "<bytes>", pixels, extension=".png", plugin="pillow", is_batch=False
     )
     return content
-
-
-def _binary_image(
-    size_hw: Sequence[int], mask: EncodedMask | None
-) -> UInt8[np.ndarray, "height width"]:
-    if mask is None:
-        return np.zeros((size_hw[0], size_hw[1]), np.uint8)
-    return np.where(mask.decode(), np.uint8(255), np.uint8(0))

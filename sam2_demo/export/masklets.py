@@ -4,10 +4,12 @@ from bisect import bisect_right
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
+from typing import NamedTuple
 
 import numpy as np
-from jaxtyping import UInt8
+from jaxtyping import Float
 
+from sam2_demo.core.edges import PLAIN, Edge, Matte, matte_of, shaped_mask
 from sam2_demo.core.errors import ExportError
 from sam2_demo.core.masks import EncodedMask
 from sam2_demo.export.file_names import clip_name
@@ -36,22 +38,38 @@ class MaskScore:
 
 @dataclass(frozen=True, slots=True)
 class ObjectLabel:
-    """An object's name and colour.
+    """What a person chose for an object.
 
     Attributes:
         name: Its name, which may be any text.
         color: Its colour.
+        edge: What to make of its edge.
     """
 
     name: str
     color: Color
+    edge: Edge = PLAIN
+
+
+class ColoredMask(NamedTuple):
+    """An object as effects draw it on a frame.
+
+    Attributes:
+        color: Its colour.
+        mask: Its mask, shaped.
+        feather_px: How far its edge fades to either side.
+    """
+
+    color: Color
+    mask: EncodedMask
+    feather_px: int = 0
 
 
 def _no_scores(frame_index: int) -> Mapping[int, MaskScore]:
     return {}
 
 
-def _no_probabilities(frame_index: int, object_id: int) -> None:
+def _no_logits(frame_index: int, object_id: int) -> None:
     return None
 
 
@@ -62,11 +80,12 @@ class Masklets:
     Attributes:
         video: The video.
         objects: The objects to write by id; where they overlap, the first is on top.
-        masks: Returns the masks of a frame; those of other objects are ignored.
+        masks: Returns the masks of a frame, before their edges are changed; those of other objects
+            are ignored.
         frames: The frames to write.
         scores: Returns the model's scores of a frame by object id.
-        probabilities: Returns for a frame and an object each pixel's probability of belonging to
-            the object, 0 to 255, above 127 inside the mask; None if only the mask is known.
+        logits: Returns the model's mask logits for a frame and an object, at the size of the video;
+            None if only the mask is known.
         rate: Frames per second of video files; None for the video's own times.
     """
 
@@ -75,13 +94,34 @@ class Masklets:
     masks: FrameMaskSource
     frames: range
     scores: Callable[[int], Mapping[int, MaskScore]] = _no_scores
-    probabilities: Callable[[int, int], UInt8[np.ndarray, "height width"] | None] = (
-        _no_probabilities
-    )
+    logits: Callable[[int, int], Float[np.ndarray, "height width"] | None] = _no_logits
     rate: Fraction | None = None
 
     def masks_on(self, frame_index: int) -> dict[int, EncodedMask]:
-        """Returns the non-empty masks of one frame, in the order of the objects.
+        """Returns the non-empty masks of one frame, shaped, in the order of the objects.
+
+        Raises:
+            ExportError: a mask is of another size than the video.
+        """
+        found = self.masks_before_edges(frame_index)
+        shaped = {key: shaped_mask(mask, self.objects[key].edge) for key, mask in found.items()}
+        return {key: mask for key, mask in shaped.items() if mask.area_px}
+
+    def mattes_on(self, frame_index: int) -> dict[int, Matte]:
+        """Returns the mattes of the objects that are visible on a frame, in the same order.
+
+        Their edges are as soft as the model found them, and shaped and feathered as a person chose.
+
+        Raises:
+            ExportError: a mask is of another size than the video.
+        """
+        return {
+            key: matte_of(mask, self.objects[key].edge, self.logits(frame_index, key))
+            for key, mask in self.masks_before_edges(frame_index).items()
+        }
+
+    def masks_before_edges(self, frame_index: int) -> dict[int, EncodedMask]:
+        """Returns the non-empty masks of one frame as they are on the page, before any shaping.
 
         Raises:
             ExportError: a mask is of another size than the video.
@@ -102,10 +142,13 @@ class Masklets:
                 shown[object_id] = mask
         return shown
 
-    def colored_on(self, frame_index: int) -> list[tuple[Color, EncodedMask]]:
-        """Returns the same masks, each with its object's colour."""
-        masks = self.masks_on(frame_index)
-        return [(self.objects[object_id].color, mask) for object_id, mask in masks.items()]
+    def colored_on(self, frame_index: int) -> list[ColoredMask]:
+        """Returns the same masks with what effects need to know of their objects."""
+        labels = self.objects
+        return [
+            ColoredMask(labels[key].color, mask, labels[key].edge.feather_px)
+            for key, mask in self.masks_on(frame_index).items()
+        ]
 
     @property
     def clip_name(self) -> str:

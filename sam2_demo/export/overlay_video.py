@@ -15,7 +15,7 @@ from jaxtyping import UInt8
 from sam2_demo.core.whole_files import Watch, whole_file
 from sam2_demo.export.clean_aperture import add_clean_aperture
 from sam2_demo.export.effects.choice import EffectChoice
-from sam2_demo.export.effects.rendering import cut_out, draw_effects
+from sam2_demo.export.effects.rendering import alpha_of, cut_out, draw_effects
 from sam2_demo.export.masklets import Masklets
 from sam2_demo.export.video_track import Sound, VideoFormat, video_file
 
@@ -80,7 +80,7 @@ def write_overlay(
 
 
 def write_matte(masklets: Masklets, path: Path, watch: Watch | None = None) -> None:
-    """Writes an MP4 file that is white inside the objects and black elsewhere.
+    """Writes an MP4 file that is white inside the objects, as far as they are not feathered.
 
     Raises:
         ExportError: cancelled, disk full, or a mask has another size than the video.
@@ -89,10 +89,8 @@ def write_matte(masklets: Masklets, path: Path, watch: Watch | None = None) -> N
     def paint(
         image: UInt8[np.ndarray, "height width 3"], frame_index: int
     ) -> UInt8[np.ndarray, "height width 3"]:
-        matte = np.zeros_like(image)
-        for mask in masklets.masks_on(frame_index).values():
-            matte[mask.decode()] = 255
-        return matte
+        alpha = alpha_of(masklets.colored_on(frame_index), masklets.video.size_hw)
+        return np.repeat(alpha[..., np.newaxis], 3, axis=2)
 
     _write_mp4(masklets, paint, path, watch)
 

@@ -4,11 +4,9 @@ from itertools import islice
 from pathlib import Path
 
 from sam2_demo.core.whole_files import Watch
-from sam2_demo.export.mask_files import image_zip, palette_png
+from sam2_demo.export.mask_files import image_zip, palette_png, part_name
 from sam2_demo.export.masklets import Masklets
 from sam2_demo.export.run_length_files import frame_file, write_coco
-
-COCO_FILE = "annotations.json"
 
 
 def write_davis_zip(masklets: Masklets, path: Path, watch: Watch | None = None) -> None:
@@ -31,7 +29,7 @@ def write_davis_zip(masklets: Masklets, path: Path, watch: Watch | None = None) 
 
 
 def write_coco_zip(masklets: Masklets, path: Path, watch: Watch | None = None) -> None:
-    """Writes ``annotations.json`` in COCO's layout, and the frames under the names that it gives.
+    """Writes ``<video>.json`` in COCO's layout, and the frames under the names that it gives.
 
     Raises:
         ExportError: a mask has another size than the video, the disk is full, or the export was
@@ -39,7 +37,7 @@ def write_coco_zip(masklets: Masklets, path: Path, watch: Watch | None = None) -
     """
     twice = (watch or Watch()).each([*masklets.frames, *masklets.frames])
     with image_zip(masklets, path) as archive:
-        with archive.text(COCO_FILE) as file:
+        with archive.text(f"{part_name(masklets)}.json") as file:
             write_coco(masklets, file, islice(twice, len(masklets.frames)))
         for frame_index in twice:
             frame = masklets.video.jpeg_path(frame_index).read_bytes()

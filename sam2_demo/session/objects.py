@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+from sam2_demo.core.edges import PLAIN, Edge
 from sam2_demo.core.errors import PromptError
 from sam2_demo.core.prompts import FramePrompt
 from sam2_demo.tracking.track import Track
@@ -22,12 +23,14 @@ class ObjectSettings:
         color: Its colour; None for the default colour of its id.
         is_visible: Whether its masks are shown.
         is_locked: Whether it is protected from prompts and propagation.
+        edge: What to make of the edge of its masks where they are shown or exported.
     """
 
     name: str = ""
     color: Color | None = None
     is_visible: bool = True
     is_locked: bool = False
+    edge: Edge = PLAIN
 
     def __post_init__(self) -> None:
         if len(self.name) > MAX_NAME_LENGTH:
@@ -68,6 +71,8 @@ def what_changed(before: ObjectSettings, after: ObjectSettings) -> str:
         words.append("show" if after.is_visible else "hide")
     if before.is_locked != after.is_locked:
         words.append("lock" if after.is_locked else "unlock")
+    if before.edge != after.edge:
+        words.append("edge")
     return ", ".join(words)
 
 

@@ -22,6 +22,7 @@ from pydantic import (
     ValidationError,
 )
 
+from sam2_demo.core.edges import MAX_FEATHER_PX, MAX_GROW_PX, MAX_SMOOTH_PX, Edge
 from sam2_demo.core.masks import EncodedMask
 from sam2_demo.core.prompts import FramePrompt, Point, check_object_id
 from sam2_demo.session.objects import ObjectSettings
@@ -119,6 +120,23 @@ class PromptSchema(Schema):
         return FramePrompt(points, self.box_xyxy, mask, self.candidate)
 
 
+class EdgeSchema(Schema):
+    """What to make of an object's edge, in pixels."""
+
+    smooth_px: Annotated[Integer, Field(ge=0, le=MAX_SMOOTH_PX)] = 0
+    grow_px: Annotated[Integer, Field(ge=-MAX_GROW_PX, le=MAX_GROW_PX)] = 0
+    feather_px: Annotated[Integer, Field(ge=0, le=MAX_FEATHER_PX)] = 0
+
+    @classmethod
+    def of(cls, edge: Edge) -> "EdgeSchema":
+        """Returns an edge as JSON."""
+        return cls.model_validate(edge, from_attributes=True)
+
+    def edge(self) -> Edge:
+        """Returns the edge."""
+        return Edge(self.smooth_px, self.grow_px, self.feather_px)
+
+
 class SettingsSchema(Schema):
     """An object's settings."""
 
@@ -126,6 +144,8 @@ class SettingsSchema(Schema):
     color: ColorRow | None
     is_visible: Flag
     is_locked: Flag
+    edge: EdgeSchema = EdgeSchema()
+    """Plain in files of older versions, which have none."""
 
     @classmethod
     def of(cls, settings: ObjectSettings) -> "SettingsSchema":
@@ -138,7 +158,9 @@ class SettingsSchema(Schema):
         Raises:
             PromptError: the name is too long.
         """
-        return ObjectSettings(self.name, self.color, self.is_visible, self.is_locked)
+        return ObjectSettings(
+            self.name, self.color, self.is_visible, self.is_locked, self.edge.edge()
+        )
 
 
 class ExcerptSchema(Schema):

@@ -22,6 +22,7 @@ from sam2_demo.export.effects.choice import (
     effects_json,
 )
 from sam2_demo.export.effects.rendering import draw_effects
+from sam2_demo.export.masklets import ColoredMask
 from sam2_demo.server.palette import OBJECT_COLORS
 
 SIZE_HW = (121, 163)
@@ -50,7 +51,7 @@ def painter(browser: Browser) -> Iterator[Page]:
         yield page
 
 
-def scene() -> tuple[np.ndarray, list[tuple[tuple[int, int, int], EncodedMask]]]:
+def scene(feather_px: int = 0) -> tuple[np.ndarray, list[ColoredMask]]:
     """Returns a picture and two objects that overlap, one of them at the border."""
     height, width = SIZE_HW
     y, x = np.mgrid[:height, :width]
@@ -59,17 +60,23 @@ def scene() -> tuple[np.ndarray, list[tuple[tuple[int, int, int], EncodedMask]]]
     picture[40:60, 100:140] = (250, 240, 20)
     disc = (x - 60) ** 2 + (y - 66) ** 2 < 30**2
     bar = (x > 75) & (y > 80)
-    masks = [(BLUE, EncodedMask.encode(disc)), (ORANGE, EncodedMask.encode(bar))]
-    return picture.astype(np.uint8), masks
+    masks = ((BLUE, disc), (ORANGE, bar))
+    objects = [ColoredMask(color, EncodedMask.encode(mask), feather_px) for color, mask in masks]
+    return picture.astype(np.uint8), objects
 
 
-def drawn_by_the_page(page: Page, choice: EffectChoice, frame_index: int) -> np.ndarray:
-    picture, objects = scene()
+def drawn_by_the_page(
+    page: Page, choice: EffectChoice, frame_index: int, feather_px: int = 0
+) -> np.ndarray:
+    picture, objects = scene(feather_px)
     opaque = np.full((*SIZE_HW, 1), 255, np.uint8)
     rgba = np.concatenate([picture, opaque], axis=2).tobytes()
     fields: dict[str, Any] = {
         "rgba": base64.b64encode(rgba).decode(),
-        "objects": [{"counts": mask.counts, "color": color} for color, mask in objects],
+        "objects": [
+            {"counts": mask.counts, "color": color, "feather": feather}
+            for color, mask, feather in objects
+        ],
         "choice": asdict(choice),
         "frame": frame_index,
         "width": SIZE_HW[1],
@@ -105,11 +112,19 @@ def test_page_and_export_draw_the_same(painter: Page, choice: EffectChoice) -> N
     assert (difference > 4).mean() < (0.08 if has_polygons else 0.002)
 
 
+@pytest.mark.parametrize("choice", [EffectChoice(), EffectChoice("gradient", "erase")])
+def test_page_and_export_fade_alike(painter: Page, choice: EffectChoice) -> None:
+    expected = draw_effects(*scene(7), choice, 5).astype(int)
+    difference = np.abs(drawn_by_the_page(painter, choice, 5, 7) - expected).max(axis=2)
+    assert difference.mean() < 0.6
+    assert (difference > 4).mean() < 0.002
+
+
 def test_text_of_page_and_export_is_alike(painter: Page) -> None:
     picture, objects = scene()
     choice = EffectChoice("original", "text", 3, "#be123c", text="Ça va?")
     shown, written = drawn_by_the_page(painter, choice, 5), draw_effects(picture, objects, choice)
-    on_objects = np.any([mask.decode() for _, mask in objects], axis=0)
+    on_objects = np.any([mask.decode() for _, mask, _ in objects], axis=0)
     assert (np.abs(shown - written).max(axis=2) > 4)[on_objects].mean() < 0.05  # their borders
     # The fonts are two, but lines lie in the same places and are as full of ink.
     ink = [(image[:, 95:, 0] > 210).mean(axis=1) for image in (shown, written)]
@@ -131,7 +146,7 @@ def marked(visit: Visit, tmp_path: Path) -> Visit:
 def test_every_effect_is_on_the_canvas(marked: Visit) -> None:
     visit = marked
     frame = np.asarray(Image.open(io.BytesIO(visit.fetch("/frames/0.jpg").body())))
-    objects = [(OBJECT_COLORS[0], EncodedMask.encode(QUARTER))]
+    objects = [ColoredMask(OBJECT_COLORS[0], EncodedMask.encode(QUARTER))]
     for place, names in (("objects", OBJECT_EFFECTS), ("background", BACKGROUND_EFFECTS)):
         visit.find("effect-objects").select_option("original")
         for name, label in names.items():

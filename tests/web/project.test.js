@@ -5,7 +5,8 @@ import test from 'node:test';
 
 import { Project } from '../../sam2_demo/web/js/core/project.js';
 
-const ROW = (id) => [id, '', null, true, false];
+const EDGE = { smooth_px: 0, grow_px: 0, feather_px: 0 };
+const ROW = (id) => [id, '', null, true, false, EDGE];
 const CLICK = { points: [[5, 5, 1]], box: null, mask: false, candidate: null };
 const BOX = 'h0'; // any run lengths
 
@@ -119,7 +120,7 @@ test('propagation begins at new prompts, else on the frame on show', () => {
 
 test('hidden objects show neither mask nor prompt, and what is higher comes first', () => {
   const { project } = opened({
-    objects: [ROW(2), ROW(1), [3, '', null, false, false]],
+    objects: [ROW(2), ROW(1), [3, '', null, false, false, EDGE]],
     prompts: [3, 1].map((object) => [object, 0, [[1, 1, 1]], null, false, null]),
   });
   project.read({ sequence: 1, frames: [[0, [1, 2, 3].map((id) => [id, BOX, 0.9, 3])]] });

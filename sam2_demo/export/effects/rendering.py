@@ -9,13 +9,13 @@ from typing import NamedTuple
 
 import cv2
 import numpy as np
-from jaxtyping import Bool, UInt8
+from jaxtyping import Bool, Float32, UInt8
 
-from sam2_demo.core.masks import EncodedMask
+from sam2_demo.core.edges import feathered
 from sam2_demo.export.effects import layers
 from sam2_demo.export.effects.choice import CONSTANTS, EffectChoice, scaled_px
 from sam2_demo.export.effects.drawings import draw_emoji, draw_rays, text_plate
-from sam2_demo.export.masklets import Color
+from sam2_demo.export.masklets import Color, ColoredMask
 
 RESTYLING = frozenset({"gradient", "pixelate", "noise"})
 """Effects that change only the object itself, so that a cut-out can have them."""
@@ -27,19 +27,23 @@ class _Instance(NamedTuple):
     Attributes:
         color: Its colour.
         mask: Its mask within the part.
+        soft: How opaque it is within the part.
         part: Rows and columns of the part: its box with a margin.
         box: Left, top, right and bottom of its box in the whole image.
+        feather_px: How far its edge fades to either side.
     """
 
     color: Color
     mask: Bool[np.ndarray, "height width"]
+    soft: Float32[np.ndarray, "height width"]
     part: tuple[slice, slice]
     box: tuple[int, int, int, int]
+    feather_px: int
 
 
 def draw_effects(
     image: UInt8[np.ndarray, "height width 3"],
-    objects: Sequence[tuple[Color, EncodedMask]],
+    objects: Sequence[ColoredMask],
     choice: EffectChoice,
     frame_index: int = 0,
 ) -> UInt8[np.ndarray, "height width 3"]:
@@ -47,13 +51,13 @@ def draw_effects(
 
     Args:
         image: RGB.
-        objects: Colour and mask of each object; the first is on top.
+        objects: The objects; the first is on top.
         choice: The effects.
         frame_index: The frame, for animated effects.
     """
     size_hw = (image.shape[0], image.shape[1])
     margin_px = _margin_px(choice, size_hw)
-    found = [_instance(color, mask, margin_px) for color, mask in objects]
+    found = [_instance(each, margin_px) for each in objects]
     instances = [instance for instance in found if instance is not None]
     union = np.zeros(size_hw, dtype=bool)
     for instance in instances:
@@ -75,24 +79,31 @@ def draw_effects(
 
 def cut_out(
     image: UInt8[np.ndarray, "height width 3"],
-    objects: Sequence[tuple[Color, EncodedMask]],
+    objects: Sequence[ColoredMask],
     choice: EffectChoice,
     frame_index: int = 0,
 ) -> UInt8[np.ndarray, "height width 4"]:
-    """Returns the objects as RGBA: opaque inside the masks, transparent elsewhere.
+    """Returns the objects as RGBA: opaque inside the masks as far as they are not feathered.
 
     Effects that change the surroundings of an object are ignored. With the effect "erase", the
     objects are transparent instead.
     """
-    union = np.zeros(image.shape[:2], dtype=bool)
-    for _, mask in objects:
-        union |= mask.decode()
-    shown = ~union if choice.objects == "erase" else union
+    alpha = alpha_of(objects, (image.shape[0], image.shape[1]))
     if choice.objects in RESTYLING:
         plain = EffectChoice(objects=choice.objects, strength=choice.strength)
         image = draw_effects(image, objects, plain, frame_index)
-    alpha = np.where(shown, np.uint8(255), np.uint8(0))
-    return np.dstack([image, alpha])
+    return np.dstack([image, 255 - alpha if choice.objects == "erase" else alpha])
+
+
+def alpha_of(
+    objects: Sequence[ColoredMask], size_hw: tuple[int, int]
+) -> UInt8[np.ndarray, "height width"]:
+    """Returns how opaque a frame's objects are, 0 to 255; where they overlap, the most counts."""
+    union = np.zeros(size_hw, np.float32)
+    for each in objects:
+        matte = feathered(each.mask.decode().astype(np.float32), each.feather_px)
+        np.maximum(union, matte, out=union)
+    return np.floor(255 * union + 0.5).astype(np.uint8)
 
 
 def _erased(
@@ -123,8 +134,10 @@ def _margin_px(choice: EffectChoice, size_hw: tuple[int, int]) -> int:
     return 2
 
 
-def _instance(color: Color, mask: EncodedMask, margin_px: int) -> _Instance | None:
+def _instance(each: ColoredMask, margin_px: int) -> _Instance | None:
     """Returns an object cropped to its part of the image, or None if it is hidden."""
+    color, mask, feather_px = each
+    margin_px += feather_px
     left, top, right, bottom = (int(value) for value in mask.box_xyxy)
     if right <= left or bottom <= top:
         return None
@@ -132,7 +145,11 @@ def _instance(color: Color, mask: EncodedMask, margin_px: int) -> _Instance | No
     rows = slice(max(0, top - margin_px), min(height, bottom + margin_px))
     columns = slice(max(0, left - margin_px), min(width, right + margin_px))
     inside = np.ascontiguousarray(mask.decode()[rows, columns])
-    return _Instance(color, inside, (rows, columns), (left, top, right, bottom))
+    if feather_px:
+        soft = feathered(inside.astype(np.float32), feather_px)
+    else:
+        soft = layers.soft_edge(inside)
+    return _Instance(color, inside, soft, (rows, columns), (left, top, right, bottom), feather_px)
 
 
 def _background(
@@ -180,11 +197,10 @@ def _draw_object(
     """Draws one object over the canvas."""
     region, source = canvas[instance.part], image[instance.part]
     size_hw = (image.shape[0], image.shape[1])
-    soft = layers.soft_edge(instance.mask)
     match choice.objects:
         case "overlay":
             if choice.background != "original":
-                layers.mix(region, source, soft)
+                layers.mix(region, source, instance.soft)
             _overlay(region, instance, choice, size_hw)
             return
         case "cutout":
@@ -206,7 +222,7 @@ def _draw_object(
             height, width = instance.mask.shape
             grains = layers.noise(height, width, corner, cell_px, frame_index)[..., np.newaxis]
             source = _mixed(source, grains, choice.amount("noise"))
-    layers.mix(region, source, soft)
+    layers.mix(region, source, instance.soft)
     if choice.objects == "emoji":
         draw_emoji(canvas, instance.box, choice.emoji)
 
@@ -229,8 +245,11 @@ def _overlay(
     """Draws a translucent fill over an object and a line along the inside of its border."""
     fill = choice.amount("fill")
     flat = np.full_like(region, instance.color)
-    tinted = cv2.addWeighted(region, 1 - fill, flat, fill, 0.0)
-    np.copyto(region, tinted, where=instance.mask[..., np.newaxis])
+    if instance.feather_px:
+        layers.mix(region, flat, instance.soft * np.float32(fill))
+    else:
+        tinted = cv2.addWeighted(region, 1 - fill, flat, fill, 0.0)
+        np.copyto(region, tinted, where=instance.mask[..., np.newaxis])
     width_px = scaled_px(CONSTANTS["overlay_outline_px"], size_hw)
     kernel = np.ones((2 * width_px + 1, 2 * width_px + 1), np.uint8)
     core = cv2.erode(

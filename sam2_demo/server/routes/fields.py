@@ -168,6 +168,9 @@ Color = Annotated[
 Switch = Annotated[
     Flag, _refused("BAD_FLAG", "{field} must be true or false, not {value}", InputError)
 ]
+EdgeChoice = Annotated[
+    schemas.EdgeSchema, _refused("BAD_EDGE", "the edge cannot be used: {problem}")
+]
 Position = Annotated[
     schemas.Index,
     _refused("BAD_PLACE", "place must be a position in the list, from 0, not {value}", InputError),

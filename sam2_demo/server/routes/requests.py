@@ -19,6 +19,7 @@ from sam2_demo.server.routes.fields import (
     Candidate,
     Clicks,
     Color,
+    EdgeChoice,
     Effects,
     FrameIndex,
     FramesPerSecond,
@@ -37,7 +38,7 @@ from sam2_demo.server.routes.fields import (
     Truthy,
     Way,
 )
-from sam2_demo.session.schemas import Schema, first_problem
+from sam2_demo.session.schemas import EdgeSchema, Schema, first_problem
 from sam2_demo.tracking.everything.grid import PAPER_GRID, Grid
 from sam2_demo.tracking.everything.proposals import FindOptions
 from sam2_demo.tracking.propagation import Direction
@@ -216,14 +217,22 @@ class SettingsRequest(ObjectRequest):
     color: Color = None
     visible: Switch = True
     locked: Switch = False
+    edge: EdgeChoice = EdgeSchema()
 
     def changes(self) -> dict[str, Any]:
         """Returns the new values, by field names of ``ObjectSettings``."""
-        sent = self.model_dump(exclude={"object"}, exclude_unset=True)
-        return {_SETTINGS[name]: value for name, value in sent.items()}
+        values = {
+            "name": self.name,
+            "color": self.color,
+            "visible": self.visible,
+            "locked": self.locked,
+            "edge": self.edge.edge(),
+        }
+        sent = values.keys() & self.model_fields_set
+        return {_SETTINGS.get(name, name): values[name] for name in sent}
 
 
-_SETTINGS = {"name": "name", "color": "color", "visible": "is_visible", "locked": "is_locked"}
+_SETTINGS = {"visible": "is_visible", "locked": "is_locked"}
 
 
 class BoundsRequest(Request):

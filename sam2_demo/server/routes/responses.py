@@ -13,7 +13,7 @@ from sam2_demo.session.objects import Color, ObjectSettings, PromptMap
 from sam2_demo.session.open_video import OpenVideo
 from sam2_demo.session.reply import Reply
 from sam2_demo.session.review import Doubt
-from sam2_demo.session.schemas import BoxRow
+from sam2_demo.session.schemas import BoxRow, EdgeSchema
 from sam2_demo.tracking.everything.proposals import Proposal
 from sam2_demo.tracking.track import FrameMasks, ObjectMask
 
@@ -25,8 +25,8 @@ MaskRow = tuple[int, str, float, float]
 """Object, run lengths, IoU, object score."""
 FrameRow = tuple[int, list[MaskRow]]
 """Frame, masks."""
-ObjectRow = tuple[int, str, Color | None, bool, bool]
-"""Object, name, color, whether it is visible, whether it is locked."""
+ObjectRow = tuple[int, str, Color | None, bool, bool, EdgeSchema]
+"""Object, name, color, whether it is visible, whether it is locked, edge."""
 ClickRow = tuple[float, float, int]
 """x, y, and 1 for a positive click or 0."""
 PromptRow = tuple[int, int, list[ClickRow], BoxRow | None, int, int | None]
@@ -274,7 +274,14 @@ def _frame_row(masks: FrameMasks) -> FrameRow:
 
 def _object_rows(objects: Mapping[int, ObjectSettings]) -> list[ObjectRow]:
     return [
-        (object_id, each.name, each.color, each.is_visible, each.is_locked)
+        (
+            object_id,
+            each.name,
+            each.color,
+            each.is_visible,
+            each.is_locked,
+            EdgeSchema.of(each.edge),
+        )
         for object_id, each in objects.items()
     ]
 

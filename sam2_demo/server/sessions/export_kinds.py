@@ -13,9 +13,9 @@ from sam2_demo.export.mask_files import (
     write_cutout_zip,
     write_object_zip,
     write_palette_zip,
-    write_soft_zip,
 )
 from sam2_demo.export.masklets import Masklets
+from sam2_demo.export.matte_files import write_exr_zip, write_matte_zip, write_soft_zip
 from sam2_demo.export.overlay_video import (
     PRORES,
     WEBM,
@@ -174,6 +174,24 @@ EXPORT_KINDS = {
         "soft_masks.zip",
         _ZIP,
         _plain(write_soft_zip),
+        subject="both",
+    ),
+    "mattes": ExportKind(
+        "Images",
+        "Mattes by object",
+        "16-bit PNGs",
+        "mattes.zip",
+        _ZIP,
+        _plain(write_matte_zip),
+        subject="both",
+    ),
+    "exr": ExportKind(
+        "Images",
+        "EXR mattes",
+        "a layer per object",
+        "exr.zip",
+        _ZIP,
+        _plain(write_exr_zip),
         subject="both",
     ),
     "cutouts": ExportKind(

@@ -5,7 +5,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
-from jaxtyping import UInt8
+from jaxtyping import Float
 
 from sam2_demo.core.errors import InputError, PromptError
 from sam2_demo.core.whole_files import Watch
@@ -21,7 +21,7 @@ from sam2_demo.tracking.track import Answer
 from sam2_demo.tracking.tracker import Tracker
 from sam2_demo.video.times import exact_rate
 
-SoftMask = UInt8[np.ndarray, "height width"]
+Logits = Float[np.ndarray, "height width"]
 
 
 def exporting(state: AppState, video: OpenVideo, fields: Fields) -> Work:
@@ -86,7 +86,8 @@ def snapshot(
         wanted = not shown_only or settings.is_visible if chosen is None else object_id in chosen
         if wanted and any(frame_index in state.track.answers for frame_index in frames):
             name = settings.name or f"Object {object_id}"
-            labels[object_id] = ObjectLabel(name, settings.color or object_color(object_id))
+            color = settings.color or object_color(object_id)
+            labels[object_id] = ObjectLabel(name, color, settings.edge)
             answers[object_id] = state.track.answers
     if not labels:
         raise PromptError(
@@ -110,23 +111,18 @@ def snapshot(
         masks=lambda frame_index: {key: each.mask for key, each in answers_on(frame_index).items()},
         frames=frames,
         scores=scores,
-        probabilities=_probabilities(video.session.tracker, answers),
+        logits=_logits(video.session.tracker, answers),
     )
 
 
-def _probabilities(
+def _logits(
     tracker: Tracker, answers: Mapping[int, Mapping[int, Answer]]
-) -> Callable[[int, int], SoftMask | None]:
-    def probabilities(frame_index: int, object_id: int) -> SoftMask | None:
+) -> Callable[[int, int], Logits | None]:
+    def logits(frame_index: int, object_id: int) -> Logits | None:
         answer = answers[object_id].get(frame_index)
-        if answer is None:
-            return None
-        logits = tracker.mask_logits(answer, at_video_size=True)
-        values = np.ceil(255 / (1 + np.exp(-logits.astype(np.float64).clip(-60, 60))) - 0.5)
-        # Rounding must not move a pixel across the mask's border.
-        return np.where(logits > 0, values.clip(128, 255), values.clip(0, 127)).astype(np.uint8)
+        return None if answer is None else tracker.mask_logits(answer, at_video_size=True)
 
-    return probabilities
+    return logits
 
 
 def exported_file(video: OpenVideo, name: str) -> Path:

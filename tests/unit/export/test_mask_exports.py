@@ -27,7 +27,6 @@ from sam2_demo.export.mask_files import (
     write_cutout_zip,
     write_object_zip,
     write_palette_zip,
-    write_soft_zip,
 )
 from sam2_demo.export.masklets import Masklets, MaskScore, ObjectLabel
 from sam2_demo.export.overlay_video import write_overlay
@@ -127,26 +126,6 @@ def test_masks_by_object(masklets: Masklets, masks, tmp_path: Path) -> None:
             np.testing.assert_array_equal(
                 np.asarray(picture), mask_of(masks, frame_index, object_id) * np.uint8(255)
             )
-
-
-def test_soft_masks_are_the_masks_where_they_no_longer_agree(
-    masklets: Masklets, masks, tmp_path: Path
-) -> None:
-    soft = np.where(masks[0][7], 200, 90).astype(np.uint8)
-
-    def probabilities(frame_index: int, object_id: int) -> np.ndarray | None:
-        return soft if object_id == 7 and frame_index in (0, 1) else None
-
-    write_soft_zip(
-        dataclasses.replace(masklets, probabilities=probabilities), tmp_path / "soft.zip"
-    )
-    pictures = pictures_in(tmp_path / "soft.zip")
-    np.testing.assert_array_equal(np.asarray(pictures[f"{FOLDERS[7]}/00000.png"]), soft)
-    edited = np.asarray(pictures[f"{FOLDERS[7]}/00001.png"])
-    np.testing.assert_array_equal(edited, masks[1][7] * np.uint8(255))
-    assert not np.asarray(pictures[f"{FOLDERS[7]}/00004.png"]).any()
-    still = np.asarray(pictures[f"{FOLDERS[2]}/00003.png"])
-    np.testing.assert_array_equal(still, masks[3][2] * np.uint8(255))
 
 
 def test_cut_outs_are_opaque_on_the_masks(
@@ -402,7 +381,6 @@ def test_borders_of_one_pixel_of_diagonal_neighbours_and_of_noise() -> None:
     [
         write_palette_zip,
         write_object_zip,
-        write_soft_zip,
         write_coco_json,
         write_ytvis_json,
         write_sa_v_json,
@@ -426,7 +404,6 @@ def test_each_can_be_cancelled_and_leaves_nothing(
     [
         write_palette_zip,
         write_object_zip,
-        write_soft_zip,
         write_yolo_zip,
         lambda masklets, path: write_cutout_zip(masklets, EffectChoice(), path),
     ],

@@ -46,7 +46,7 @@ def test_coco_with_frames_trains(tmp_path: Path) -> None:
     watch = Watch(lambda *step: steps.append(step))
     write_coco_zip(masklets_of(video, masks), tmp_path / "coco.zip", watch)
     assert steps == [(done, 12) for done in range(1, 13)]
-    annotations = unpacked(tmp_path / "coco.zip") / "annotations.json"
+    annotations = unpacked(tmp_path / "coco.zip") / "my clip.json"
     pictures = read_coco(annotations)
     assert len(pictures) == 6
     for index, picture in enumerate(pictures):

@@ -128,6 +128,23 @@ def test_some_frames_of_one_object(client: TestClient, video: OpenVideo) -> None
     assert [row["time_s"] for row in scores["frames"]] == [0.2, 0.3]
 
 
+def test_every_download_has_the_edge_that_was_chosen(client: TestClient, video: OpenVideo) -> None:
+    before = json.loads(export(client, video, "coco"))["annotations"]
+    edge = {"object": 1, "edge": {"grow_px": 3, "feather_px": 4}}
+    assert client.post(f"videos/{token_of(video)}/settings", json=edge).status_code == 200
+    after = json.loads(export(client, video, "coco"))["annotations"]
+    assert after[0]["bbox"] == [before[0]["bbox"][0] - 3, before[0]["bbox"][1] - 3, 17, 17]
+    assert after[1] == before[1]  # the other object
+    right = int(after[0]["bbox"][0]) + 17  # the first column outside
+    alpha = first_png(export(client, video, "cutouts"))[..., 3]
+    assert 0 < alpha[20, right] < 128 < alpha[20, right - 1] < 255
+    with av.open(io.BytesIO(export(client, video, "matte"))) as container:
+        matte = next(container.decode(video=0)).to_ndarray(format="rgb24")[..., 0]
+    np.testing.assert_allclose(matte[20, 5:35].astype(int), alpha[20, 5:35], atol=12)
+    client.post(f"videos/{token_of(video)}/undo", json={})
+    assert json.loads(export(client, video, "coco"))["annotations"] == before
+
+
 def test_hidden_objects_are_data_but_not_drawn(client: TestClient, video: OpenVideo) -> None:
     def objects_in(kind: str, **fields: Any) -> list[int]:
         shown_only = EXPORT_KINDS[kind].shown_only
@@ -201,15 +218,6 @@ def test_nothing_to_download_is_said(state: AppState, client: TestClient, video:
     assert answer["error"]["code"] == "NO_MASKS"
     (answer,) = reports(client, video, {"kind": "coco", "objects": [9]})
     assert answer["error"]["code"] == "NO_MASKS"
-
-
-def test_soft_masks_say_which_pixels_are_the_objects(state: AppState, video: OpenVideo) -> None:
-    logits = np.array([[-90, -0.2, -1e-6, 0], [1e-6, 0.2, 3, 90]], np.float32)
-    video.session.tracker.mask_logits = lambda answer, at_video_size: logits
-    soft = snapshot(video, range(6)).probabilities(0, 1)
-    assert soft is not None
-    assert soft.tolist() == [[0, 115, 127, 127], [128, 140, 243, 255]]
-    assert ((soft > 127) == (logits > 0)).all()
 
 
 def test_clicks_after_the_start_do_not_change_a_file(state: AppState, video: OpenVideo) -> None:

@@ -14,18 +14,21 @@ from sam2_demo.server.sessions.store import token_of
 from sam2_demo.session.open_video import OpenVideo
 
 CLICK = {"frame": 0, "object": 1, "points": [[20, 20, 1]]}
+PLAIN = {"smooth_px": 0, "grow_px": 0, "feather_px": 0}
 
 
 def test_settings_are_told_in_the_order_of_the_objects(
     client: TestClient, video: OpenVideo
 ) -> None:
     post(client, video, "prompt", CLICK)
+    edge = {"smooth_px": 1, "grow_px": -2, "feather_px": 3}
     fields = {"object": 4, "name": "cup", "color": [1, 2, 3], "visible": False, "locked": True}
+    fields["edge"] = edge
     answer = post(client, video, "settings", fields)
-    rows = [[1, "", None, True, False], [4, "cup", [1, 2, 3], False, True]]
+    rows = [[1, "", None, True, False, PLAIN], [4, "cup", [1, 2, 3], False, True, edge]]
     assert answer["objects"] == rows
     assert "prompts" not in answer
-    assert (answer["undo"], answer["redo"]) == ("rename, colour, hide, lock", None)
+    assert (answer["undo"], answer["redo"]) == ("rename, colour, hide, lock, edge", None)
     answer = post(client, video, "move_object", {"object": 4, "place": 0})
     assert answer["objects"] == rows[::-1]
     opened = client.get(f"videos/{token_of(video)}").json()
@@ -47,6 +50,9 @@ def test_settings_are_told_in_the_order_of_the_objects(
         ("settings", {"object": 1, "color": [0, 0]}, "BAD_COLOR"),
         ("settings", {"object": 1, "visible": 1}, "BAD_FLAG"),
         ("settings", {"object": 1, "locked": "yes"}, "BAD_FLAG"),
+        ("settings", {"object": 1, "edge": {"grow_px": 41}}, "BAD_EDGE"),
+        ("settings", {"object": 1, "edge": {"feather_px": 1.5}}, "BAD_EDGE"),
+        ("settings", {"object": 1, "edge": 3}, "BAD_EDGE"),
         ("move_object", {"object": 1, "place": -1}, "BAD_PLACE"),
         ("move_object", {"object": 1, "place": True}, "BAD_PLACE"),
         ("move_object", {"object": 9, "place": 0}, "BAD_OBJECT"),
@@ -90,7 +96,7 @@ def test_duplicate_and_merge(client: TestClient, video: OpenVideo) -> None:
     assert one[1:] == other[1:]
     post(client, video, "prompt", CLICK | {"object": 2, "points": [[50, 30, 1]]})
     merged = post(client, video, "merge_object", {"object": 2, "into": 1})
-    assert merged["objects"] == [[1, "", None, True, False]]
+    assert merged["objects"] == [[1, "", None, True, False, PLAIN]]
     assert merged["prompts"] == [[1, 0, [], None, 1, None]]
 
 

@@ -14,6 +14,7 @@ from miniature import random_miniature
 from session_actions import kept_of, state_of
 from small_app import SIZE_HW, small_video
 
+from sam2_demo.core.edges import Edge
 from sam2_demo.core.errors import ExportError, InputError
 from sam2_demo.core.frames import ArrayFrames
 from sam2_demo.core.masks import EncodedMask
@@ -64,6 +65,7 @@ def worked_on(folder: Path, session: VideoSession | None = None) -> OpenVideo:
     video.set_prompt(1, 5, replace(CLICK, candidate=2))
     video.change_settings(5, {"name": "<b>Tür 🚪</b>", "color": (1, 2, 3), "is_visible": False})
     video.change_settings(9, {"name": "later", "is_locked": True})
+    video.change_settings(1, {"edge": Edge(smooth_px=1, grow_px=-2, feather_px=3)})
     video.arrange(lambda session: session.move_object(5, 0))
     video.active_s = 12.5
     return video

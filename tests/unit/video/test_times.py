@@ -67,7 +67,6 @@ def test_a_single_picture() -> None:
     assert times.fps == 1.0
 
 
-<<<<<<< HEAD
 def test_the_last_frame_has_its_own_length_or_the_mean() -> None:
     assert frame_times([0, 100, 200], MS, None, hold=3000).end_s == Fraction(16, 5)
     assert frame_times([0, 100, 200], MS, None).end_s == Fraction(3, 10)
@@ -79,7 +78,8 @@ def test_a_part_ends_where_the_next_frame_begins() -> None:
     times = frame_times([0, 100, 350, 400], MS, None, hold=600)
     assert (times.part(range(1, 2)).ticks, times.part(range(1, 2)).end) == ((0,), 250)
     assert (times.part(range(2, 4)).ticks, times.part(range(2, 4)).end) == ((0, 50), 650)
-=======
+
+
 @pytest.mark.parametrize("rate", [Fraction(24000, 1001), Fraction(30000, 1001), Fraction(60), 15])
 @pytest.mark.parametrize("base", [MS, Fraction(1, 16_000)])
 def test_a_steady_rate_is_restored_from_rounded_times(rate: Fraction, base: Fraction) -> None:
@@ -115,4 +115,3 @@ def test_times_that_a_container_could_have_kept_are_meant() -> None:
 )
 def test_a_rounded_rate_is_the_one_that_it_means(fps: float, rate: Fraction) -> None:
     assert exact_rate(fps) == rate
->>>>>>> 0095e77 (A steady rate that a container rounded is exact again, and a variable one can be made steady for editors)

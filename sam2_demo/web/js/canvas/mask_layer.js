@@ -3,6 +3,7 @@
 // run is then contiguous in memory, and the canvas transposes it back while drawing.
 
 import { packed } from '../core/colors.js';
+import { featheredPart } from '../core/edges.js';
 import { columnsOf } from '../core/rle.js';
 
 const FILL_ALPHA = 0.42;
@@ -11,6 +12,7 @@ export const MASK_SIDE = 1280;
 export class MaskLayer {
   /** `side` is the maximum length of the longer side in pixels. */
   constructor(video, side = MASK_SIDE) {
+    this.video = video;
     this.videoHeight = video.height;
     this.step = Math.max(1, Math.ceil(Math.max(video.width, video.height) / side));
     this.columns = Math.ceil(video.width / this.step);
@@ -52,7 +54,10 @@ export class MaskLayer {
     const all = shown.map(({ mask }) =>
       columnsOf(mask.counts, this.videoHeight, this.step, this.columns),
     );
-    shown.forEach(({ color }, place) => this.fill(all[place], packed(color, FILL_ALPHA)));
+    shown.forEach(({ mask, color }, place) => {
+      if (mask.feather && mask.area) this.fade(mask, color);
+      else this.fill(all[place], packed(color, FILL_ALPHA));
+    });
     shown.forEach(({ color, thickness }, place) =>
       this.outline(all[place], packed(color, 1), Math.max(1, Math.round(thickness / this.step))),
     );
@@ -64,6 +69,20 @@ export class MaskLayer {
       const start = column * this.rows;
       for (let at = first[column]; at < first[column + 1]; at += 2) {
         this.pixels.fill(pixel, start + ends[at], start + ends[at + 1]);
+      }
+    }
+  }
+
+  /** Fills a mask that fades at its edge; where it is fainter than one below, that one shows. */
+  fade({ counts, feather }, color) {
+    const { x, y, width, height, matte } = featheredPart(counts, this.video, feather);
+    const up = (place) => Math.ceil(place / this.step);
+    for (let column = up(x); column < up(x + width); column++) {
+      for (let row = up(y); row < up(y + height); row++) {
+        const share = matte[(row * this.step - y) * width + column * this.step - x];
+        const at = column * this.rows + row;
+        const alpha = Math.round(255 * FILL_ALPHA * share);
+        if (alpha && alpha >= this.pixels[at] >>> 24) this.pixels[at] = packed(color, alpha / 255);
       }
     }
   }

@@ -1,5 +1,6 @@
 // What is known about the open video: objects, prompts, masks. No drawing, no network.
 
+import { PLAIN_EDGE, edgedMask } from './edges.js';
 import { isEmptyPrompt } from './prompts.js';
 import { areaOf } from './rle.js';
 
@@ -9,7 +10,8 @@ export class Project {
     this.onChange = onChange;
     const frames = video.frame_times_s.length;
     this.video = { ...video, frames, subject: frames === 1 ? 'image' : 'video' };
-    this.objects = []; // {id, name, color, visible, locked, isDraft}, the first on top
+    this.objects = []; // {id, name, color, visible, locked, edge, isDraft}, the first on top
+    this.edged = new WeakMap(); // mask -> its edge as it was chosen, and the mask with that edge
     this.born = new Set(); // objects created on this page
     this.prompts = new Map(); // "object:frame" -> {object, frame, points, box, mask, candidate}
     this.masks = new Map(); // frame -> Map(object -> {counts, iou, score})
@@ -63,6 +65,7 @@ export class Project {
       color: null,
       visible: true,
       locked: false,
+      edge: PLAIN_EDGE,
       isDraft: true,
     });
   }
@@ -95,12 +98,13 @@ export class Project {
     const kept = this.objects.filter(
       ({ id, isDraft }) => !known.has(id) && this.born.has(id) && (isDraft || id === this.active),
     );
-    this.objects = rows.map(([id, name, color, visible, locked]) => ({
+    this.objects = rows.map(([id, name, color, visible, locked, edge]) => ({
       id,
       name,
       color,
       visible,
       locked,
+      edge,
       isDraft: false,
     }));
     for (const { id } of kept) this.addDraft(id);
@@ -201,10 +205,19 @@ export class Project {
     return this.masks.get(frame) || new Map();
   }
 
-  /** Returns those of a frame's masks that are visible, topmost first. */
+  /** Returns those of a frame's masks that are visible, topmost first, with their edges. */
   shown(masks) {
-    const shown = this.objects.filter(({ visible }) => visible);
-    return new Map(shown.filter(({ id }) => masks.has(id)).map(({ id }) => [id, masks.get(id)]));
+    const shown = this.objects.filter(({ id, visible }) => visible && masks.has(id));
+    return new Map(shown.map(({ id, edge }) => [id, this.withEdge(masks.get(id), edge)]));
+  }
+
+  withEdge(mask, edge) {
+    const stamp = Object.values(edge).join(' ');
+    const known = this.edged.get(mask);
+    if (known && known.stamp === stamp) return known.mask;
+    const made = edgedMask(mask, this.video, edge);
+    this.edged.set(mask, { stamp, mask: made });
+    return made;
   }
 
   /** Returns the visible objects' prompts on a frame. */

@@ -1,9 +1,9 @@
 // The background's effects, drawn as the server draws them for export (export/effects).
 
 import { rgbOf } from '../core/colors.js';
+import { distanceTo } from '../core/edges.js';
 import { blockMeans, blockSums, boxBlurred } from './blocks.js';
 import { desaturate, duotone, sketch } from './looks.js';
-import { distanceTo } from './masks.js';
 import { penOn } from './sheet.js';
 
 export class BackgroundEffects {

@@ -1,37 +1,5 @@
-// Masks widened, smoothed and measured: the same as on the server (export/effects). Masks have one
-// byte per pixel, 0 or 1.
-
-/** Returns how far each pixel is from a mask, in steps along and across, as OpenCV counts them. */
-export function distanceTo(mask, width, height) {
-  const ALONG = 0.955;
-  const ACROSS = 1.3693;
-  const stride = width + 2;
-  const far = new Float32Array(stride * (height + 2)).fill(1e6);
-  for (let y = 0; y < height; y++) {
-    for (let x = 0, at = (y + 1) * stride + 1; x < width; x++, at++) {
-      if (mask[y * width + x]) far[at] = 0;
-      else {
-        const along = far[at - 1] < far[at - stride] ? far[at - 1] : far[at - stride];
-        const one = far[at - stride - 1];
-        const other = far[at - stride + 1];
-        const across = one < other ? one : other;
-        far[at] = along + ALONG < across + ACROSS ? along + ALONG : across + ACROSS;
-      }
-    }
-  }
-  const found = new Float32Array(width * height);
-  for (let y = height - 1; y >= 0; y--) {
-    for (let x = width - 1, at = (y + 1) * stride + width; x >= 0; x--, at--) {
-      const along = far[at + 1] < far[at + stride] ? far[at + 1] : far[at + stride];
-      const one = far[at + stride + 1];
-      const other = far[at + stride - 1];
-      const across = one < other ? one : other;
-      const near = along + ALONG < across + ACROSS ? along + ALONG : across + ACROSS;
-      found[y * width + x] = far[at] = near < far[at] ? near : far[at];
-    }
-  }
-  return found;
-}
+// Masks widened and counted: the same as on the server (export/effects). Masks have one byte per
+// pixel, 0 or 1.
 
 /** Returns how many of the 3 x 3 pixels around each one are in the mask, 0 to 9. */
 export function neighboursOf(mask, width, height) {

@@ -133,7 +133,7 @@ export class EffectMenu {
     if (this.isPlain || !masksShown) return view;
     const objects = [...view.masks]
       .filter(([, mask]) => mask.area)
-      .map(([id, mask]) => ({ counts: mask.counts, color: this.colorOf(id) }));
+      .map(([id, { counts, feather }]) => ({ counts, feather, color: this.colorOf(id) }));
     const stamp = JSON.stringify([frame, this.choice, objects]);
     if (this.last === null || this.last.stamp !== stamp || this.last.picture !== view.picture) {
       this.last = { stamp, picture: view.picture };

@@ -1,9 +1,10 @@
 // The objects' effects, drawn as the server draws them for export (export/effects).
 
 import { packed } from '../core/colors.js';
+import { distanceTo } from '../core/edges.js';
 import { fillHole } from './fill.js';
 import { duotone, grainAt } from './looks.js';
-import { distanceTo, widened } from './masks.js';
+import { widened } from './masks.js';
 
 export class ObjectEffects {
   constructor(sheet) {
@@ -102,15 +103,17 @@ export class ObjectEffects {
   }
 
   drawOverlay(part) {
-    const { width, height, mask, color } = part;
+    const { width, height, mask, matte, color } = part;
     const line = this.sheet.px(this.sheet.effects.constants.overlay_outline_px);
     const outside = new Uint8Array(mask.length);
     for (let i = 0; i < mask.length; i++) outside[i] = 1 - mask[i];
     const edge = widened(outside, width, height, line);
     this.markBorder(edge, part, line);
-    const fill = packed(color, this.sheet.amount('fill'));
+    const share = this.sheet.amount('fill');
+    const fill = packed(color, share);
     const solid = packed(color, 1);
-    this.sheet.drawMade(part, (i) => (mask[i] ? (edge[i] ? solid : fill) : 0));
+    if (matte) this.sheet.drawMade(part, (i) => packed(color, share * matte[i]));
+    this.sheet.drawMade(part, (i) => (mask[i] ? (edge[i] ? solid : matte ? 0 : fill) : 0));
   }
 
   /** Outlines an object along the frame's border, too. */

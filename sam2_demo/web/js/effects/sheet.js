@@ -96,8 +96,13 @@ export class EffectSheet {
 
   /** Draws an object's pixels with a soft edge. */
   drawSource(image, part) {
-    const share = neighboursOf(part.mask, part.width, part.height);
-    for (let i = 0; i < share.length; i++) image.data[4 * i + 3] = (share[i] * 255) / 9;
+    const { matte } = part;
+    if (matte) {
+      for (let i = 0; i < matte.length; i++) image.data[4 * i + 3] = 255 * matte[i];
+    } else {
+      const share = neighboursOf(part.mask, part.width, part.height);
+      for (let i = 0; i < share.length; i++) image.data[4 * i + 3] = (share[i] * 255) / 9;
+    }
     this.drawPatch(image, part);
   }
 

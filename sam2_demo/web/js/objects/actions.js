@@ -6,7 +6,7 @@ export class ObjectActions {
     this.app = app;
   }
 
-  /** Changes some of an object's settings: name, color, visible, locked. */
+  /** Changes some of an object's settings: name, color, visible, locked, edge. */
   settings(object, changes) {
     this.app.project.change(object, changes);
     return this.app.editing.send('settings', () => ({ object, ...changes }));

@@ -1,5 +1,6 @@
 // The list of objects: thumbnail, name, IoU on the current frame, visibility, lock and menu.
 
+import { isPlain } from '../core/edges.js';
 import { makeButton } from '../core/elements.js';
 import { ObjectMenu } from './menu.js';
 import { Thumbnails } from './thumbnails.js';
@@ -114,7 +115,8 @@ export class ObjectList {
       : mask.area === 0
         ? 'hidden on this frame'
         : `IoU ${mask.iou.toFixed(2)}`;
-    return [locked, state, prompts].filter(Boolean).join(' · ');
+    const edge = isPlain(object.edge) ? '' : 'edge changed';
+    return [locked, state, prompts, edge].filter(Boolean).join(' · ');
   }
 
   /** Focuses an object's name for editing. */

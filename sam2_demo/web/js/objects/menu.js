@@ -1,7 +1,14 @@
-// The menu behind an object's "more" button: colour, order, duplicate, merge, clear, remove.
+// The menu behind an object's "more" button: colour, edge, order, duplicate, merge, clear, remove.
 
 import { hexOf, rgbOf } from '../core/colors.js';
+import { EDGE_LIMITS } from '../core/edges.js';
 import { makeButton } from '../core/elements.js';
+
+const EDGE_NAMES = {
+  smooth_px: ['Smooth', 'Even out bumps and notches of this radius, in pixels'],
+  grow_px: ['Grow', 'Move the edge outwards, or inwards, by so many pixels'],
+  feather_px: ['Feather', 'Let the edge fade over so many pixels to either side'],
+};
 
 export class ObjectMenu {
   constructor(app, panel) {
@@ -18,6 +25,7 @@ export class ObjectMenu {
     this.panel.setAttribute('aria-label', `More for ${name}`);
     this.panel.replaceChildren(
       this.colors(object),
+      this.edges(object),
       this.merging(object, others),
       this.row(
         this.item('Duplicate', 'D', () => actions.duplicate(id)),
@@ -69,6 +77,35 @@ export class ObjectMenu {
     other.value = hexOf(this.app.colorOf(object.id));
     other.onchange = () => choose(rgbOf(other.value));
     group.append(other);
+    return group;
+  }
+
+  /** The sliders of the object's edge; what they do shows at once and is kept when let go. */
+  edges({ id, edge }) {
+    const group = document.createElement('div');
+    group.className = 's2-fields s2-edge-fields';
+    group.setAttribute('role', 'group');
+    group.setAttribute('aria-label', 'Edge');
+    for (const [name, [title, note]] of Object.entries(EDGE_NAMES)) {
+      const label = document.createElement('label');
+      const slider = document.createElement('input');
+      const value = document.createElement('output');
+      const [least, most] = EDGE_LIMITS[name];
+      Object.assign(slider, { type: 'range', min: least, max: most, step: 1, value: edge[name] });
+      slider.dataset.edge = name;
+      label.title = note;
+      value.textContent = `${edge[name]} px`;
+      const chosen = () => ({
+        edge: { ...this.app.project.find(id).edge, [name]: Number(slider.value) },
+      });
+      slider.oninput = () => {
+        value.textContent = `${slider.value} px`;
+        this.app.project.change(id, chosen());
+      };
+      slider.onchange = () => this.app.actions.settings(id, chosen());
+      label.append(title, slider, value);
+      group.append(label);
+    }
     return group;
   }
 
