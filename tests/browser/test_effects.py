@@ -14,6 +14,7 @@ from media_clips import decode_all, write_clip
 from PIL import Image
 from playwright.sync_api import Browser, Page
 
+from sam2_demo.core.edges import Edge, shaped_mask
 from sam2_demo.core.masks import EncodedMask
 from sam2_demo.export.effects.choice import (
     BACKGROUND_EFFECTS,
@@ -200,3 +201,34 @@ def test_a_choice_is_shown_kept_and_exported(marked: Visit, tmp_path: Path) -> N
     assert np.abs(pictures[0].astype(int) - visit.picture(FRAME_HW)).mean() < 25
     page.get_by_role("button", name="Preset: Overlay").click()
     np.testing.assert_array_equal(visit.picture(), plain)
+
+
+def test_an_edge_is_on_the_canvas_in_the_file_and_undone(marked: Visit, tmp_path: Path) -> None:
+    visit, page = marked, marked.page
+    frame = np.asarray(Image.open(io.BytesIO(visit.fetch("/frames/0.jpg").body())))
+    plain = visit.picture(FRAME_HW)
+    page.get_by_role("button", name="More for Object 1").click()
+    page.locator('[data-edge="grow_px"]').fill("20")
+    grown = np.abs(visit.picture(FRAME_HW) - plain).max(axis=2) > 20
+    assert grown[75:85, 20:140].mean() > 0.95  # the mask began at row 90
+    assert not grown[:65].any()
+    page.locator('[data-edge="feather_px"]').fill("10")
+    page.keyboard.press("Escape")
+    visit.wait_for_note(0, "edge changed")
+
+    page.get_by_role("button", name="Preset: Green screen").click()
+    visit.find("effect-now").get_by_text("None · Erase").wait_for()
+    mask = shaped_mask(EncodedMask.encode(QUARTER), Edge(grow_px=20))
+    choice = EffectChoice("original", "erase", color="#00b140")
+    expected = draw_effects(frame, [ColoredMask(OBJECT_COLORS[0], mask, 10)], choice).astype(int)
+    _, pictures = decode_all(visit.download("overlay", tmp_path))
+    for drawn in (visit.picture(FRAME_HW), pictures[0].astype(int)):
+        difference = np.abs(drawn - expected).max(axis=2)
+        assert difference.mean() < 5
+        assert (difference > 40).mean() < 0.03
+
+    page.get_by_role("button", name="Preset: Overlay").click()
+    for _ in range(2):
+        page.locator('[data-id="undo"][aria-label="Undo: edge"]').click()
+        page.wait_for_timeout(300)
+    np.testing.assert_array_equal(visit.picture(FRAME_HW), plain)
