@@ -76,13 +76,10 @@ def matte_of(
     Args:
         mask: The mask, before its edge is changed.
         edge: What to make of its edge.
-        logits: The model's mask logits, if its soft edge is wanted. They count only if the mask is
-            the model's own, not one that a person drew.
+        logits: The model's mask logits, if the mask is the model's own and its soft edge is known.
     """
     inside = mask.decode()
-    matte = inside.astype(np.float32)
-    if logits is not None and np.array_equal(logits > 0, inside):
-        matte = _soft(logits, inside)
+    matte = inside.astype(np.float32) if logits is None else _soft(logits, inside)
     return feathered(_shaped(matte, edge), edge.feather_px)
 
 
@@ -113,9 +110,15 @@ def feathered(matte: Matte, feather_px: int) -> Matte:
     return matte
 
 
-def probabilities(logits: Float[np.ndarray, "height width"]) -> UInt8[np.ndarray, "height width"]:
-    """Returns the probability of each pixel, 0 to 255, above 127 where its logit is above 0."""
-    return _steps(1 / (1 + np.exp(-logits.astype(np.float64).clip(-60, 60))), logits > 0)
+def probabilities(
+    mask: EncodedMask, logits: Float[np.ndarray, "height width"]
+) -> UInt8[np.ndarray, "height width"]:
+    """Returns the probability of each pixel, 0 to 255, above 127 inside of the model's own mask."""
+    return _steps(_sigmoid(logits), mask.decode())
+
+
+def _sigmoid(logits: Float[np.ndarray, "height width"]) -> Float[np.ndarray, "height width"]:
+    return 1 / (1 + np.exp(-logits.astype(np.float64).clip(-60, 60)))
 
 
 def _steps(
@@ -133,7 +136,9 @@ def _soft(
     reach_px = max(2, max(inside.shape) / SOFT_SHARE)
     distance_px = np.minimum(1e6, np.where(inside, _distance(inside), _distance(~inside)))
     share = np.clip(2 - 2 * distance_px / reach_px, 0, 1)
-    likely = 1 / (1 + np.exp(-logits.astype(np.float64).clip(-60, 60)))
+    likely = _sigmoid(logits)
+    # Logits that were rounded move no pixel across the edge.
+    likely = np.where(inside, likely.clip(128 / 255, 1), likely.clip(0, 127 / 255))
     return (share * likely + (1 - share) * inside).astype(np.float32)
 
 

@@ -85,7 +85,7 @@ class Masklets:
         frames: The frames to write.
         scores: Returns the model's scores of a frame by object id.
         logits: Returns the model's mask logits for a frame and an object, at the size of the video;
-            None if only the mask is known.
+            None if the mask is not the model's own, or only the mask is known.
         rate: Frames per second of video files; None for the video's own times.
     """
 

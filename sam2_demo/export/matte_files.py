@@ -35,16 +35,14 @@ def write_soft_zip(masklets: Masklets, path: Path, watch: Watch | None = None) -
     """
 
     def images(frame_index: int) -> dict[int, Grey]:
-        found = {}
         masks = masklets.masks_on(frame_index)
+        found = {}
         for object_id, matte in masklets.mattes_on(frame_index).items():
-            found[object_id] = np.floor(255 * matte + 0.5).astype(np.uint8)
             logits = masklets.logits(frame_index, object_id)
-            is_plain = masklets.objects[object_id].edge == PLAIN and object_id in masks
-            if is_plain and logits is not None:
-                likely = probabilities(logits)
-                if np.array_equal(likely > 127, masks[object_id].decode()):
-                    found[object_id] = likely
+            if logits is None or masklets.objects[object_id].edge != PLAIN:
+                found[object_id] = np.floor(255 * matte + 0.5).astype(np.uint8)
+            else:
+                found[object_id] = probabilities(masks[object_id], logits)
         return found
 
     write_object_images(masklets, path, watch, images)

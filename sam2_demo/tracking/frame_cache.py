@@ -6,12 +6,15 @@ evicted are recomputed.
 Source: arXiv 2408.00714, §4 (memory encoder and memory bank).
 """
 
+import math
+import zlib
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import NamedTuple
 from weakref import WeakKeyDictionary
 
 import torch
+import torch.nn.functional as F
 from jaxtyping import Float
 from torch import Tensor
 
@@ -32,12 +35,20 @@ class CacheBudgets:
         memories: Spatial memories.
         logits: Mask logits, for refinement.
         embeddings: Embeddings conditioned on memories, for clicks in a row on one frame.
+        edges: Mask logits near the edge only, compressed, which lasts for thousands of frames.
     """
 
     features: Budget = field(default=Budget(512 << 20, 192))
     memories: Budget = field(default=Budget(256 << 20, 4096))
     logits: Budget = field(default=Budget(64 << 20, 512))
     embeddings: Budget = field(default=Budget(32 << 20, 4))
+    edges: Budget = field(default=Budget(64 << 20, 1 << 16))
+
+
+EDGE_CELLS = 3
+"""Predicted pixels on either side of an edge whose logits are kept for long."""
+EDGE_LIMIT, EDGE_STEPS = 8, 15
+"""They are cut at 8 and kept in steps of 1/15."""
 
 
 class AttendingTrack(NamedTuple):
@@ -67,6 +78,7 @@ class FrameCache:
         self._memories: ByteCache[Answer, Tensor] = ByteCache(budgets.memories)
         self._logits: ByteCache[Answer, Tensor] = ByteCache(budgets.logits)
         self._embeddings: ByteCache[_EmbeddingKey, Tensor] = ByteCache(budgets.embeddings)
+        self._edges: ByteCache[Answer, Tensor] = ByteCache(budgets.edges)
         # Pointers are small enough to keep for as long as their answers exist.
         self._pointers: WeakKeyDictionary[Answer, Tensor] = WeakKeyDictionary()
 
@@ -78,11 +90,18 @@ class FrameCache:
             "memories": len(self._memories),
             "logits": len(self._logits),
             "embeddings": len(self._embeddings),
+            "edges": len(self._edges),
         }
 
     def clear(self) -> None:
         """Empties the caches."""
-        for cache in (self._features, self._memories, self._logits, self._embeddings):
+        for cache in (
+            self._features,
+            self._memories,
+            self._logits,
+            self._embeddings,
+            self._edges,
+        ):
             cache.clear()
         self._pointers.clear()
 
@@ -141,6 +160,32 @@ class FrameCache:
             mask = mask_to_model(answer.mask.decode(), size, self._model.device)
             logits = logits_of_mask(mask)
         return logits
+
+    def keep_edge(self, answer: Answer, logits: Float[Tensor, "1 1 height width"]) -> None:
+        """Stores how soft the edge of an answer is that is the model's own."""
+        inside = (logits > 0).float()
+        reach = {"kernel_size": 2 * EDGE_CELLS + 1, "stride": 1, "padding": EDGE_CELLS}
+        is_near = F.max_pool2d(inside, **reach) > -F.max_pool2d(-inside, **reach)
+        far = (2 * inside - 1) * EDGE_LIMIT
+        near = torch.where(is_near, logits.clamp(-EDGE_LIMIT, EDGE_LIMIT), far)
+        steps = (near[0, 0] * EDGE_STEPS).round().to(torch.int8)
+        packed = zlib.compress(steps.cpu().numpy().tobytes())
+        self._edges.put(answer, torch.frombuffer(bytearray(packed), dtype=torch.uint8))
+
+    def own_logits(self, answer: Answer) -> Float[Tensor, "1 1 height width"] | None:
+        """Returns an answer's logits at stride 4, if its mask is the model's own.
+
+        If they were evicted, only those near the edge are right, to within 1 % of probability. None
+        if those are no longer known, either.
+        """
+        packed = self._edges.get(answer)
+        exact = self._logits.get(answer)
+        if packed is None or exact is not None:
+            return None if packed is None else exact
+        content = bytearray(zlib.decompress(packed.numpy().tobytes()))
+        steps = torch.frombuffer(content, dtype=torch.int8)
+        side = math.isqrt(len(steps))
+        return steps.reshape(1, 1, side, side).float() / EDGE_STEPS
 
     def keep_pointer(self, answer: Answer, pointer: Float[Tensor, " channels"]) -> None:
         """Stores an answer's object pointer for as long as the answer exists."""

@@ -199,6 +199,17 @@ class Tracker:
                 logits = logits_to_video(logits, self._frames.size_hw)
             return logits[0, 0].cpu().numpy()
 
+    def own_logits(self, answer: Answer) -> Float[np.ndarray, "height width"] | None:
+        """Returns an answer's mask logits at the size of the video, right near the edge at least.
+
+        None if its mask is not the model's own, or if they are no longer known.
+        """
+        with self._computing():
+            logits = self._cache.own_logits(answer)
+            if logits is None:
+                return None
+            return logits_to_video(logits, self._frames.size_hw)[0, 0].cpu().numpy()
+
     def pointer(self, answer: Answer, frame_index: int) -> Float[Tensor, " channels"]:
         """Returns the object pointer of an answer on a frame."""
         with self._computing():
@@ -280,6 +291,7 @@ class Tracker:
         ]
         for index, answer in enumerate(answers):
             self._cache.keep_logits(answer, logits[index : index + 1])
+            self._cache.keep_edge(answer, logits[index : index + 1])
             self._cache.keep_pointer(answer, predicted.pointer[index])
         return answers
 

@@ -11,8 +11,12 @@ MIN_RATE, MAX_RATE = Fraction(1, 1001), 1000
 MAX_HOLD_S = 1800
 """The last frame is displayed no longer than this; its ticks have to fit into 31 bits."""
 NTSC = Fraction(1000, 1001)
-STANDARD_RATES = (24 * NTSC, 24, 25, 30 * NTSC, 30, 48, 50, 60 * NTSC, 60, 120 * NTSC, 120)
+STANDARD_RATES = sorted(
+    [Fraction(fps) for fps in (24, 25, 30, 48, 50, 60, 120)]
+    + [fps * NTSC for fps in (24, 30, 60, 120)]
+)
 """Frames per second of cameras and editors."""
+SAME_RATE = Fraction(1, 200)
 ROUNDING_S = Fraction(1, 1000)
 """Matroska and WebM round times to milliseconds, and copies in finer containers keep that."""
 
@@ -98,8 +102,9 @@ def frame_times(
 
 def exact_rate(fps: float) -> Fraction:
     """Returns the rate that a rounded number of frames per second means: 29.97 is 30000/1001."""
-    near = min(STANDARD_RATES, key=lambda rate: abs(rate - Fraction(fps)))
-    return Fraction(near if abs(near - fps) < 0.005 else fps).limit_denominator(1001)
+    given = Fraction(fps)
+    near = min(STANDARD_RATES, key=lambda rate: abs(rate - given))
+    return (near if abs(near - given) < SAME_RATE else given).limit_denominator(1001)
 
 
 def even_times(count: int, rate: Fraction) -> FrameTimes:
@@ -116,7 +121,7 @@ def _unrounded(times: FrameTimes, stated: Fraction | None) -> FrameTimes:
     if times.is_steady:
         return times
     mean = Fraction(len(times.ticks) - 1, times.ticks[-1]) / times.time_base
-    likely = sorted(map(Fraction, STANDARD_RATES), key=lambda rate: abs(rate - mean))
+    likely = sorted(STANDARD_RATES, key=lambda rate: abs(rate - mean))
     tolerance = ROUNDING_S / times.time_base
     for rate in [exact_rate(float(stated)), *likely] if stated else likely:
         step = 1 / rate / times.time_base

@@ -116,6 +116,9 @@ class DiscTracker(Tracker):
     def mask_logits(self, answer: Answer, at_video_size: bool) -> np.ndarray:
         return np.where(answer.mask.decode(), np.float32(2), np.float32(-3))
 
+    def own_logits(self, answer: Answer) -> np.ndarray | None:
+        return self.mask_logits(answer, at_video_size=True)
+
     def _disc(self, center: tuple[float, float], share: float = 1.0) -> EncodedMask:
         height, width = self._frames.size_hw
         y, x = np.mgrid[:height, :width]

@@ -120,7 +120,7 @@ def _logits(
 ) -> Callable[[int, int], Logits | None]:
     def logits(frame_index: int, object_id: int) -> Logits | None:
         answer = answers[object_id].get(frame_index)
-        return None if answer is None else tracker.mask_logits(answer, at_video_size=True)
+        return None if answer is None else tracker.own_logits(answer)
 
     return logits
 

@@ -87,13 +87,17 @@ def test_the_models_own_edge_is_soft_near_the_edge_only() -> None:
     np.testing.assert_array_equal(matte > 0.5, mask)
 
 
-def test_a_drawn_mask_is_hard() -> None:
+def test_a_mask_without_logits_is_hard() -> None:
     mask = square(5, 5, 25, 35)
-    drawn = mask ^ square(5, 5, 6, 6)
-    np.testing.assert_array_equal(
-        matte_of(EncodedMask.encode(drawn), PLAIN, logits_of(mask)), drawn
-    )
-    np.testing.assert_array_equal(matte_of(EncodedMask.encode(drawn), PLAIN), drawn)
+    np.testing.assert_array_equal(matte_of(EncodedMask.encode(mask), PLAIN), mask)
+
+
+def test_rounded_logits_move_no_pixel_across_the_edge() -> None:
+    mask = square(5, 5, 25, 35)
+    logits = np.where(square(4, 4, 24, 34), np.float32(0.05), np.float32(-0.05))
+    np.testing.assert_array_equal(matte_of(EncodedMask.encode(mask), PLAIN, logits) > 0.5, mask)
+    found = probabilities(EncodedMask.encode(mask), logits)
+    np.testing.assert_array_equal(found > 127, mask)
 
 
 @pytest.mark.parametrize("edge", [PLAIN, Edge(2, 0, 0), Edge(0, 3, 0), Edge(1, -2, 0)])
@@ -109,7 +113,10 @@ def test_soft_mattes_lie_where_the_shaped_masks_are(edge: Edge) -> None:
 
 def test_probabilities_say_which_pixels_are_the_objects() -> None:
     logits = np.array([[-90, -0.2, -1e-6, 0], [1e-6, 0.2, 3, 90]], np.float32)
-    assert probabilities(logits).tolist() == [[0, 115, 127, 127], [128, 140, 243, 255]]
+    assert probabilities(EncodedMask.encode(logits > 0), logits).tolist() == [
+        [0, 115, 127, 127],
+        [128, 140, 243, 255],
+    ]
 
 
 @pytest.mark.parametrize("values", [(-1, 0, 0), (21, 0, 0), (0, 41, 0), (0, -41, 0), (0, 0, 41)])

@@ -4,6 +4,7 @@ import threading
 from collections.abc import Callable
 from dataclasses import replace
 
+import cv2
 import numpy as np
 import pytest
 import torch
@@ -377,7 +378,7 @@ def test_propagating_again_does_not_encode_the_video_again(
 
 def test_caches_stay_within_their_budgets_and_results_stay_the_same(model: Sam2) -> None:
     one = Budget(max_bytes=1, max_entries=1)
-    small = TrackerOptions(CacheBudgets(one, one, one, one))
+    small = TrackerOptions(CacheBudgets(one, one, one, one, one))
     forgetful, ample = make_session(model, tracker=small), make_session(model)
     for session in (forgetful, ample):
         session.set_prompt(0, 1, CLICK)
@@ -385,6 +386,36 @@ def test_caches_stay_within_their_budgets_and_results_stay_the_same(model: Sam2)
         # Memories are then made again from masks instead of logits: nearly the same.
         assert ours.objects[1].mask.iou(theirs.objects[1].mask) > 0.8
     assert max(forgetful._tracker._cache.entry_counts.values()) == 1
+
+
+def test_how_soft_the_models_own_edges_are_is_known_after_their_logits_are_gone(
+    model: Sam2,
+) -> None:
+    small = TrackerOptions(CacheBudgets(logits=Budget(max_bytes=1, max_entries=1)))
+    forgetful, ample = make_session(model, tracker=small), make_session(model)
+    for session in (forgetful, ample):
+        session.set_prompt(0, 1, CLICK)
+        list(session.propagate())
+    for frame_index in range(5):
+        exact = ample.mask_logits(frame_index, 1)
+        answer = forgetful.answer(frame_index, 1)
+        kept = forgetful.tracker.own_logits(answer)
+        square = np.ones((3, 3), np.uint8)
+        inside = answer.mask.decode().view(np.uint8)
+        edge = cv2.dilate(inside, square) != cv2.erode(inside, square)
+        shares = [1 / (1 + np.exp(-logits[edge])) for logits in (kept, exact)]
+        np.testing.assert_allclose(*shares, atol=0.01)
+        whole = ample.tracker.own_logits(ample.answer(frame_index, 1))
+        np.testing.assert_array_equal(whole, exact)
+
+
+def test_a_mask_that_was_given_has_no_soft_edge(session: VideoSession) -> None:
+    given = np.zeros(SIZE_HW, bool)
+    given[10:20, 10:20] = True
+    session.set_prompt(1, 2, FramePrompt(mask=EncodedMask.encode(given)))
+    answer = session.answer(1, 2)
+    assert answer is not None
+    assert session.tracker.own_logits(answer) is None
 
 
 def test_a_session_that_rested_goes_on_as_it_would_have(model: Sam2) -> None:
