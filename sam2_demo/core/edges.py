@@ -32,16 +32,18 @@ class Edge:
         smooth_px: Radius within which bumps and notches are evened out.
         grow_px: How far the edge moves outwards; inwards if negative.
         feather_px: How far the edge fades to either side.
-
-    Raises:
-        PromptError: a value is out of range.
     """
 
     smooth_px: int = 0
     grow_px: int = 0
     feather_px: int = 0
 
-    def __post_init__(self) -> None:
+    def check(self) -> None:
+        """Refuses an edge that is beyond what a person may choose.
+
+        Raises:
+            PromptError: a value is out of range.
+        """
         for name, lowest, highest in (
             ("smooth_px", 0, MAX_SMOOTH_PX),
             ("grow_px", -MAX_GROW_PX, MAX_GROW_PX),
@@ -115,6 +117,12 @@ def probabilities(
 ) -> UInt8[np.ndarray, "height width"]:
     """Returns the probability of each pixel, 0 to 255, above 127 inside of the model's own mask."""
     return _steps(_sigmoid(logits), mask.decode())
+
+
+def logits_of(matte: Matte) -> Float32[np.ndarray, "height width"]:
+    """Returns the logits whose probabilities a matte would be, as far as floats tell them apart."""
+    share = matte.astype(np.float64).clip(1e-6, 1 - 1e-6)
+    return np.log(share / (1 - share)).astype(np.float32)
 
 
 def _sigmoid(logits: Float[np.ndarray, "height width"]) -> Float[np.ndarray, "height width"]:

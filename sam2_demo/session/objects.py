@@ -42,6 +42,7 @@ class ObjectSettings:
             raise PromptError(
                 f"{self.color} is not a colour: use red, green and blue from 0 to 255", "BAD_COLOR"
             )
+        self.edge.check()
 
 
 @dataclass(frozen=True, slots=True, eq=False)

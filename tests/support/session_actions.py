@@ -7,6 +7,7 @@ from typing import Any
 
 from fake_session import FakeSession
 
+from sam2_demo.core.edges import Edge
 from sam2_demo.core.errors import PromptError
 from sam2_demo.core.masks import EncodedMask
 from sam2_demo.core.prompts import FramePrompt, Point
@@ -34,6 +35,7 @@ def act(session: VideoSession, rng: random.Random) -> str:
             replace(settings, name=f"name {frame}"),
             replace(settings, color=(frame, 0, 255)),
             replace(settings, is_visible=not settings.is_visible),
+            replace(settings, edge=Edge(frame, -frame, 2 * frame)),
             replace(settings, is_locked=rng.random() < 0.2),
         ]
     )

@@ -122,5 +122,5 @@ def test_probabilities_say_which_pixels_are_the_objects() -> None:
 @pytest.mark.parametrize("values", [(-1, 0, 0), (21, 0, 0), (0, 41, 0), (0, -41, 0), (0, 0, 41)])
 def test_an_edge_out_of_range_is_refused(values: tuple[int, int, int]) -> None:
     with pytest.raises(PromptError, match="of an edge must be from") as caught:
-        Edge(*values)
+        Edge(*values).check()
     assert caught.value.code == "BAD_EDGE"

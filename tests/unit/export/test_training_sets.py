@@ -8,8 +8,8 @@ from made_masklets import masklets_of, moving_masks, odd_video
 
 from sam2_demo.core.whole_files import Watch
 from sam2_demo.datasets.clip import ClipOptions
+from sam2_demo.datasets.formats.coco_set import read_coco
 from sam2_demo.datasets.formats.davis import read_davis
-from sam2_demo.datasets.formats.image_sets import read_coco
 from sam2_demo.datasets.registry import open_clips
 from sam2_demo.export.training_sets import write_coco_zip, write_davis_zip
 

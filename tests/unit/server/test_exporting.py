@@ -261,5 +261,13 @@ def test_images_are_exported_at_their_own_size(client: TestClient, video: OpenVi
     soft = first_png(export(client, video, "soft"))
     assert soft.shape == (96, 128)
     assert ((soft > 127) == large).all()
+
+    edge = {"object": 1, "edge": {"grow_px": 3, "feather_px": 2}}
+    client.post(f"videos/{token_of(video)}/settings", json=edge)
+    grown = snapshot(video, range(6)).masks_on(0)[1].decode()
+    assert grown.sum() > 1.5 * small.sum()
+    matte = first_png(export(client, video, "mattes")) / 65535
+    assert ((matte[1::2, 1::2] > 0.5) == grown).mean() > 0.98
+    assert 0.02 < ((matte > 0.02) & (matte < 0.98)).mean() < 0.1
     with av.open(io.BytesIO(export(client, video, "matte"))) as container:
         assert container.streams.video[0].width == 64
