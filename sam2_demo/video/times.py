@@ -63,7 +63,14 @@ class FrameTimes:
 
     @property
     def is_steady(self) -> bool:
-        """Whether all frames are displayed equally long."""
+        """Whether all frames, the last one too, are displayed equally long."""
+        if len(self.ticks) < 2:
+            return True
+        first = self.ticks[1]
+        last = self.end - self.ticks[-1]
+        return self._is_even() and abs(last - first) * self.time_base <= ROUNDING_S
+
+    def _is_even(self) -> bool:
         return len({after - before for before, after in pairwise(self.ticks)}) <= 1
 
 
@@ -118,7 +125,7 @@ def _unrounded(times: FrameTimes, stated: Fraction | None) -> FrameTimes:
 
     The rate that the file states is tried first, then the standard ones, the nearest first.
     """
-    if times.is_steady:
+    if times._is_even():
         return times
     mean = Fraction(len(times.ticks) - 1, times.ticks[-1]) / times.time_base
     likely = sorted(STANDARD_RATES, key=lambda rate: abs(rate - mean))
@@ -129,7 +136,9 @@ def _unrounded(times: FrameTimes, stated: Fraction | None) -> FrameTimes:
         if step > 3 * tolerance and all(
             abs(tick - index * step) <= tolerance for index, tick in enumerate(times.ticks)
         ):
-            return even_times(len(times.ticks), rate)
+            is_one = abs(times.hold - step) <= tolerance
+            hold = 0 if is_one else round(times.hold * times.time_base * rate.numerator)
+            return replace(even_times(len(times.ticks), rate), hold=hold)
     return times
 
 

@@ -96,6 +96,14 @@ def test_a_standard_rate_need_not_be_stated() -> None:
         assert frame_times(stamps, MS, stated).time_base == Fraction(1, 30_000)
 
 
+def test_a_last_frame_that_is_held_longer_is_not_steady() -> None:
+    stamps = [round(1000 * index / 30) for index in range(40)]
+    usual, held = (frame_times(stamps, MS, Fraction(30), hold=hold) for hold in (33, 1500))
+    assert (usual.is_steady, usual.end_s) == (True, Fraction(40, 30))
+    assert (held.is_steady, held.end_s) == (False, Fraction(39, 30) + Fraction(3, 2))
+    assert not frame_times([0, 40, 80], MS, None, hold=3000).is_steady
+
+
 def test_a_frame_that_is_missing_is_no_rounding() -> None:
     stamps = [round(1000 * index / 30) for index in range(40) if index != 7]
     times = frame_times(stamps, MS, Fraction(30))
