@@ -164,10 +164,11 @@ class FrameCache:
     def keep_edge(self, answer: Answer, logits: Float[Tensor, "1 1 height width"]) -> None:
         """Stores how soft the edge of an answer is that is the model's own."""
         inside = (logits > 0).float()
-        reach = {"kernel_size": 2 * EDGE_CELLS + 1, "stride": 1, "padding": EDGE_CELLS}
-        is_near = F.max_pool2d(inside, **reach) > -F.max_pool2d(-inside, **reach)
+        side = 2 * EDGE_CELLS + 1
+        grown = F.max_pool2d(inside, side, 1, EDGE_CELLS)
+        shrunk = -F.max_pool2d(-inside, side, 1, EDGE_CELLS)
         far = (2 * inside - 1) * EDGE_LIMIT
-        near = torch.where(is_near, logits.clamp(-EDGE_LIMIT, EDGE_LIMIT), far)
+        near = torch.where(grown > shrunk, logits.clamp(-EDGE_LIMIT, EDGE_LIMIT), far)
         steps = (near[0, 0] * EDGE_STEPS).round().to(torch.int8)
         packed = zlib.compress(steps.cpu().numpy().tobytes())
         self._edges.put(answer, torch.frombuffer(bytearray(packed), dtype=torch.uint8))

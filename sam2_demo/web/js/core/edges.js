@@ -40,7 +40,7 @@ export function distanceTo(mask, width, height) {
   return found;
 }
 
-/** Returns a mask with its edge smoothed and grown, marked as feathered; itself if that is plain. */
+/** Returns a mask with its edge smoothed and grown, and how far to feather it; itself if plain. */
 export function edgedMask(mask, { width, height }, edge) {
   const { smooth_px: smooth, grow_px: grow, feather_px: feather } = edge;
   if (!mask.area || isPlain(edge)) return mask;
@@ -92,7 +92,7 @@ function smoothed(mask, width, height, radius) {
   return Uint8Array.from(means, (share) => (share > 0.5 ? 1 : 0));
 }
 
-/** Returns a mask grown by a distance, or shrunk if negative; the border of the frame is no edge. */
+/** Returns a mask grown by a distance, or shrunk if negative; the frame's border is no edge. */
 function grown(mask, width, height, distance) {
   if (distance > 0) {
     return Uint8Array.from(distanceTo(mask, width, height), (far) => (far <= distance ? 1 : 0));
