@@ -3,6 +3,7 @@
 from dataclasses import dataclass, field
 from fractions import Fraction
 
+from sam2_demo.video.formats.display import Display
 from sam2_demo.video.formats.tone_mapping import TRANSFER_NAMES
 from sam2_demo.video.ingest.frame_spooler import FrameSpooler
 from sam2_demo.video.pictures.deep_values import ValueRange
@@ -63,22 +64,7 @@ def reading_of(
             f"{own_width:,} x {own_height:,} pixels are too many to work on, so {width:,} x "
             f"{height:,} are shown; images and data are exported at their own size.",
         )
-    if spooler.display.turn_ignored:
-        reading.warn(
-            "ROTATION_IGNORED",
-            "The file asks for a rotation that is not a multiple of 90 degrees; it is ignored.",
-        )
-    if spooler.display.stretch_ignored:
-        reading.warn(
-            "ASPECT_IGNORED", "The file asks for an implausible pixel aspect ratio; it is ignored."
-        )
-    if spooler.display.colors.is_hdr:
-        name = TRANSFER_NAMES[spooler.display.colors.transfer]
-        reading.warn(
-            "HDR_CONVERTED",
-            f"This is HDR ({name}): its brightness and colours are converted to those of an "
-            "ordinary screen, in downloads too.",
-        )
+    _warn_of_display(reading, spooler.display)
     if spooler.resized_at is not None:
         reading.warn(
             "RESOLUTION_CHANGED",
@@ -96,3 +82,22 @@ def reading_of(
             "The file's frame times are missing or wrong; frames are spaced evenly instead.",
         )
     return reading
+
+
+def _warn_of_display(reading: Reading, display: Display) -> None:
+    if display.turn_ignored:
+        reading.warn(
+            "ROTATION_IGNORED",
+            "The file asks for a rotation that is not a multiple of 90 degrees; it is ignored.",
+        )
+    if display.stretch_ignored:
+        reading.warn(
+            "ASPECT_IGNORED", "The file asks for an implausible pixel aspect ratio; it is ignored."
+        )
+    if display.colors.is_hdr:
+        name = TRANSFER_NAMES[display.colors.transfer]
+        reading.warn(
+            "HDR_CONVERTED",
+            f"This is HDR ({name}): its brightness and colours are converted to those of an "
+            "ordinary screen, in downloads too.",
+        )
