@@ -67,7 +67,7 @@ def check_contrasts(visit: Visit) -> None:
 def background(visit: Visit) -> int:
     """Returns how light the page's upper left corner is, 0 to 255."""
     corner = visit.page.screenshot(clip={"x": 0, "y": 0, "width": 1, "height": 1})
-    return Image.open(io.BytesIO(corner)).convert("L").getpixel((0, 0))
+    return Image.open(io.BytesIO(corner)).convert("L").tobytes()[0]
 
 
 def test_names_and_contrast_in_dark_and_light(visit: Visit, tmp_path: Path) -> None:

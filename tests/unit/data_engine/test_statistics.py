@@ -4,6 +4,7 @@ import csv
 import io
 import json
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -35,7 +36,11 @@ def sa_v(tmp_path: Path) -> Path:
 
 
 def write_annotation(path: Path, rows: list) -> None:
-    content = {"video_height": SIZE_HW[0], "video_width": SIZE_HW[1], "video_frame_count": 9}
+    content: dict[str, Any] = {
+        "video_height": SIZE_HW[0],
+        "video_width": SIZE_HW[1],
+        "video_frame_count": 9,
+    }
     content |= {"masklet_id": list(range(len(rows[0]))), "masklet": rows}
     path.write_text(json.dumps(content))
 
@@ -93,7 +98,7 @@ def test_folders_of_label_pictures_are_counted(tmp_path: Path) -> None:
 
 def test_pictures_have_no_length(tmp_path: Path) -> None:
     save_jpeg(tmp_path / "sa_1.jpg", photograph(0))
-    content = {"image": {"height": SIZE_HW[0], "width": SIZE_HW[1]}}
+    content: dict[str, Any] = {"image": {"height": SIZE_HW[0], "width": SIZE_HW[1]}}
     content["annotations"] = [{"segmentation": run_lengths(square(row))} for row in (0, 4)]
     (tmp_path / "sa_1.json").write_text(json.dumps(content))
     figures = statistics_of(f"sa-1b:{tmp_path}").figures

@@ -171,7 +171,7 @@ def test_what_is_already_unpacked_is_not_fetched_again(tmp_path, monkeypatch):
     def refuse(*_: object, **__: object) -> None:
         raise AssertionError("a command was run")
 
-    monkeypatch.setattr(fetch_sources.subprocess, "run", refuse)
+    monkeypatch.setattr("subprocess.run", refuse)
     fetch_sources.fetch_sources(tmp_path)
 
 

@@ -26,7 +26,7 @@ def test_an_object_is_found_where_a_proposal_comes_close(data: DataSet) -> None:
     """Proposed is always frame 0's mask: of frame 1's, two columns of eight are missing."""
     protocol = FindEverything(random_miniature(), FindOptions(Grid((1,))))
     proposals = [Proposal(EncodedMask.encode(square(index)), 0.9, 1.0) for index in (0, 9)]
-    protocol._search.find = lambda picture: proposals  # type: ignore[method-assign]
+    protocol._search.find = lambda picture: proposals  # type: ignore[assignment]
     (clip,) = protocol.clips(data, [])
     (score,) = protocol.score(clip, lambda count: None)
     assert score.details["best IoU of each frame"] == [1.0, pytest.approx(48 / 80)]

@@ -60,7 +60,8 @@ class DriftingSession(VideoSession):
             yield self.answer(object_id, frame_index, nearest)
 
     def answer(self, object_id: int, frame_index: int, off_px: int) -> FrameMasks:
-        moved = np.roll(self.frames.true_masks(frame_index)[object_id], off_px, axis=1)
+        truth = self.frames.true_masks(frame_index)  # type: ignore[attr-defined]
+        moved = np.roll(truth[object_id], off_px, axis=1)
         mask = ObjectMask(EncodedMask.encode(moved), 1.0, 1.0)
         self.answered[frame_index] = FrameMasks(frame_index, {object_id: mask})
         return self.answered[frame_index]

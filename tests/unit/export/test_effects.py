@@ -1,5 +1,7 @@
 """Effects: what each changes and what it leaves alone, the same whenever a frame is drawn."""
 
+from typing import Any
+
 import numpy as np
 import pytest
 from made_masklets import GREEN, RED, box_mask
@@ -163,7 +165,7 @@ def test_every_letter_of_a_text_has_a_shape_of_its_own() -> None:
 
 
 def test_every_choice_of_the_page_is_known_here() -> None:
-    offered = effects_json()
+    offered: Any = effects_json()
     assert list(offered["objects"]) == list(OBJECT_EFFECTS)
     for preset in offered["presets"].values():
         EffectChoice(**preset)

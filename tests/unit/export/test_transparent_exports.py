@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from dataclasses import replace
 from fractions import Fraction
 from pathlib import Path
+from typing import Any
 
 import av
 import numpy as np
@@ -34,7 +35,7 @@ def decode_alpha(path: Path, decoder: str) -> Iterator[tuple[float, np.ndarray]]
     """Yields the time of each frame and its picture, RGBA."""
     with av.open(str(path)) as container:
         track = container.streams.video[0]
-        codec = av.CodecContext.create(decoder, "r")
+        codec: Any = av.CodecContext.create(decoder, "r")
         codec.extradata = track.codec_context.extradata
         codec.width, codec.height = track.width, track.height
         for packet in container.demux(track):
@@ -84,7 +85,7 @@ def gif_frames(path: Path) -> tuple[list[int], list[np.ndarray]]:
     """Returns how long each picture is shown, in milliseconds, and the pictures, RGB."""
     delays, pictures = [], []
     with Image.open(path) as picture:
-        for number in range(picture.n_frames):
+        for number in range(getattr(picture, "n_frames", 1)):
             picture.seek(number)
             delays.append(picture.info["duration"])
             pictures.append(np.asarray(picture.convert("RGB")))

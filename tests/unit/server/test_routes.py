@@ -381,7 +381,7 @@ def test_an_unexpected_error_is_logged_and_told_neutrally(
     def fail(*_: object) -> None:
         raise RuntimeError("secret detail")
 
-    video.session.set_prompt = fail
+    video.session.set_prompt = fail  # type: ignore[assignment]
     answer = client.post(f"videos/{token_of(video)}/prompt", json=CLICK)
     assert refusal(answer) == (500, "INTERNAL")
     assert answer.json()["error"]["text"] == NEUTRAL_TEXT
@@ -393,7 +393,7 @@ def test_out_of_memory_is_told_and_the_session_lives(client: TestClient, video: 
     def fail(*_: object) -> None:
         raise MemoryError
 
-    video.session.set_prompt = fail
+    video.session.set_prompt = fail  # type: ignore[assignment]
     answer = client.post(f"videos/{token_of(video)}/prompt", json=CLICK)
     assert refusal(answer) == (503, "OUT_OF_MEMORY")
     del video.session.set_prompt

@@ -65,7 +65,7 @@ def test_closing_is_real(store: SessionStore) -> None:
         with pytest.raises(SessionExpired) as gone:
             store.close(token)
         assert gone.value.code == code
-    assert video.session.closed
+    assert video.session.closed  # type: ignore[attr-defined]
     with pytest.raises(SessionExpired):
         video.set_prompt(0, 1, CLICK)
 
@@ -284,7 +284,7 @@ def test_another_model_answers_every_prompt_again(store: SessionStore) -> None:
     assert [set(masks.objects) for masks in video.masks().frames] == [{1}] * 6  # none is lost
     assert video.session is new
     assert new.prompts == {(1, 0): CLICK}
-    assert old.closed
+    assert old.closed  # type: ignore[attr-defined]
 
 
 def test_a_model_that_fails_on_a_prompt_changes_nothing(
@@ -299,7 +299,7 @@ def test_a_model_that_fails_on_a_prompt_changes_nothing(
     assert video.session is old
     assert video.undo().moment is not None
     assert video.model == FAKE
-    assert not old.closed
+    assert not old.closed  # type: ignore[attr-defined]
 
 
 def refill(folder: Path) -> OpenVideo:

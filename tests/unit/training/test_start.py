@@ -5,6 +5,7 @@ import io
 import subprocess
 import tarfile
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
@@ -60,7 +61,8 @@ def test_a_convolution_and_its_batch_norm_become_one() -> None:
 
 def test_memories_hardly_change_the_embedding_at_first(model: Sam2) -> None:
     generator = torch.Generator().manual_seed(0)
-    norm = model.image_encoder.neck.layers[-1]
+    neck: Any = model.image_encoder.neck
+    norm = neck.layers[-1]
     noise = torch.randn(1, 256, 8, 8, generator=generator)
     embedding = norm(noise).detach()
     bank = MemoryBank(
