@@ -25,6 +25,8 @@ def finding(state: AppState, video: OpenVideo, fields: Fields) -> Work:
         def stopped() -> bool:
             return closed() or run.is_set()
 
+        is_complete = False
+
         def progress(done: int, total: int) -> None:
             nonlocal is_complete
             is_complete = done == total
@@ -32,7 +34,6 @@ def finding(state: AppState, video: OpenVideo, fields: Fields) -> Work:
             report({"stage": "searching", "done": done, "total": total})
 
         found: list[Proposal] = []
-        is_complete = False
         visitor = state.store.owner_of(video)
         with (
             video.held(),
