@@ -1,5 +1,6 @@
 """The interface through which every layer reads the frames of a video."""
 
+from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from typing import Protocol, runtime_checkable
 
@@ -25,6 +26,24 @@ class FrameSource(Protocol):
     def __len__(self) -> int: ...
 
     def __getitem__(self, frame_index: int) -> UInt8[np.ndarray, "height width 3"]: ...
+
+
+class GrowingFrames(ABC):
+    """A ``FrameSource`` of a clip that is still being recorded: frames are added at its end."""
+
+    @property
+    @abstractmethod
+    def most_frames(self) -> int:
+        """How many frames the clip may have in the end."""
+
+
+def length_in_the_end(frames: FrameSource) -> int:
+    """Returns how many frames a video has, or may have once it has been recorded.
+
+    What depends on the length of a video must depend on this: then a frame that is tracked while
+    the clip grows gets the same mask as when the finished clip is propagated through.
+    """
+    return frames.most_frames if isinstance(frames, GrowingFrames) else len(frames)
 
 
 class ArrayFrames:

@@ -21,7 +21,7 @@ from sam2_demo.server.sessions.export_kinds import exports_json
 
 FOLDER = Path(__file__).parents[1] / "web"
 
-STYLES = ("page", "start", "picture", "timeline", "side", "dialogs", "narrow")
+STYLES = ("page", "start", "picture", "timeline", "side", "dialogs", "live", "narrow")
 """In the order in which later ones overrule earlier ones."""
 
 KEYFRAMES = """

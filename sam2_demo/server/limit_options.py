@@ -49,6 +49,7 @@ LIMIT_OPTIONS = (
         _STORE.max_bytes // MIB,
         "MB on disk of all videos; beyond it, those unused longest are removed",
     ),
+    LimitOption("--max-cameras", _STORE.max_cameras, "live cameras at the same time"),
     LimitOption(
         "--max-idle-seconds",
         int(_STORE.idle_timeout_s),
@@ -111,6 +112,7 @@ def store_limits(options: argparse.Namespace) -> StoreLimits:
     return StoreLimits(
         max_videos=options.max_videos,
         max_bytes=options.max_disk_megabytes * MIB,
+        max_cameras=options.max_cameras,
         idle_timeout_s=float(options.max_idle_seconds),
         kept_s=float(options.max_unused_seconds),
         safe_s=float(options.safe_seconds),

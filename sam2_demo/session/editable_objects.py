@@ -5,7 +5,7 @@ putting the old mapping back.
 """
 
 import threading
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 
@@ -14,7 +14,8 @@ from sam2_demo.core.prompts import FramePrompt, check_object_id
 from sam2_demo.session.history import History, Moment
 from sam2_demo.session.keeping.kept_work import KeptWork
 from sam2_demo.session.objects import Objects, ObjectSettings, ObjectState, what_changed
-from sam2_demo.tracking.track import Track
+from sam2_demo.tracking.propagation import Step
+from sam2_demo.tracking.track import Answer, Track
 
 
 class EditableObjects:
@@ -219,6 +220,33 @@ class EditableObjects:
         """Redoes the last undone step; returns the moment after it, or None if there is none."""
         with self._change():
             return self._go_to(self._history.redo)
+
+    @contextmanager
+    def extending(self) -> Iterator[Mapping[int, Track]]:
+        """Yields the tracks of all unlocked objects, to be extended in place by new frames.
+
+        That is no step of its own: undo leads from one thing that a person did to the next.
+        """
+        with self._change():
+            yield {
+                key: state.track
+                for key, state in self._objects.items()
+                if not state.settings.is_locked
+            }
+
+    def take_tracked(
+        self, tracks: Mapping[int, Track], step: Step, answers: Mapping[int, Answer]
+    ) -> None:
+        """Records the answers on a frame that was tracked: in the objects' tracks, then on disk.
+
+        Raises:
+            ResourceError: they cannot be written; it is tried again with the next ones.
+        """
+        for object_id, answer in answers.items():
+            tracks[object_id].take_tracked(*step, answer)
+        if self._kept is not None:
+            for object_id, answer in answers.items():
+                self._kept.take_tracked(tracks[object_id], *step, answer)
 
     @contextmanager
     def _change(self) -> Iterator[None]:

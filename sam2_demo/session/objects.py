@@ -47,7 +47,8 @@ class ObjectSettings:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class ObjectState:
-    """One object at one moment; its track changes only while masks are being propagated."""
+    """One object at one moment; its track changes only while masks are being propagated or a clip
+    is being recorded."""
 
     settings: ObjectSettings = ObjectSettings()
     track: Track = field(default_factory=Track)

@@ -21,8 +21,8 @@ from sam2_demo.session.keeping.kept_work import KeptWork
 from sam2_demo.session.objects import Objects, ObjectState, changed_frames
 from sam2_demo.session.provenance import ModelLabel, Provenance
 from sam2_demo.session.reply import Reply
-from sam2_demo.session.review import Doubt, find_doubts
-from sam2_demo.session.review_desk import ReviewDesk
+from sam2_demo.session.review.desk import ReviewDesk
+from sam2_demo.session.review.doubts import Doubt, find_doubts
 from sam2_demo.session.session import VideoSession
 from sam2_demo.session.session_file import SavedSession
 from sam2_demo.tracking.direction_check import check_directions
@@ -91,6 +91,11 @@ class OpenVideo:
     @active_s.setter
     def active_s(self, seconds: float) -> None:
         self.kept.note("active_s", seconds)
+
+    @property
+    def is_live(self) -> bool:
+        """Whether it is still being recorded, so that frames may be added."""
+        return False
 
     @property
     def busy(self) -> bool:

@@ -299,11 +299,7 @@ class VideoSession(EditableObjects):
                 free = {k: t for k, t in tracks.items() if not self._is_locked(k)}
                 before = self.masks(step.frame_index)
                 answers = self._tracker.track_frame(free, *step)
-                for object_id, answer in answers.items():
-                    tracks[object_id].take_tracked(*step, answer)
-                if self._kept is not None:
-                    for object_id, answer in answers.items():
-                        self._kept.take_tracked(tracks[object_id], *step, answer)
+                self.take_tracked(tracks, step, answers)
             return before, FrameMasks.of(step.frame_index, answers)
 
         try:

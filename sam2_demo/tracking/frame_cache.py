@@ -18,7 +18,7 @@ import torch.nn.functional as F
 from jaxtyping import Float
 from torch import Tensor
 
-from sam2_demo.core.frames import FrameSource
+from sam2_demo.core.frames import FrameSource, length_in_the_end
 from sam2_demo.model.sam2 import ImageFeatures, MemoryBank, Sam2, logits_of_mask
 from sam2_demo.tracking.byte_cache import Budget, ByteCache
 from sam2_demo.tracking.memory_bank import AttendedFrames, attended_frames, build_memory_bank
@@ -233,7 +233,7 @@ class FrameCache:
             [torch.stack(of_all_objects) for of_all_objects in zip(*memories, strict=True)],
             [torch.stack(of_all_objects) for of_all_objects in zip(*pointers, strict=True)],
             self._model.config,
-            len(self._frames),
+            length_in_the_end(self._frames),
         )
 
     def encode_memories(self, frame_index: int, answers: Sequence[Answer]) -> None:

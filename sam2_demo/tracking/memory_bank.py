@@ -83,6 +83,11 @@ def pointer_span(config: MemoryConfig, frame_count: int) -> int:
     """Returns the number by which pointer ages are divided: the largest age of a tracked frame's.
 
     It keeps those ages in [0, 1] in videos that are too short to fill the bank, too.
+
+    Args:
+        config: The model's memory.
+        frame_count: Number of frames in the video; of one that is being recorded, the most that it
+            may get, as it will hardly stay too short.
     """
     return max(1, min(config.pointers, frame_count) - 1)
 
@@ -101,7 +106,7 @@ def build_memory_bank(
         memories: Spatial memories in the order of ``attended``, for all objects at once.
         pointers: Object pointers, likewise.
         config: The model's configuration.
-        frame_count: Number of frames in the video.
+        frame_count: Number of frames in the video, as for ``pointer_span``.
     """
     device = memories[0].device
 

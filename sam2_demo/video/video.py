@@ -44,7 +44,7 @@ class Video:
         name: The unchecked name of the upload: show it only as text, never use it as a path.
         size_hw: Height and width in pixels, as displayed.
         times: When each frame is displayed, exactly.
-        digest: SHA-256 of the upload, in hexadecimal.
+        digest: SHA-256 of the upload, in hexadecimal; of a recording, as many random digits.
         excerpt: Which part of the upload was read.
         first_frame: How many frames of the upload precede the first one here.
         begins_s: When the first frame here is displayed, in seconds after the upload's first one.

@@ -14,7 +14,7 @@ const TESTS = fileURLToPath(new URL('./', import.meta.url));
 const LAYERS = [
   ['core'],
   ['canvas'],
-  ['timeline', 'objects', 'tools', 'runs', 'effects', 'files'],
+  ['timeline', 'objects', 'tools', 'runs', 'effects', 'files', 'live'],
   ['shell'],
   ['.'],
 ];

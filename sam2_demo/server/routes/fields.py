@@ -190,6 +190,11 @@ Key = Annotated[_String, _at_most(MAX_KEY_LENGTH), AfterValidator(_clean)]
 _Finite = Annotated[Number, _refused("BAD_NUMBER", "{field} must be a finite number, not {value}")]
 Share = Annotated[_Finite, _in_range(0, 1)]
 Seconds = Annotated[_Finite, _in_range(0, MAX_TIME_S)]
+Milliseconds = Annotated[
+    Integer,
+    _refused("BAD_NUMBER", "{field} must be a whole number, not {value}", InputError),
+    _in_range(0, 1000 * MAX_TIME_S),
+]
 FramesPerSecond = Annotated[_Finite, _in_range(1, MAX_FPS)]
 Truthy = Annotated[bool, BeforeValidator(bool)]
 

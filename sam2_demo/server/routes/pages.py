@@ -4,6 +4,7 @@ They are mounted under ``/gradio_api/``, which every proxy in front of a Gradio 
 response is JSON, a stream of JSON lines, or one of the video's files.
 """
 
+import asyncio
 from collections.abc import Awaitable, Callable
 from functools import partial
 from pathlib import Path
@@ -16,7 +17,7 @@ from starlette.requests import Request
 from starlette.responses import FileResponse, JSONResponse, Response
 from starlette.routing import Mount, Route
 
-from sam2_demo.core.errors import InputError, SessionExpired
+from sam2_demo.core.errors import InputError, SessionExpired, VideoError
 from sam2_demo.server.access.visitors import sender_of
 from sam2_demo.server.app_state import AppState
 from sam2_demo.server.messages import explain
@@ -25,6 +26,7 @@ from sam2_demo.server.routes.actions import ACTIONS, ASKED, READ, Action, Query
 from sam2_demo.server.routes.requests import MAX_BODY_BYTES, Fields, FrameRequest, parse_body
 from sam2_demo.server.routes.responses import AboutResponse, ChangesResponse, VideoResponse
 from sam2_demo.server.routes.streams import Work, streamed
+from sam2_demo.server.sessions.camera import begin_recording, finish_recording, record_frame
 from sam2_demo.server.sessions.export_kinds import export_kind
 from sam2_demo.server.sessions.exporting import exported_file, exporting
 from sam2_demo.server.sessions.finding import finding
@@ -32,11 +34,14 @@ from sam2_demo.server.sessions.opening import choosing, find_or_reopen, opening,
 from sam2_demo.server.sessions.propagating import finding_scenes, tracking
 from sam2_demo.server.sessions.reviewing import checking
 from sam2_demo.server.sessions.saved_sessions import open_uploaded_session, saved_session
+from sam2_demo.session.live_video import check_settled
 from sam2_demo.session.open_video import OpenVideo
+from sam2_demo.video.ingest.received_jpeg import MAX_JPEG_BYTES
 from sam2_demo.video.small_frames import thumbnail_jpeg
 
 PREFIX = "/gradio_api/sam2"
 
+PICTURE_TIMEOUT_S = 30.0
 IMMUTABLE = {"Cache-Control": "private, max-age=86400, immutable"}
 
 Endpoint = Callable[[Request], Awaitable[Response]]
@@ -50,6 +55,7 @@ def build_routes(state: AppState) -> Mount:
         **{name: partial(_changes, action) for name, action in ACTIONS.items()},
         **ASKED,
         "open_session": partial(open_uploaded_session, state),
+        "finish": finish_recording,
     }
     posts = [
         Route(f"{of_video}/{name}", _computed(state, query), methods=["POST"])
@@ -63,10 +69,12 @@ def build_routes(state: AppState) -> Mount:
         Route("/about", _answered(partial(_about, state))),
         Route("/uploads", _answered(partial(_upload, state)), methods=["POST"]),
         Route("/open", _answered(partial(_begin, state, opening)), methods=["POST"]),
+        Route("/camera", _answered(partial(_begin_camera, state)), methods=["POST"]),
         Route("/model", _answered(partial(_begin, state, choosing)), methods=["POST"]),
         Route("/samples/{name}/poster.jpg", _answered(partial(_poster, state))),
         Route(of_video, _answered(partial(_video, state))),
         Route(f"{of_video}/frames/{{frame_index}}.jpg", _answered(partial(_frame, state))),
+        Route(f"{of_video}/frames", _answered(partial(_record, state)), methods=["POST"]),
         Route(f"{of_video}/thumbnails/{{frame_index}}.jpg", _answered(partial(_thumbnail, state))),
         Route(f"{of_video}/exports/{{kind}}", _answered(partial(_download, state))),
         Route(f"{of_video}/session", _answered(partial(_save, state))),
@@ -127,6 +135,7 @@ def _stream(state: AppState, begin: Callable[[AppState, OpenVideo, Fields], Work
     async def endpoint(request: Request) -> Response:
         fields = await _fields(request)
         video = await _found(state, request)
+        check_settled(video)
         return streamed(await state.compute(partial(begin, state, video, fields)))
 
     return _answered(endpoint)
@@ -169,6 +178,19 @@ async def _found(state: AppState, request: Request) -> OpenVideo:
     if not state.store.is_away(token):
         return state.store.find(token)
     return await state.compute(partial(find_or_reopen, state, token))
+
+
+async def _begin_camera(state: AppState, request: Request) -> Response:
+    picture = await _picture(request)
+    begin = partial(begin_recording, state, _query(request), picture, _visitor(request))
+    return JSONResponse(await state.compute(lambda: begin().json_fields()))
+
+
+async def _record(state: AppState, request: Request) -> Response:
+    video = await _found(state, request)
+    picture = await _picture(request)
+    record = partial(record_frame, state, video, _query(request), picture)
+    return JSONResponse(await state.compute(lambda: record().json_fields()))
 
 
 async def _poster(state: AppState, request: Request) -> Response:
@@ -237,10 +259,35 @@ async def _save(state: AppState, request: Request) -> Response:
 async def _fields(request: Request) -> Fields:
     """Returns the fields of a request: from its body, or for GET from its query string."""
     if request.method == "GET":
-        return {name: _number_in(text) for name, text in request.query_params.items()}
+        return _query(request)
+    return parse_body(await _body(request, MAX_BODY_BYTES))
+
+
+def _query(request: Request) -> Fields:
+    return {name: _number_in(text) for name, text in request.query_params.items()}
+
+
+async def _picture(request: Request) -> bytes:
+    """Returns the picture that a request sends.
+
+    Raises:
+        VideoError: it does not arrive in time; it may also be larger than allowed, which is checked
+            when it is decoded.
+    """
+    try:
+        return await asyncio.wait_for(_body(request, MAX_JPEG_BYTES), PICTURE_TIMEOUT_S)
+    except TimeoutError as error:
+        raise VideoError(
+            f"The picture did not arrive within {PICTURE_TIMEOUT_S:g} seconds: send it smaller.",
+            "PICTURE_LATE",
+        ) from error
+
+
+async def _body(request: Request, most_bytes: int) -> bytes:
+    """Returns the body of a request; of a larger one, only so much that it shows."""
     body = b""
     async for chunk in request.stream():
         body += chunk
-        if len(body) > MAX_BODY_BYTES:
+        if len(body) > most_bytes:
             break
-    return parse_body(body)
+    return body

@@ -27,6 +27,7 @@ from sam2_demo.server.routes.fields import (
     Key,
     Mask,
     Masks,
+    Milliseconds,
     Name,
     ObjectId,
     ObjectIds,
@@ -323,6 +324,18 @@ class OpenRequest(ModelRequest):
             first_frames=None if self.start_s is self.length_s is None else max_frames,
             fps=self.fps or WHOLE.fps,
         )
+
+
+class CameraRequest(ModelRequest):
+    """What to call a recording, and which model is to follow it."""
+
+    name: Text = ""
+
+
+class PictureRequest(Request):
+    """When a picture was taken, in milliseconds after the first one."""
+
+    time_ms: Milliseconds = REQUIRED
 
 
 class UploadRequest(Request):

@@ -12,7 +12,7 @@ from sam2_demo.session.history import Moment
 from sam2_demo.session.objects import Color, ObjectSettings, PromptMap
 from sam2_demo.session.open_video import OpenVideo
 from sam2_demo.session.reply import Reply
-from sam2_demo.session.review import Doubt
+from sam2_demo.session.review.doubts import Doubt
 from sam2_demo.session.schemas import BoxRow, EdgeSchema
 from sam2_demo.tracking.everything.proposals import Proposal
 from sam2_demo.tracking.track import FrameMasks, ObjectMask
@@ -93,8 +93,23 @@ class ChangesResponse(Response):
         )
 
 
+class RecordedResponse(ChangesResponse):
+    """A frame that was added to a recording, and what changed with it."""
+
+    frame: int
+
+    @classmethod
+    def of_frame(cls, frame_index: int, reply: Reply) -> "RecordedResponse":
+        """Returns the response for a frame and the reply to it."""
+        return cls(frame=frame_index, **ChangesResponse.of(reply).json_fields())
+
+
 class VideoResponse(Response):
-    """What the page needs to know about an open video."""
+    """What the page needs to know about an open video.
+
+    Attributes:
+        live: Whether it is still being recorded.
+    """
 
     token: str
     name: str
@@ -110,6 +125,7 @@ class VideoResponse(Response):
     undo: str | None
     redo: str | None
     prompts: list[PromptRow]
+    live: bool
 
     @classmethod
     def of(cls, token: str, opened: OpenVideo) -> "VideoResponse":
@@ -131,6 +147,7 @@ class VideoResponse(Response):
             undo=session.undoable,
             redo=session.redoable,
             prompts=_prompt_rows(session.prompts),
+            live=opened.is_live,
         )
 
 

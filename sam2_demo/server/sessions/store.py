@@ -38,6 +38,7 @@ class StoreLimits:
     Attributes:
         max_videos: Videos in memory at the same time; exceeded only while more are computing.
         max_bytes: Bytes on disk of all videos, those put away included.
+        max_cameras: Clips recorded at the same time; each takes the accelerator as often as it can.
         idle_timeout_s: Seconds without a request after which a video is put away.
         kept_s: Seconds without a request after which a video is removed.
         safe_s: Seconds after a request during which a video is not removed to make room.
@@ -47,6 +48,7 @@ class StoreLimits:
 
     max_videos: int = 24
     max_bytes: int = 20 * 2**30
+    max_cameras: int = 4
     idle_timeout_s: float = 3600.0
     kept_s: float = 24 * 3600.0
     safe_s: float = 600.0
@@ -79,6 +81,12 @@ class SessionStore:
 
     def __len__(self) -> int:
         return len(self._videos)
+
+    @property
+    def videos(self) -> list[OpenVideo]:
+        """The open videos."""
+        with self._lock:
+            return list(self._videos.values())
 
     def open(self, fill: Callable[[Path], OpenVideo], owner: str = "") -> OpenVideo:
         """Returns a new open video under a new token.

@@ -93,10 +93,10 @@ class JpegFiles:
         if (height, width) != image.shape[:2]:
             path = frame_path(self._folder / OWN_SIZE_FOLDER, index)
             path.parent.mkdir(parents=True, exist_ok=True)
-            written = _write(image, path)
+            written = write_jpeg(image, path)
             smaller = cv2.resize(image, (width, height), interpolation=cv2.INTER_AREA)
             image = np.asarray(smaller, dtype=np.uint8)
-        return written + _write(image, frame_path(self._folder, index))
+        return written + write_jpeg(image, frame_path(self._folder, index))
 
     def _finish_one(self) -> None:
         self._bytes_left -= self._waiting.popleft().result()
@@ -119,7 +119,7 @@ class JpegFiles:
         self._pool.shutdown(cancel_futures=error is not None)
 
 
-def _write(image: UInt8[np.ndarray, "height width 3"], path: Path) -> int:
+def write_jpeg(image: UInt8[np.ndarray, "height width 3"], path: Path) -> int:
     """Writes one image and returns its size in bytes."""
     fine, data = cv2.imencode(".jpg", image, _SETTINGS)
     if not fine:

@@ -7,8 +7,8 @@ import numpy as np
 import pytest
 
 from sam2_demo.core.masks import EncodedMask
-from sam2_demo.session.review import Doubt, Reason, confidence, find_doubts
-from sam2_demo.session.review_desk import ReviewDesk
+from sam2_demo.session.review.desk import ReviewDesk
+from sam2_demo.session.review.doubts import Doubt, Reason, confidence, find_doubts
 from sam2_demo.tracking.track import FrameMasks, ObjectMask
 
 Box = tuple[int, int, int, int]

@@ -35,6 +35,14 @@ export class FrameCache {
     return this.pictures.get(index);
   }
 
+  /** Adds a frame that need not be fetched. */
+  put(index, picture) {
+    this.pictures.set(index, picture);
+    this.center = index;
+    this.evict();
+    this.onReady(index, null);
+  }
+
   /** Loads a frame, then `ahead` frames after it (before it if negative). */
   want(index, ahead) {
     const last = this.video.frames - 1;

@@ -27,6 +27,7 @@ export function stageText({ stage, done, total, before }) {
   if (stage === 'reading') {
     return total ? `Reading frame ${done} of ${total}` : `Reading frame ${done}`;
   }
+  if (stage === 'camera') return 'Starting the camera: allow it if the browser asks';
   if (stage === 'replaying') return 'The new model is answering your prompts';
   if (stage === 'model') {
     if (total > 1) return `Fetching the model: ${formatBytes(done)} of ${formatBytes(total)}`;

@@ -29,7 +29,7 @@ export function address(path) {
   return ROOT + path;
 }
 
-/** A refusal by the server; its message is one sentence for the user. */
+/** A refusal, mostly by the server; its message is one sentence for the user. */
 export class Refused extends Error {
   constructor({ code, text }) {
     super(text);
@@ -71,6 +71,12 @@ export async function getJson(path) {
 
 export async function postJson(path, fields) {
   return (await fetchOrRefuse(path, posting(fields))).json();
+}
+
+/** Sends a picture; returns the answer. */
+export async function postPicture(path, blob, signal) {
+  const headers = { 'Content-Type': blob.type };
+  return (await fetchOrRefuse(path, { method: 'POST', headers, body: blob, signal })).json();
 }
 
 /** Calls `onReport` for each line of a streamed answer; aborting the signal stops the work. */

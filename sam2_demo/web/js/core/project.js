@@ -9,7 +9,8 @@ export class Project {
   constructor(video, onChange = () => {}) {
     this.onChange = onChange;
     const frames = video.frame_times_s.length;
-    this.video = { ...video, frames, subject: frames === 1 ? 'image' : 'video' };
+    const subject = frames === 1 && !video.live ? 'image' : 'video';
+    this.video = { ...video, frames, subject };
     this.objects = []; // {id, name, color, visible, locked, edge, isDraft}, the first on top
     this.edged = new WeakMap(); // mask -> its edge as it was chosen, and the mask with that edge
     this.born = new Set(); // objects created on this page
@@ -31,6 +32,12 @@ export class Project {
 
   find(id) {
     return this.objects.find((object) => object.id === id);
+  }
+
+  /** Adds a frame at the end of a video that is being recorded. */
+  grow(time) {
+    this.video.frame_times_s.push(time);
+    this.video.frames = this.video.frame_times_s.length;
   }
 
   /** Adds an object; the server learns of it with its first prompt. */

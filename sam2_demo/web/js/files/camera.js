@@ -1,14 +1,9 @@
 // A clip from the camera, which is then opened like any other file.
 
+import { openCamera } from '../core/camera.js';
 import { showMeter } from '../core/elements.js';
 
 const MAX_CLIP_S = 30;
-
-const CAMERA_FAULTS = {
-  NotAllowedError: 'The browser blocked the camera: allow it in the address bar, then try again.',
-  NotFoundError: 'No camera was found: connect one, then try again.',
-  NotReadableError: 'Another program is using the camera: close it, then try again.',
-};
 
 export class Camera {
   /** `onClip(file)` receives what was recorded. */
@@ -26,24 +21,11 @@ export class Camera {
 
   async open() {
     if (this.asking) return; // the browser is still asking for permission
-    if (!navigator.mediaDevices || !window.MediaRecorder) {
-      this.status.show(
-        'This browser allows the camera only over HTTPS or on this computer: ' +
-          'record a clip with another program and choose its file.',
-        'error',
-      );
-      return;
-    }
     this.asking = true;
     try {
-      const size = { width: { ideal: 1280 }, height: { ideal: 720 } };
-      this.stream = await navigator.mediaDevices.getUserMedia({ video: size });
+      this.stream = await openCamera();
     } catch (error) {
-      this.status.show(
-        CAMERA_FAULTS[error.name] ||
-          'The camera could not be started: try again, or choose a file.',
-        'error',
-      );
+      this.status.fail(error);
       return;
     } finally {
       this.asking = false;

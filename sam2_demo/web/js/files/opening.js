@@ -2,7 +2,7 @@
 
 import { showMeter } from '../core/elements.js';
 import { stageText } from '../core/format.js';
-import { address, getJson, postStream, uploadFile } from '../core/net.js';
+import { address, getJson, postJson, postStream, uploadFile } from '../core/net.js';
 import { Camera } from './camera.js';
 import { makeCard } from './card.js';
 import {
@@ -153,7 +153,9 @@ export class Opening {
   async resume(token) {
     if (this.running) return;
     try {
-      const video = await getJson(`videos/${encodeURIComponent(token)}`);
+      const path = `videos/${encodeURIComponent(token)}`;
+      let video = await getJson(path);
+      if (video.live) video = await postJson(`${path}/finish`, {}); // its camera is gone
       this.recent.note(video);
       await this.onOpen(video);
     } catch (error) {
@@ -208,18 +210,33 @@ export class Opening {
     this.trim.ask(file, (part) => this.open({ ...fields, ...part }, file));
   }
 
+  /** Runs `act(signal)` unless something is being opened, with its progress on show. */
+  async alone(act) {
+    if (this.running) return;
+    this.running = new AbortController();
+    this.status.clear();
+    this.report({});
+    this.find('opening').hidden = false;
+    this.find('start').classList.add('s2-occupied');
+    try {
+      await act(this.running.signal);
+    } finally {
+      this.running = null;
+      this.find('opening').hidden = true;
+      this.find('start').classList.remove('s2-occupied');
+    }
+  }
+
   /**
    * Opens a file, a sample, or what `source` packs when called with progress and signal.
    * `hint` is a good place for the first click.
    */
-  async open(fields, source, hint) {
-    if (this.running) return;
+  open(fields, source, hint) {
+    return this.alone((signal) => this.read(fields, source, hint, signal));
+  }
+
+  async read(fields, source, hint, signal) {
     let file = source;
-    this.running = new AbortController();
-    const { signal } = this.running;
-    this.status.clear();
-    this.find('opening').hidden = false;
-    this.find('start').classList.add('s2-occupied');
     try {
       if (typeof source === 'function') {
         file = await source(
@@ -253,10 +270,6 @@ export class Opening {
     } catch (error) {
       if (!CHOOSE_ANOTHER_PART.includes(error.code)) this.status.fail(error);
       else this.status.offer(error, 'Trim it', () => this.openPart(fields, file));
-    } finally {
-      this.running = null;
-      this.find('opening').hidden = true;
-      this.find('start').classList.remove('s2-occupied');
     }
   }
 

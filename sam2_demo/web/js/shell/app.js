@@ -34,6 +34,7 @@ const STATE = {
   range: null,
   cuts: null,
   run: null,
+  live: null,
   comparison: null,
   look: null, // the page's size or its colours
 };
@@ -123,6 +124,7 @@ export class App {
   }
 
   leave() {
+    this.live.leave();
     this.player.stop();
     this.tracking.clear();
     this.timeline.scenes.clear();

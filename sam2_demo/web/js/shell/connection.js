@@ -7,7 +7,7 @@ const LOOK_MS = 10 * 60 * 1000; // the server closes a video that is not asked f
 const LEFT_ALONE_MS = 12 * 3600 * 1000; // after that, the page no longer keeps the video open
 
 export class Connection {
-  /** `app` gives project, frame, cache, editing, tracking, effort, status, open and seek. */
+  /** `app` gives project, frame, cache, editing, tracking, live, effort, status, open, seek. */
   constructor(app) {
     this.app = app;
     app.status.onLost = () => this.recover();
@@ -17,14 +17,14 @@ export class Connection {
   }
 
   get isBusy() {
-    const { editing, tracking } = this.app;
-    return editing.waiting > 0 || tracking.running !== null;
+    const { editing, tracking, live } = this.app;
+    return editing.waiting > 0 || tracking.running !== null || live.isOn;
   }
 
   /** Fetches what was missed while the network was down. */
   async catchUp() {
     const { project, cache, status } = this.app;
-    if (!project) return;
+    if (!project || this.app.live.isOn) return;
     cache.loadNext();
     try {
       await this.app.readMasks(project);

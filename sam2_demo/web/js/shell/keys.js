@@ -3,7 +3,8 @@
 // A line with `keys` is a command: each key as it is pressed ('z', 'Ctrl+Shift+z', 'Alt+ArrowUp',
 // '?'; Ctrl is Cmd on a Mac), what it `does` in the words of the sheet, and what it runs, given the
 // app and the event. `anywhere` runs without a video, too; `shown` replaces many keys in the
-// sheet. A line with `how` is about the pointer only. Each key occurs once.
+// sheet. A line with `how` is about the pointer only. Each key occurs once. A group that is
+// `settled` waits until the camera was stopped.
 
 import { ZOOM_STEP } from '../canvas/view.js';
 import { isTyping } from '../core/elements.js';
@@ -130,6 +131,7 @@ export const KEYS = [
   },
   {
     title: 'Go through the video',
+    settled: true,
     lines: [
       { keys: [' '], does: 'play or pause', run: (app) => app.togglePlay() },
       { keys: ['ArrowLeft'], does: 'one frame back', run: (app) => app.step(-1) },
@@ -145,6 +147,7 @@ export const KEYS = [
   },
   {
     title: 'Propagate',
+    settled: true,
     lines: [
       { keys: ['p'], does: 'propagate', run: (app) => app.tracking.start() },
       {
@@ -168,7 +171,12 @@ export const KEYS = [
         does: 'the flagged frame looks right',
         run: (app) => app.review.looksRight(),
       },
-      { keys: ['Escape'], does: 'stop', run: (app) => app.tools.escape() || app.tracking.stop() },
+      {
+        keys: ['Escape'],
+        does: 'stop',
+        settled: false,
+        run: (app) => app.tools.escape() || app.tracking.stop(),
+      },
     ],
   },
   {
@@ -182,6 +190,7 @@ export const KEYS = [
   },
 ];
 
+const IS_LIVE = 'The camera is running: stop it first.';
 const NO_VIDEO = 'Open a video first: choose a file, drop one here, or try a sample.';
 
 /** Returns the pressed keys as the table writes them; characters such as '?' imply Shift. */
@@ -204,8 +213,10 @@ export function pressedKeys(event) {
 
 export function listenToKeys(app) {
   const commands = new Map();
-  for (const line of KEYS.flatMap(({ lines }) => lines)) {
-    for (const key of line.keys || []) commands.set(key, line);
+  for (const { lines, settled } of KEYS) {
+    for (const line of lines) {
+      for (const key of line.keys || []) commands.set(key, { settled, ...line });
+    }
   }
 
   document.addEventListener('keydown', (event) => {
@@ -225,6 +236,7 @@ export function listenToKeys(app) {
       return;
     }
     event.preventDefault();
-    command.run(app, event);
+    if (app.live.isOn && command.settled) app.status.say(IS_LIVE);
+    else command.run(app, event);
   });
 }

@@ -35,8 +35,9 @@ const PANELS = [
   { shows: 'frame prompts view look', draw: drawTarget },
   {
     shows: 'prompts masks run',
-    draw: (app, project) => app.tips.show(project, Boolean(app.tracking.running)),
+    draw: (app, project) => app.tips.show(project, Boolean(app.tracking.running) || app.live.isOn),
   },
+  { shows: 'live', draw: (app) => app.live.render() },
 ];
 
 /** Draws each panel when what it shows has changed; without a video there is nothing to draw. */

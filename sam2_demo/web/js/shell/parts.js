@@ -7,6 +7,7 @@ import { EffectMenu } from '../effects/menu.js';
 import { Downloads } from '../files/downloads.js';
 import { Opening } from '../files/opening.js';
 import { SessionFile } from '../files/session_file.js';
+import { Live } from '../live/live.js';
 import { ObjectActions } from '../objects/actions.js';
 import { Finding } from '../objects/finding.js';
 import { ObjectList } from '../objects/list.js';
@@ -90,6 +91,7 @@ function buildPanels(app) {
     (video, hint) => app.open(video, hint),
     (file) => app.sessionFile.begin(file),
   );
+  app.live = new Live(app, find);
   app.model = new ModelChoice(app, find);
   app.effort = new Effort(() => app.project, find);
   app.tips = new Tips(find);

@@ -27,7 +27,7 @@ export class Timeline {
     this.marks.clear();
     this.lanes.open(video);
     this.range.open(video);
-    this.scenes.open(video);
+    if (!video.live) this.scenes.open(video);
   }
 
   listen(scroller) {

@@ -27,9 +27,9 @@ export class Candidates {
 
   /** Shows the candidates for an object's click on a frame, if there are several. */
   async offer(object = this.app.project.active, frame = this.app.frame) {
-    const { project, status } = this.app;
+    const { project, status, live } = this.app;
     const prompt = project.prompt(object, frame);
-    if (!this.isAmbiguous(prompt)) return;
+    if (!this.isAmbiguous(prompt) || live.isOn) return; // the frame would be gone
     try {
       const path = `videos/${project.video.token}/candidates`;
       const { candidates } = await postJson(path, { object, frame });

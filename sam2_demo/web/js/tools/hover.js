@@ -93,8 +93,8 @@ export class Hover {
   }
 
   get isBusy() {
-    const { player, tracking, editing } = this.app;
-    return player.playing || tracking.running || editing.waiting > 0;
+    const { player, tracking, editing, live } = this.app;
+    return player.playing || tracking.running || editing.waiting > 0 || live.isOn;
   }
 
   want(prompt, isMoved) {

@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from sam2_demo.core.masks import EncodedMask
-from sam2_demo.session.review import Doubt, FrameObject
+from sam2_demo.session.review.doubts import Doubt, FrameObject
 from sam2_demo.tracking.track import FrameMasks
 
 MAX_DISMISSED_BYTES = 4 << 20
