@@ -70,7 +70,7 @@ const common = names(
 );
 
 const browser = names(
-  'Image ImageData MediaRecorder Option ResizeObserver WheelEvent XMLHttpRequest ' +
+  'crypto Image ImageData MediaRecorder Option ResizeObserver WheelEvent XMLHttpRequest ' +
     'cancelAnimationFrame createImageBitmap document getComputedStyle innerHeight innerWidth ' +
     'localStorage matchMedia navigator requestAnimationFrame sessionStorage window',
 );

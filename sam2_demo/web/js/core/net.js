@@ -75,7 +75,7 @@ export async function postJson(path, fields) {
 
 /** Sends a picture; returns the answer. */
 export async function postPicture(path, blob, signal) {
-  const headers = { 'Content-Type': blob.type };
+  const headers = { 'Content-Type': blob.type, ...VISITOR };
   return (await fetchOrRefuse(path, { method: 'POST', headers, body: blob, signal })).json();
 }
 
