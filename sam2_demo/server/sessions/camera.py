@@ -6,7 +6,7 @@ from sam2_demo.core.errors import InputError, ResourceError
 from sam2_demo.server.app_state import AppState
 from sam2_demo.server.routes.requests import CameraRequest, Fields, PictureRequest
 from sam2_demo.server.routes.responses import RecordedResponse, VideoResponse
-from sam2_demo.server.sessions.opening import VIDEO_FOLDER
+from sam2_demo.server.sessions.folders import VIDEO_FOLDER
 from sam2_demo.server.sessions.store import token_of
 from sam2_demo.session.live_video import LiveVideo
 from sam2_demo.session.open_video import OpenVideo
