@@ -20,6 +20,8 @@ from sam2_demo.video.times import FrameTimes
 
 FACTS_FILE = "video.json"
 AUDIO_FILE = "audio.mp4"
+CUT_AT_LIMIT = "CUT_AT_LIMIT"
+"""The code of the notice that the video goes on after its last frame here."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,6 +133,11 @@ class Video:
     def duration_s(self) -> float:
         """When the last frame ends, in seconds after the first one starts."""
         return float(self.times.end_s)
+
+    @property
+    def goes_on(self) -> bool:
+        """Whether the part that is open was cut at the limit of frames."""
+        return any(notice.code == CUT_AT_LIMIT for notice in self.notices)
 
     @property
     def warnings(self) -> tuple[str, ...]:

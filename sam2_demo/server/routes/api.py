@@ -17,6 +17,7 @@ from sam2_demo.server.routes.api_values import (
     Json,
     current_visitor,
     explained,
+    facts_of,
     frames_of,
     part_of,
     received,
@@ -27,6 +28,7 @@ from sam2_demo.server.routes.streams import reports_of
 from sam2_demo.server.sessions.exporting import exporting
 from sam2_demo.server.sessions.finding import finding
 from sam2_demo.server.sessions.opening import find_or_reopen, opening
+from sam2_demo.server.sessions.parts import going_on
 from sam2_demo.server.sessions.propagating import tracking
 from sam2_demo.server.sessions.saved_sessions import open_session
 from sam2_demo.session.open_video import OpenVideo
@@ -44,6 +46,7 @@ class AnnotationApi:
         calls: tuple[Callable[..., Any], ...] = (
             self.open_video,
             self.open_sample,
+            self.next_part,
             self.prompt,
             self.clear_prompt,
             self.undo,
@@ -99,6 +102,22 @@ class AnnotationApi:
         """
         with explained():
             return self._opened({"sample": sample, "model": model})
+
+    def next_part(self, token: str) -> Json:
+        """Open the part of a long video that follows the one that is open.
+
+        Objects that it lacks are handed on to it: the mask on the last frame here is their prompt
+        on the first frame there. Call it again to find the same part again.
+
+        Args:
+            token: The token of a part whose "warnings" say that the next part has more frames.
+
+        Returns:
+            The same as open_video.
+        """
+        with explained():
+            *_, last = reports_of(going_on(self._state, self._find(token), {}))
+            return facts_of(last["video"])
 
     def prompt(
         self,
@@ -236,20 +255,24 @@ class AnnotationApi:
                 found = [video.session.masks(index)]
             return {"size_hw": list(video.video.size_hw), "frames": frames_of(found)}
 
-    def export(self, token: str, kind: str = "palette", fps: float | None = None) -> Json:
+    def export(
+        self, token: str, kind: str = "palette", fps: float | None = None, joined: bool = False
+    ) -> Json:
         """Export a file to download.
 
         Args:
             token: The video's token.
             kind: The kind of file, such as "overlay", "palette" or "coco".
             fps: Steady frames per second of a video file; by default its frames keep their times.
+            joined: Whether to join all parts of a long video that were opened into one file.
 
         Returns:
             "url", relative to the app's address, and "bytes".
         """
         with explained():
             video = self._find(token)
-            *_, last = reports_of(exporting(self._state, video, {"kind": kind, "fps": fps}))
+            fields: Fields = {"kind": kind, "fps": fps, "joined": joined}
+            *_, last = reports_of(exporting(self._state, video, fields))
             return {
                 "url": f"{PREFIX[1:]}/videos/{token}/{last['download']}",
                 "bytes": last["bytes"],
@@ -315,6 +338,4 @@ class AnnotationApi:
 
     def _opened(self, fields: Fields) -> Json:
         *_, last = reports_of(opening(self._state, fields, current_visitor()))
-        video = last["video"]
-        kept = ("token", "name", "width", "height", "fps", "frame_times_s", "warnings", "model")
-        return {key: video[key] for key in kept} | {"frames": len(video["frame_times_s"])}
+        return facts_of(last["video"])

@@ -64,6 +64,12 @@ def received(given: Mapping[str, Any]) -> Path:
     return path
 
 
+def facts_of(video: Mapping[str, Any]) -> Json:
+    """Returns what a client is told about an open video, of what the page receives."""
+    kept = ("token", "name", "width", "height", "fps", "frame_times_s", "warnings", "model")
+    return {key: video[key] for key in kept} | {"frames": len(video["frame_times_s"])}
+
+
 def frames_of(frames: Sequence[FrameMasks]) -> list[Json]:
     """Returns frames with their masks, as the calls return them."""
     return [NamedFrame.of(masks).json_fields() for masks in frames]

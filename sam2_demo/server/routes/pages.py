@@ -31,6 +31,7 @@ from sam2_demo.server.sessions.export_kinds import export_kind
 from sam2_demo.server.sessions.exporting import exported_file, exporting
 from sam2_demo.server.sessions.finding import finding
 from sam2_demo.server.sessions.opening import choosing, find_or_reopen, opening, switching
+from sam2_demo.server.sessions.parts import going_on
 from sam2_demo.server.sessions.propagating import finding_scenes, tracking
 from sam2_demo.server.sessions.reviewing import checking
 from sam2_demo.server.sessions.saved_sessions import open_uploaded_session, saved_session
@@ -94,6 +95,7 @@ STREAMS: dict[str, Callable[[AppState, OpenVideo, Fields], Work]] = {
     "check": checking,
     "model": switching,
     "export": exporting,
+    "next_part": going_on,
 }
 
 

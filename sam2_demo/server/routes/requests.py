@@ -276,12 +276,14 @@ class ExportRequest(BoundsRequest):
 
     Attributes:
         fps: Steady frames per second of a video file; None for the video's own times.
+        joined: Whether to join all parts of a long video, each with all of its frames.
     """
 
     kind: Text = ""
     effects: Effects | None = None
     objects: ObjectIds | None = None
     fps: FramesPerSecond | None = None
+    joined: Truthy = False
 
     def choice(self) -> EffectChoice:
         """Returns the effects.

@@ -8,6 +8,7 @@ from typing import Any
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from sam2_demo.server.sessions.part_links import PartLinks
 from sam2_demo.session.history import Moment
 from sam2_demo.session.objects import Color, ObjectSettings, PromptMap
 from sam2_demo.session.open_video import OpenVideo
@@ -104,6 +105,26 @@ class RecordedResponse(ChangesResponse):
         return cls(frame=frame_index, **ChangesResponse.of(reply).json_fields())
 
 
+class PartsResponse(Response):
+    """The neighbours of a part of a long video.
+
+    Attributes:
+        before: The token of the part before it.
+        after: The token of the part after it, if that was opened.
+        goes_on: Whether there is a next part.
+    """
+
+    before: str | None
+    after: str | None
+    goes_on: bool
+
+    @classmethod
+    def of(cls, opened: OpenVideo) -> "PartsResponse":
+        """Returns the response for an open video."""
+        links = PartLinks.of(opened.folder)
+        return cls(before=links.before, after=links.after, goes_on=opened.video.goes_on)
+
+
 class VideoResponse(Response):
     """What the page needs to know about an open video.
 
@@ -126,6 +147,7 @@ class VideoResponse(Response):
     redo: str | None
     prompts: list[PromptRow]
     live: bool
+    parts: PartsResponse
 
     @classmethod
     def of(cls, token: str, opened: OpenVideo) -> "VideoResponse":
@@ -148,6 +170,7 @@ class VideoResponse(Response):
             redo=session.redoable,
             prompts=_prompt_rows(session.prompts),
             live=opened.is_live,
+            parts=PartsResponse.of(opened),
         )
 
 

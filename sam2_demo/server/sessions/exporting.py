@@ -3,12 +3,14 @@
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import replace
 from pathlib import Path
+from typing import NoReturn
 
 import numpy as np
 from jaxtyping import Float
 
 from sam2_demo.core.errors import InputError, PromptError
 from sam2_demo.core.whole_files import Watch
+from sam2_demo.export.joining import joined
 from sam2_demo.export.masklets import Masklets, MaskScore, ObjectLabel
 from sam2_demo.export.own_size import at_own_size
 from sam2_demo.server.app_state import AppState
@@ -16,6 +18,8 @@ from sam2_demo.server.palette import object_color
 from sam2_demo.server.routes.requests import ExportRequest, Fields
 from sam2_demo.server.routes.streams import Report, Stopped, Work, progress_report, waiting_report
 from sam2_demo.server.sessions.export_kinds import export_kind
+from sam2_demo.server.sessions.opening import find_or_reopen
+from sam2_demo.server.sessions.part_links import part_tokens
 from sam2_demo.session.open_video import OpenVideo
 from sam2_demo.tracking.track import Answer
 from sam2_demo.tracking.tracker import Tracker
@@ -42,7 +46,11 @@ def exporting(state: AppState, video: OpenVideo, fields: Fields) -> Work:
         ):
             if not entered:
                 return
-            masklets = snapshot(video, range(first, last + 1), request.objects, kind.shown_only)
+            frames, chosen = range(first, last + 1), request.objects
+            if request.joined:
+                masklets = _all_joined(state, video, chosen, kind.shown_only)
+            else:
+                masklets = snapshot(video, frames, chosen, kind.shown_only)
             if not kind.is_video:
                 masklets = at_own_size(masklets)
             if request.fps is not None:
@@ -60,6 +68,27 @@ def exporting(state: AppState, video: OpenVideo, fields: Fields) -> Work:
             report({"download": f"exports/{request.kind}", "bytes": path.stat().st_size})
 
     return work
+
+
+def _all_joined(
+    state: AppState, video: OpenVideo, chosen: Collection[int] | None, shown_only: bool
+) -> Masklets:
+    """Returns the masks of all parts of a long video as those of one video.
+
+    Raises:
+        PromptError: these objects have no masks in any part.
+    """
+    parts: list[Masklets] = []
+    for token in part_tokens(video.folder):
+        part = find_or_reopen(state, token)
+        frames = range(len(part.video))
+        try:
+            parts.append(snapshot(part, frames, chosen, shown_only))
+        except PromptError:  # it has no masks; its frames belong to the video nevertheless
+            parts.append(Masklets(part.video, {}, lambda frame_index: {}, frames))
+    if not any(part.objects for part in parts):
+        _refuse_without_masks()
+    return joined(parts, video.folder / "joined")
 
 
 def snapshot(
@@ -90,10 +119,7 @@ def snapshot(
             labels[object_id] = ObjectLabel(name, color, settings.edge)
             answers[object_id] = state.track.answers
     if not labels:
-        raise PromptError(
-            "There are no masks to download yet: click on an object first and make it visible.",
-            "NO_MASKS",
-        )
+        _refuse_without_masks()
 
     def answers_on(frame_index: int) -> dict[int, Answer]:
         found = {key: each.get(frame_index) for key, each in answers.items()}
@@ -112,6 +138,13 @@ def snapshot(
         frames=frames,
         scores=scores,
         logits=_logits(video.session.tracker, answers),
+    )
+
+
+def _refuse_without_masks() -> NoReturn:
+    raise PromptError(
+        "There are no masks to download yet: click on an object first and make it visible.",
+        "NO_MASKS",
     )
 
 

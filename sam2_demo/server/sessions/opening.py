@@ -11,6 +11,7 @@ from sam2_demo.server.routes.requests import Fields, ModelRequest, OpenRequest
 from sam2_demo.server.routes.responses import ChangesResponse, VideoResponse
 from sam2_demo.server.routes.streams import Report, Stopped, Work, progress_report, waiting_report
 from sam2_demo.server.sessions.folders import VIDEO_FOLDER
+from sam2_demo.server.sessions.part_links import keep_upload
 from sam2_demo.server.sessions.store import token_of
 from sam2_demo.session.open_video import OpenVideo, model_of
 from sam2_demo.video.excerpt import WHOLE, Excerpt
@@ -60,6 +61,8 @@ def opening(state: AppState, fields: Fields, visitor: str) -> Work:
                 excerpt=source.excerpt,
                 name=source.title,
             )
+            if source.is_upload and video.goes_on:
+                keep_upload(source.path, folder)
             session = state.shelf.session(model, video)
             return OpenVideo(folder, video, session, state.shelf.label(model))
 
@@ -124,10 +127,7 @@ def find_or_reopen(state: AppState, token: str) -> OpenVideo:
     except SessionExpired:
         if not state.store.is_away(token):
             raise
-    try:
-        model = state.shelf.find(model_of(state.store.folder / token) or state.shelf.default)
-    except CheckpointError:
-        model = state.shelf.find(state.shelf.default)
+    model = state.shelf.find(model_used(state, state.store.folder / token))
 
     def fill(folder: Path) -> OpenVideo:
         frames = Video.open(folder / VIDEO_FOLDER)
@@ -135,6 +135,16 @@ def find_or_reopen(state: AppState, token: str) -> OpenVideo:
         return OpenVideo(folder, frames, session, state.shelf.label(model))
 
     return state.store.reopen(token, fill)
+
+
+def model_used(state: AppState, folder: Path) -> str:
+    """Returns the name of the model that a video was open with, or the operator's if it is gone."""
+    name = model_of(folder) or state.shelf.default
+    try:
+        state.shelf.find(name)
+    except CheckpointError:
+        return state.shelf.default
+    return name
 
 
 def switching(state: AppState, video: OpenVideo, fields: Fields) -> Work:

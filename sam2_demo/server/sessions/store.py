@@ -21,6 +21,7 @@ from pathlib import Path
 from sam2_demo.core.errors import ResourceError, SessionExpired
 from sam2_demo.server.sessions.disk_reserve import DiskReserve
 from sam2_demo.server.sessions.folders import bytes_in, last_changed_s, remove_unfinished
+from sam2_demo.server.sessions.part_links import keep_parts_together
 from sam2_demo.session.open_video import OpenVideo
 
 logger = logging.getLogger(__name__)
@@ -190,6 +191,7 @@ class SessionStore:
     def sweep(self) -> None:
         """Puts away what is idle, removes what is unused for too long; frees memory."""
         now_s = time.monotonic()
+        keep_parts_together(self.folder, dict(self._videos))
         for video in list(self._videos.values()):
             video.bytes_on_disk = bytes_in(video.folder)
             if video.last_used_s < now_s - REST_AFTER_S and not video.busy:

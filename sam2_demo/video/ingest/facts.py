@@ -8,7 +8,7 @@ from sam2_demo.video.formats.tone_mapping import TRANSFER_NAMES
 from sam2_demo.video.ingest.frame_spooler import FrameSpooler
 from sam2_demo.video.pictures.deep_values import ValueRange
 from sam2_demo.video.times import FrameTimes
-from sam2_demo.video.video import VideoWarning
+from sam2_demo.video.video import CUT_AT_LIMIT, VideoWarning
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,8 +73,9 @@ def reading_of(
         )
     if spooler.is_cut:
         reading.warn(
-            "CUT_AT_LIMIT",
-            f"Only its first {len(times.ticks):,} frames are open, the most that can be at once.",
+            CUT_AT_LIMIT,
+            f"{len(times.ticks):,} frames are open, the most that can be at once; the next part "
+            "has those that follow.",
         )
     if times.repaired and len(times.ticks) > 1:
         reading.warn(

@@ -77,6 +77,7 @@ export class Downloads {
     this.find('export-frames').textContent = range.isWhole()
       ? ''
       : `frames ${range.first + 1}–${range.last + 1}`;
+    this.find('export-joined-label').hidden = !this.app.longVideo.hasParts;
     const names = project.objects.map((object) => [object.id, project.nameOf(object)]);
     const listed = JSON.stringify(names);
     if (listed === this.listed) return;
@@ -98,7 +99,8 @@ export class Downloads {
     const fps = this.find('export-rate').value;
     if (fps) fields.fps = Number(fps);
     const { range } = this.app.timeline;
-    return { ...fields, first: range.first, last: range.last };
+    const joined = !this.find('export-joined-label').hidden && this.find('export-joined').checked;
+    return { ...fields, joined, first: range.first, last: range.last };
   }
 
   async make(button) {

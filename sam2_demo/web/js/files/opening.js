@@ -156,12 +156,16 @@ export class Opening {
       const path = `videos/${encodeURIComponent(token)}`;
       let video = await getJson(path);
       if (video.live) video = await postJson(`${path}/finish`, {}); // its camera is gone
-      this.recent.note(video);
-      await this.onOpen(video);
+      await this.show(video);
     } catch (error) {
       if (GONE.includes(error.code)) this.recent.forget(token); // otherwise it may come back
       this.status.fail(error);
     }
+  }
+
+  async show(video) {
+    this.recent.note(video);
+    await this.onOpen(video);
   }
 
   chosenModel() {
@@ -269,7 +273,7 @@ export class Opening {
       }
     } catch (error) {
       if (!CHOOSE_ANOTHER_PART.includes(error.code)) this.status.fail(error);
-      else this.status.offer(error, 'Trim it', () => this.openPart(fields, file));
+      else this.status.offer(error, 'Open a part', () => this.openPart(fields, file));
     }
   }
 

@@ -51,7 +51,7 @@ export class Trim {
     this.find('trim-preview').hidden = true;
     this.start.max = '';
     this.find('trim-text').textContent =
-      'Which part of the clip should open? Leave the length empty for everything up to the end.';
+      'Which part of the clip should open? Without a length it goes to the end; a long video opens in parts, one after another.';
   }
 
   numbers() {

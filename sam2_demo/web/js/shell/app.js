@@ -101,6 +101,7 @@ export class App {
     this.heading = 1;
     this.setView('work');
     window.scrollTo(0, 0);
+    this.longVideo.open(project.video);
     this.showSubject(project.video.subject);
     this.downloads.open(project.video);
     this.find('file-name').textContent = this.find('file-name').title = video.name;
@@ -131,6 +132,7 @@ export class App {
     this.comparison.clear();
     this.review.clear();
     this.downloads.clear();
+    this.longVideo.clear();
     this.objects.clear();
     this.finding.clear();
     this.store.set('project', null);

@@ -5,6 +5,7 @@ import { Stage } from '../canvas/stage.js';
 import { ZoomBar } from '../canvas/zoom_bar.js';
 import { EffectMenu } from '../effects/menu.js';
 import { Downloads } from '../files/downloads.js';
+import { LongVideo } from '../files/long_video.js';
 import { Opening } from '../files/opening.js';
 import { SessionFile } from '../files/session_file.js';
 import { Live } from '../live/live.js';
@@ -84,6 +85,7 @@ function buildPanels(app) {
     changed: () => app.store.touch('effects'),
   });
   app.downloads = new Downloads(app, find);
+  app.longVideo = new LongVideo(app, find);
   app.sessionFile = new SessionFile(app, find);
   app.opening = new Opening(
     find,
