@@ -30,6 +30,7 @@ def test_what_is_found_is_sifted_and_kept(visit: Visit) -> None:
     found, kept = counts(visit)
     assert found == kept >= 1
     item = visit.page.locator(".s2-found-item").first
+    item.locator("canvas").wait_for()  # the thumbnail is drawn
     item.click()
     visit.page.locator('.s2-found-item[aria-pressed="false"]').wait_for()
     assert counts(visit) == (found, found - 1)

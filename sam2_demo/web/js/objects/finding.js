@@ -59,6 +59,7 @@ export class Finding {
     }
     player.stop();
     status.clear();
+    status.endHint();
     this.close();
     const running = (this.running = new AbortController());
     this.done = 0;
@@ -213,13 +214,14 @@ export class Finding {
         const share = `${((100 * item.area) / pixels).toPrecision(2)} %`;
         const label = `Keep ${place + 1}: IoU ${item.iou.toFixed(2)}, ${share} of the image`;
         const button = makeButton('s2-found-item', '', label, () => this.toggle(item));
-        const canvas = document.createElement('canvas');
-        button.append(canvas);
+        button.append(document.createElement('canvas'));
         item.button = button;
-        this.thumbnails.draw(canvas, project.video, frame, item);
         return button;
       }),
     );
+    for (const item of items) {
+      this.thumbnails.draw(item.button.firstElementChild, project.video, frame, item);
+    }
   }
 
   render() {

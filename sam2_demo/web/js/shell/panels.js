@@ -32,7 +32,7 @@ const PANELS = [
     draw: (app) => app.candidates.render(),
   },
   { shows: 'view look', draw: (app) => app.zoom.render() },
-  { shows: 'frame prompts view look', draw: drawTarget },
+  { shows: 'frame prompts view found look', draw: drawTarget },
   {
     shows: 'prompts masks run',
     draw: (app, project) => app.tips.show(project, Boolean(app.tracking.running) || app.live.isOn),
@@ -92,9 +92,9 @@ function drawToggles({ find, sign, masksShown, store }) {
 }
 
 /** Rings a good place for the first click on a sample, until there is a prompt. */
-function drawTarget({ find, hint, frame, stage }, { prompts }) {
+function drawTarget({ find, finding, hint, frame, stage }, { prompts }) {
   const target = find('target');
-  target.hidden = !hint || hint[0] !== frame || prompts.size > 0;
+  target.hidden = !hint || hint[0] !== frame || prompts.size > 0 || finding.isShown;
   if (target.hidden) return;
   const canvas = find('canvas');
   const place = stage.view.toCanvas(hint[1], hint[2]);
