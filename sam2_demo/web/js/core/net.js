@@ -12,7 +12,7 @@ const UNREACHABLE = 'The server cannot be reached: check your connection, then t
 const VISITOR = { 'X-SAM2-Visitor': visitor() };
 
 function visitor() {
-  const fresh = [...crypto.getRandomValues(new Uint8Array(12))]
+  const fresh = [...globalThis.crypto.getRandomValues(new Uint8Array(12))]
     .map((byte) => byte.toString(16).padStart(2, '0'))
     .join('');
   try {
