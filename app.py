@@ -84,7 +84,7 @@ def settings_from(options: argparse.Namespace, data_dir: Path) -> AppSettings:
 def serve(options: argparse.Namespace, state: AppState) -> None:
     """Serves the page until the program is interrupted."""
     prepare_cpu()
-    state.store.start_sweeper()
+    state.store.start_sweeper(also=state.sweep_files)
     loading = threading.Thread(target=state.shelf.load_default, name="first model", daemon=True)
     loading.start()
     try:

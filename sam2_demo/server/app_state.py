@@ -4,12 +4,14 @@ import asyncio
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TypeVar
 
 from sam2_demo.server.app_settings import AppSettings
 from sam2_demo.server.gate import Gate
 from sam2_demo.server.loaded_models import ModelShelf
 from sam2_demo.server.samples import Samples
+from sam2_demo.server.sessions.framework_files import sweep_files
 from sam2_demo.server.sessions.store import SessionStore
 from sam2_demo.server.sessions.uploads import Uploads
 from sam2_demo.session.session import SessionOptions
@@ -57,6 +59,13 @@ class AppState:
             scanning=Gate(slots=1),
             threads=ThreadPoolExecutor(COMPUTED_AT_ONCE, "computing"),
         )
+
+    def sweep_files(self) -> None:
+        """Removes files that clients sent and nothing came of."""
+        from gradio.utils import get_upload_folder
+
+        self.uploads.remove_forgotten()
+        sweep_files(Path(get_upload_folder()), self.settings.max_waiting_bytes)
 
     async def compute(self, work: Callable[[], T]) -> T:
         """Returns the result of work that may block; it runs outside the server's event loop."""

@@ -1,4 +1,4 @@
-"""Which pages may call the routes: only those served by this server."""
+"""Which pages may use the app: only those served by this server."""
 
 from collections.abc import Set
 from urllib.parse import urlsplit
@@ -38,9 +38,11 @@ class SameOrigin:
         if self._allowed_hosts is not None and host.hostname not in self._allowed_hosts:
             return False
         site = headers.get("sec-fetch-site")
+        origin = headers.get("origin")
+        if headers.get("sec-fetch-mode") == "navigate" and origin is None:
+            return True  # a link to the page, or a frame around it; forms that send name an origin
         if site is not None:
             return site in ("same-origin", "none")
-        origin = headers.get("origin")
         if origin is None:
             return True
         return urlsplit(origin).netloc in (host.netloc, headers.get("x-forwarded-host"))

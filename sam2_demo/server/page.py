@@ -4,6 +4,7 @@ from typing import Any
 
 import gradio as gr
 
+from sam2_demo.server.access.guards import guards
 from sam2_demo.server.annotator import FOLDER, KEYFRAMES, VideoAnnotator
 from sam2_demo.server.app_state import AppState
 from sam2_demo.server.page_modules import page_modules
@@ -47,9 +48,12 @@ def page_theme() -> gr.themes.Base:
 
 def launch_options(state: AppState) -> dict[str, Any]:
     """Returns the arguments of ``launch``: the annotator's routes, the theme, safe settings."""
-    modules = page_modules().route(PREFIX, state.settings)
+    modules = page_modules().route(PREFIX)
     return {
-        "app_kwargs": {"routes": [modules, build_routes(state)]},
+        "app_kwargs": {
+            "routes": [modules, build_routes(state)],
+            "middleware": guards(state.settings),
+        },
         "theme": page_theme(),
         "css": PAGE_CSS + KEYFRAMES,
         "favicon_path": FOLDER / "icon.png",

@@ -10,13 +10,9 @@ from functools import cache
 from pathlib import Path
 from types import MappingProxyType
 
-from starlette.middleware import Middleware
 from starlette.requests import Request
 from starlette.responses import PlainTextResponse, Response
 from starlette.routing import Mount, Route
-
-from sam2_demo.server.app_settings import AppSettings
-from sam2_demo.server.origin import SameOrigin
 
 FOLDER = Path(__file__).parents[1] / "web" / "js"
 ENTRY = "main.js"
@@ -48,11 +44,10 @@ class Modules:
         """The modules' address, relative to that of the annotator's routes."""
         return f"web/{self.version}/"
 
-    def route(self, prefix: str, settings: AppSettings) -> Mount:
+    def route(self, prefix: str) -> Mount:
         """Returns the route that serves the modules below ``prefix``."""
-        guard = Middleware(SameOrigin, allowed_hosts=settings.allowed_hosts)
         path = f"{prefix}/{self.base.rstrip('/')}"
-        return Mount(path, routes=[Route("/{name:path}", self._answer)], middleware=[guard])
+        return Mount(path, routes=[Route("/{name:path}", self._answer)])
 
     def _answer(self, request: Request) -> Response:
         text = self.texts.get(request.path_params["name"])

@@ -15,6 +15,7 @@ from starlette.applications import Starlette
 from starlette.testclient import TestClient
 
 from sam2_demo.core.errors import CheckpointError
+from sam2_demo.server.access.guards import guards
 from sam2_demo.server.app_settings import AppSettings
 from sam2_demo.server.app_state import AppState
 from sam2_demo.server.loaded_models import ModelShelf
@@ -85,7 +86,8 @@ def open_small(state: AppState, frames: int = 6) -> OpenVideo:
 def client_of(state: AppState) -> Iterator[TestClient]:
     """Returns a context with a client of the app's routes; addresses are relative to them."""
     with TestClient(
-        Starlette(routes=[build_routes(state)]), base_url=f"http://testserver{PREFIX}/"
+        Starlette(routes=[build_routes(state)], middleware=guards(state.settings)),
+        base_url=f"http://testserver{PREFIX}/",
     ) as client:
         yield client
     state.store.close_all()

@@ -12,7 +12,6 @@ from typing import Any
 
 from starlette.applications import Starlette
 from starlette.concurrency import run_in_threadpool
-from starlette.middleware import Middleware
 from starlette.requests import Request
 from starlette.responses import FileResponse, JSONResponse, Response
 from starlette.routing import Mount, Route
@@ -21,7 +20,6 @@ from sam2_demo.core.errors import InputError, SessionExpired, VideoError
 from sam2_demo.server.access.visitors import sender_of
 from sam2_demo.server.app_state import AppState
 from sam2_demo.server.messages import explain
-from sam2_demo.server.origin import SameOrigin
 from sam2_demo.server.routes.actions import ACTIONS, ASKED, READ, Action, Query
 from sam2_demo.server.routes.requests import MAX_BODY_BYTES, Fields, FrameRequest, parse_body
 from sam2_demo.server.routes.responses import AboutResponse, ChangesResponse, VideoResponse
@@ -84,8 +82,7 @@ def build_routes(state: AppState) -> Mount:
         *posts,
         *streams,
     ]
-    guard = Middleware(SameOrigin, allowed_hosts=state.settings.allowed_hosts)
-    return Mount(PREFIX, app=Starlette(routes=routes, middleware=[guard]))
+    return Mount(PREFIX, app=Starlette(routes=routes))
 
 
 STREAMS: dict[str, Callable[[AppState, OpenVideo, Fields], Work]] = {

@@ -22,6 +22,8 @@ def finding(state: AppState, video: OpenVideo, fields: Fields) -> Work:
     run = video.new_run()  # before any waiting: a stop may follow immediately
 
     def work(report: Report, closed: Stopped) -> None:
+        is_complete = False
+
         def stopped() -> bool:
             return closed() or run.is_set()
 

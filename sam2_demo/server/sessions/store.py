@@ -206,13 +206,23 @@ class SessionStore:
         with suppress(ResourceError):  # whoever opens something hears of it
             self._make_room_on_disk("")
 
-    def start_sweeper(self, interval_s: float = SWEEP_INTERVAL_S) -> None:
-        """Starts sweeping periodically in the background; errors are logged and do not end it."""
+    def start_sweeper(
+        self,
+        interval_s: float = SWEEP_INTERVAL_S,
+        also: Callable[[], None] = lambda: None,
+    ) -> None:
+        """Starts sweeping periodically in the background; errors are logged and do not end it.
+
+        Args:
+            interval_s: Seconds between two sweeps.
+            also: What else is swept each time.
+        """
 
         def run() -> None:
             while not self._stop_sweeping.wait(interval_s):
                 try:
                     self.sweep()
+                    also()
                 except Exception:
                     logger.exception("sweeping the open videos failed; will try again")
 

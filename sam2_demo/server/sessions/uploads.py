@@ -59,7 +59,7 @@ class Uploads:
             ResourceError: too much waits to be opened already.
         """
         length = request.headers.get("content-length", "0")
-        self._remove_forgotten()
+        self.remove_forgotten()
         self._check_size(int(length) if length.isdecimal() else 0)
         name = secrets.token_urlsafe(24)
         path, partial = self._folder / name, self._folder / (name + PARTIAL)
@@ -78,7 +78,7 @@ class Uploads:
 
     def adopt(self, path: Path, visitor: str = "") -> str:
         """Moves a file that Gradio received; returns its secret name."""
-        self._remove_forgotten()
+        self.remove_forgotten()
         self._check_size(path.stat().st_size)
         name = secrets.token_urlsafe(24)
         self._owners[name] = visitor
@@ -154,7 +154,8 @@ class Uploads:
                 "FILE_TOO_LARGE",
             )
 
-    def _remove_forgotten(self) -> None:
+    def remove_forgotten(self) -> None:
+        """Removes files that nobody opened in time."""
         oldest_s = time.time() - FORGOTTEN_AFTER_S
         for path in self._folder.iterdir():
             with suppress(FileNotFoundError):  # opened or removed just now

@@ -8,7 +8,6 @@ from starlette.applications import Starlette
 from starlette.testclient import TestClient
 
 from sam2_demo.server.annotator import annotator_script
-from sam2_demo.server.app_settings import AppSettings
 from sam2_demo.server.page_modules import ENTRY, Modules, page_modules
 
 
@@ -25,7 +24,7 @@ def modules(tmp_path: Path) -> Modules:
 @pytest.fixture
 def client(modules: Modules, tmp_path: Path) -> Iterator[TestClient]:
     """A client whose addresses are relative to the prefix."""
-    app = Starlette(routes=[modules.route("/below", AppSettings(data_dir=tmp_path))])
+    app = Starlette(routes=[modules.route("/below")])
     with TestClient(app, base_url="http://testserver/below/") as client:
         yield client
 
