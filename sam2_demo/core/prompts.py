@@ -153,7 +153,7 @@ def _check_point(point: Point, size_hw: tuple[int, int]) -> None:
             f"the click at ({point.x}, {point.y}) has no position: give finite numbers",
             "BAD_NUMBER",
         )
-    if not (0 <= point.x <= width and 0 <= point.y <= height):
+    if not (0 <= point.x < width and 0 <= point.y < height):
         raise PromptError(
             f"the click at ({point.x:g}, {point.y:g}) lies outside the frame of "
             f"{width} x {height} pixels: click inside it",

@@ -49,13 +49,19 @@ class EditableObjects:
             moments, number = kept.read(size_hw)
             if moments:
                 self._objects = self._history.restore(moments, number)
-                self._next_id = max(self._objects, default=0) + 1
+                ids = [object_id for moment in moments for object_id in moment.objects]
+                self._next_id = max(ids, default=0) + 1
             self._kept = kept
 
     @property
     def objects(self) -> Objects:
         """The objects as they are now; every edit makes a new mapping."""
         return self._objects
+
+    @property
+    def next_id(self) -> int:
+        """The smallest id that is greater than that of any object so far."""
+        return self._next_id
 
     @property
     def object_ids(self) -> tuple[int, ...]:
@@ -178,7 +184,8 @@ class EditableObjects:
         with self._lock:
             state = self._state(object_id)
             rows = [row for row in self._objects.items() if row[0] != object_id]
-            rows.insert(max(0, position), (object_id, state))
+            # Python cannot insert at a position of more than 19 digits.
+            rows.insert(min(max(0, position), len(rows)), (object_id, state))
             if [key for key, _ in rows] != list(self._objects):
                 self._commit("move object", dict(rows))
 
@@ -328,6 +335,10 @@ class EditableObjects:
         if object_id in self._objects:
             raise PromptError(
                 f"object {object_id} already exists: use another number", "BAD_OBJECT"
+            )
+        if self._history.held(object_id):
+            raise PromptError(
+                f"object {object_id} was removed: undo that, or use another number", "BAD_OBJECT"
             )
         self._check_count(len(self._objects) + 1)
         return ObjectState()

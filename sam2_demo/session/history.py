@@ -85,6 +85,15 @@ class History:
         """Roughly how much all moments hold that the present does not."""
         return sum(moment.bytes_held for moment in (*self._past, *self._future))
 
+    def held(self, object_id: int) -> bool:
+        """Returns whether there was such an object since everything was last started over."""
+        for moment in reversed(self._past):
+            if moment.step == "start over":
+                return False
+            if object_id in moment.objects:
+                return True
+        return False
+
     def remember(self, step: str, present: Objects) -> None:
         """Remembers the present before a step changes it; drops whatever was undone."""
         self._weigh(present)

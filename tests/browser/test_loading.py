@@ -35,9 +35,12 @@ def test_page_below_a_path(browser: Browser, app: str) -> None:
     page.close()
 
 
-def test_page_in_a_frame_of_another_site(browser: Browser, app: str) -> None:
+def test_page_in_the_frame_of_a_space(browser: Browser, app: str) -> None:
     page = browser.new_page()
-    page.set_content(f'<iframe src="{app}" width="1200" height="800"></iframe>')
+    framing = f'<iframe src="{app}" width="1200" height="800"></iframe>'
+    space = "https://huggingface.co/spaces/somebody/sam2-demo"
+    page.route(space, lambda route: route.fulfill(body=framing, content_type="text/html"))
+    page.goto(space)
     frame = page.frame_locator("iframe")
     frame.locator(".s2-sample").first.click()
     frame.locator('[data-id="canvas"][data-frame="0"]').wait_for()

@@ -31,6 +31,7 @@ from sam2_demo.server.sessions.opening import find_or_reopen, opening
 from sam2_demo.server.sessions.parts import going_on
 from sam2_demo.server.sessions.propagating import tracking
 from sam2_demo.server.sessions.saved_sessions import open_session
+from sam2_demo.server.sessions.store import token_of
 from sam2_demo.session.open_video import OpenVideo
 from sam2_demo.session.session_file import session_as_text
 
@@ -86,8 +87,8 @@ class AnnotationApi:
         with explained():
             path = received(video)
             upload = self._state.uploads.adopt(path, current_visitor())
-            title = name or video.get("orig_name") or path.name
-            fields = {"upload": upload, "name": title[:200], "model": model}
+            title = name or str(video.get("orig_name") or path.name)[:200]
+            fields: Fields = {"upload": upload, "name": title, "model": model}
             return self._opened(fields | part_of(start_s, end_s))
 
     def open_sample(self, sample: str, model: str = "") -> Json:
@@ -248,7 +249,7 @@ class AnnotationApi:
         """
         with explained():
             video = self._find(token)
-            if frame == -1:
+            if frame == -1 and not isinstance(frame, bool | float):
                 found = [each for each in video.masks().frames if each.objects]
             else:
                 index = FrameRequest.read({"frame": frame}).frame_of(len(video.video))
@@ -326,7 +327,7 @@ class AnnotationApi:
             "closed": the token.
         """
         with explained():
-            self._state.store.close(token)
+            self._state.store.close(token_of(self._find(token)))
             return {"closed": token}
 
     def _find(self, token: str) -> OpenVideo:

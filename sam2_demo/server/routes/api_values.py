@@ -13,6 +13,7 @@ from sam2_demo.core.errors import InputError, VideoError
 from sam2_demo.server.access.visitors import visitor_of
 from sam2_demo.server.messages import explain
 from sam2_demo.server.routes.responses import NamedFrame
+from sam2_demo.session.schemas import shown
 from sam2_demo.tracking.track import FrameMasks
 
 Json = dict[str, Any]
@@ -40,6 +41,9 @@ def part_of(start_s: float | None, end_s: float | None) -> Json:
     """
     if start_s is end_s is None:
         return {}
+    for value in (start_s, end_s):
+        if value is not None and (isinstance(value, bool) or not isinstance(value, int | float)):
+            raise InputError(f"{shown(value)} is not a number of seconds", "BAD_NUMBER")
     start_s = start_s or 0.0
     if end_s is not None and not end_s > start_s:
         raise InputError(
@@ -56,9 +60,13 @@ def current_visitor() -> str:
     return visitor_of(getattr(client, "host", None), getattr(request, "session_hash", None))
 
 
-def received(given: Mapping[str, Any]) -> Path:
+def received(given: object) -> Path:
     """Returns where a file lies that was uploaded; any other path of this machine is refused."""
-    path = Path(str(given.get("path", ""))).resolve()
+    name = given.get("path") if isinstance(given, Mapping) else None
+    try:
+        path = Path(str(name or "")).resolve()
+    except (ValueError, OSError):  # a name with a null in it, or one that is too long
+        path = Path()
     if not path.is_relative_to(Path(get_upload_folder()).resolve()) or not path.is_file():
         raise VideoError("Send the file itself, such as handle_file('clip.mp4').", "NO_FILE")
     return path

@@ -148,7 +148,13 @@ class PromptRequest(ObjectFrameRequest):
 
     def _mask(self, size_hw: tuple[int, int], standing: FramePrompt | None) -> EncodedMask | None:
         if isinstance(self.mask, str):
-            return EncodedMask.received(size_hw, self.mask)
+            mask = EncodedMask.received(size_hw, self.mask)
+            if mask.area_px == 0:
+                raise PromptError(
+                    "the mask is empty: draw the object, or clear its prompt on this frame",
+                    "EMPTY_MASK",
+                )
+            return mask
         if self.mask is None:
             return None
         if standing is None or standing.mask is None:

@@ -143,6 +143,7 @@ class VideoResponse(Response):
     model: str
     source: str
     objects: list[ObjectRow]
+    next_object: int
     undo: str | None
     redo: str | None
     prompts: list[PromptRow]
@@ -166,6 +167,7 @@ class VideoResponse(Response):
             model=opened.model.name,
             source=opened.model.source,
             objects=_object_rows(session.settings),
+            next_object=session.next_id,
             undo=session.undoable,
             redo=session.redoable,
             prompts=_prompt_rows(session.prompts),

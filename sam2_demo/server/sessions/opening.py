@@ -5,7 +5,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from sam2_demo.core.errors import CheckpointError, SessionExpired, VideoError
+from sam2_demo.core.errors import CheckpointError, InputError, SessionExpired, VideoError
 from sam2_demo.server.app_state import AppState
 from sam2_demo.server.routes.requests import Fields, ModelRequest, OpenRequest
 from sam2_demo.server.routes.responses import ChangesResponse, VideoResponse
@@ -113,7 +113,7 @@ def choosing(state: AppState, fields: Fields, visitor: str) -> Work:
     return work
 
 
-def find_or_reopen(state: AppState, token: str) -> OpenVideo:
+def find_or_reopen(state: AppState, token: object) -> OpenVideo:
     """Returns the open video of a token, also one that was put away or is of an earlier run.
 
     Such a video is reopened with the model that it was open with, or the operator's if that one is
@@ -122,6 +122,8 @@ def find_or_reopen(state: AppState, token: str) -> OpenVideo:
     Raises:
         SessionExpired: there is no such video.
     """
+    if not isinstance(token, str):
+        raise InputError("the token must be the text that opening a video returned", "BAD_TEXT")
     try:
         return state.store.find(token)
     except SessionExpired:

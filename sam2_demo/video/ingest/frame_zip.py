@@ -43,7 +43,7 @@ def opened_zip(path: Path, limits: Limits, excerpt: Excerpt) -> Iterator["FrameZ
     """
     try:
         archive = zipfile.ZipFile(path)
-    except (zipfile.BadZipFile, ValueError, OSError) as error:
+    except (zipfile.BadZipFile, ValueError, OSError, NotImplementedError) as error:
         raise VideoError(
             "This zip file is damaged or incomplete: zip the images again and upload the new file.",
             "ZIP_CORRUPT",

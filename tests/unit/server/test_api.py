@@ -9,6 +9,7 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
+import httpx
 import media_clips
 import pytest
 from browser import TOP
@@ -61,6 +62,43 @@ def test_undo_takes_a_prompt_back_and_exports_are_fetched(app: str, client: Clie
         client.predict(token=token, frame=2, object=3, points=[[100, 100]], api_name="/prompt")
     client.predict(token=token, api_name="/undo")
     assert client.predict(token=token, api_name="/masks")["frames"] == []
+
+
+def test_a_closed_video_is_gone_with_the_file_that_was_sent(app: str, tmp_path: Path) -> None:
+    clip = media_clips.write_clip(tmp_path / "gone.mp4", FRAMES).read_bytes()
+    with httpx.Client(base_url=app, timeout=60) as web:
+        (path,) = web.post("/gradio_api/upload", files={"files": ("gone.mp4", clip)}).json()
+        assert web.get(f"/gradio_api/file={path}").content == clip
+        client = Client(app, verbose=False)
+        video = {"path": path, "orig_name": "gone.mp4", "meta": {"_type": "gradio.FileData"}}
+        token = client.predict(video=video, api_name="/open_video")["token"]
+        assert client.predict(token=token, api_name="/close_video") == {"closed": token}
+        assert web.get(f"/gradio_api/file={path}").content != clip
+    with pytest.raises(AppError, match="SESSION_CLOSED"):
+        client.predict(token=token, api_name="/close_video")
+    with pytest.raises(AppError, match="UNKNOWN_SESSION"):
+        client.predict(token="guessed", api_name="/close_video")
+
+
+@pytest.mark.parametrize(
+    ("call", "fields"),
+    [
+        ("/masks", {"token": 7}),
+        ("/masks", {"token": ["a"]}),
+        ("/masks", {"token": {"a": 1}}),
+        ("/close_video", {"token": None}),
+        ("/prompt", {"token": "guessed", "frame": "x", "object": []}),
+        ("/open_sample", {"sample": 7}),
+        ("/open_sample", {"sample": ["meadow.mp4"]}),
+        ("/export", {"token": "guessed", "kind": {}}),
+    ],
+)
+def test_arguments_of_other_types_are_refused_in_words(
+    client: Client, call: str, fields: dict[str, Any]
+) -> None:
+    with pytest.raises(AppError, match=r"\([A-Z_]+\)") as refused:
+        client.predict(**fields, api_name=call)
+    assert "INTERNAL" not in str(refused.value)
 
 
 def test_everything_found_on_a_frame_becomes_objects(app: str, client: Client) -> None:

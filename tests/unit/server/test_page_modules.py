@@ -48,11 +48,6 @@ def test_nothing_else_is_served(client: TestClient, modules: Modules, name: str)
     assert client.get(f"{modules.base}{name}").status_code == 404
 
 
-def test_another_sites_page_is_refused(client: TestClient, modules: Modules) -> None:
-    foreign = client.get(f"{modules.base}main.js", headers={"Sec-Fetch-Site": "cross-site"})
-    assert foreign.status_code == 403
-
-
 def test_any_change_is_another_version(modules: Modules, tmp_path: Path) -> None:
     assert Modules(tmp_path).version == modules.version
     (tmp_path / "core" / "one.js").write_text("export const ONE = 2;\n")

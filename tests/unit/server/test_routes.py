@@ -68,6 +68,9 @@ def test_box_is_put_in_order_and_cut_to_the_frame(client: TestClient, video: Ope
         (CLICK | {"object": "1"}, 422, "BAD_OBJECT"),
         (CLICK | {"points": [[-1, 5, 1]]}, 422, "POINT_OUTSIDE"),
         (CLICK | {"points": [[1e308, 5, 1]]}, 422, "POINT_OUTSIDE"),
+        (CLICK | {"points": [[64, 5, 1]]}, 422, "POINT_OUTSIDE"),
+        (CLICK | {"points": [[5, 48, 1]]}, 422, "POINT_OUTSIDE"),
+        (CLICK | {"mask": EncodedMask.empty(SIZE_HW).counts}, 422, "EMPTY_MASK"),
         (CLICK | {"points": [["Infinity", 5, 1]]}, 422, "BAD_NUMBER"),
         (CLICK | {"points": [[True, 5, 1]]}, 422, "BAD_NUMBER"),
         (CLICK | {"points": [[10**400, 5, 1]]}, 422, "BAD_NUMBER"),
@@ -180,6 +183,27 @@ def test_clear_and_remove(client: TestClient, video: OpenVideo) -> None:
     assert post(client, video, "remove_object", {"object": 2})["frames"] == [[3, []]]
     answer = client.post(f"videos/{token_of(video)}/remove_object", json={"object": 2})
     assert refusal(answer) == (422, "BAD_OBJECT")
+
+
+def test_a_removed_object_takes_no_prompt_until_its_removal_is_undone(
+    client: TestClient, video: OpenVideo
+) -> None:
+    post(client, video, "prompt", CLICK | {"object": 2})
+    post(client, video, "remove_object", {"object": 2})
+    answer = client.post(f"videos/{token_of(video)}/prompt", json=CLICK | {"object": 2})
+    assert refusal(answer) == (422, "BAD_OBJECT")
+    assert client.get(f"videos/{token_of(video)}").json()["next_object"] == 3
+    post(client, video, "undo", {})
+    post(client, video, "prompt", CLICK | {"object": 2})
+    post(client, video, "start_over", {})
+    post(client, video, "prompt", CLICK | {"object": 1})  # numbers count from 1 again
+
+
+def test_a_place_of_hundreds_of_digits_is_the_last(client: TestClient, video: OpenVideo) -> None:
+    for number in (1, 2):
+        post(client, video, "prompt", CLICK | {"object": number})
+    moved = post(client, video, "move_object", {"object": 1, "place": 10**300})
+    assert [row[0] for row in moved["objects"]] == [2, 1]
 
 
 def test_names_are_kept_as_text(client: TestClient, video: OpenVideo) -> None:

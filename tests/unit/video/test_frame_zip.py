@@ -208,6 +208,18 @@ def test_a_picture_of_another_size_is_named(tmp_path: Path) -> None:
     assert "odd.png" in str(refused(write_zip(tmp_path / "frames.zip", members)))
 
 
+def test_a_zip_of_a_later_version_is_refused(tmp_path: Path) -> None:
+    path = tmp_path / "frames.zip"
+    with zipfile.ZipFile(path, "w") as archive:
+        archive.writestr("a.png", b"x")
+    content = bytearray(path.read_bytes())
+    content[content.index(b"PK\1\2") + 6] = 183  # version 18.3
+    path.write_bytes(content)
+    with pytest.raises(VideoError) as refused, opened_zip(path, Limits(), WHOLE):
+        pass
+    assert refused.value.code == "ZIP_CORRUPT"
+
+
 def test_links_are_refused(tmp_path: Path) -> None:
     path = tmp_path / "frames.zip"
     with zipfile.ZipFile(path, "w") as archive:

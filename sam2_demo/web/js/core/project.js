@@ -23,7 +23,7 @@ export class Project {
     this.stepSequence = 0;
     this.steps = { undo: video.undo, redo: video.redo };
     this.sinceRun = new Set(); // frames prompted since the last propagation
-    this.nextId = 1;
+    this.nextId = video.next_object || 1; // ids of removed objects are not used again
     this.active = 0;
     this.readObjects(video.objects, 0);
     this.readPrompts(video.prompts, 0);
