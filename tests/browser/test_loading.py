@@ -36,7 +36,8 @@ def test_page_below_a_path(browser: Browser, app: str) -> None:
 
 
 def test_page_in_the_frame_of_a_space(browser: Browser, app: str) -> None:
-    page = browser.new_page()
+    # A page of the internet may frame one of this machine only where the visitor allows it.
+    page = browser.new_page(permissions=["local-network-access"])
     framing = f'<iframe src="{app}" width="1200" height="800"></iframe>'
     space = "https://huggingface.co/spaces/somebody/sam2-demo"
     page.route(space, lambda route: route.fulfill(body=framing, content_type="text/html"))
