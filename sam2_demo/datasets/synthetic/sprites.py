@@ -19,10 +19,6 @@ Alpha = UInt8[np.ndarray, "height width"]
 GREY_AXIS = np.full((3, 3), 1 / 3)
 HUE_CROSS = np.array([[0, -1, 1], [1, 0, -1], [-1, 1, 0]]) / math.sqrt(3)
 MIN_SPRITE_PX = 6
-PAIR_SHARE = 0.2
-"""Share of the cut-outs that are two things moving as one, as a rider and a horse do."""
-PAIR_PX = 240
-"""Longest side of the larger of the two."""
 
 
 class SpriteMaker:
@@ -41,9 +37,7 @@ class SpriteMaker:
     def sprite(self, random: np.random.Generator, longest_px: float) -> Sprite:
         """Returns a cut-out, or a shape filled with texture, of this longest side."""
         if random.random() >= self._shape_share:
-            single = random.random() >= PAIR_SHARE
-            sprite = self._cutout(random) if single else self._pair(random)
-            sprite = _resized(sprite, longest_px)
+            sprite = _resized(self._cutout(random), longest_px)
         else:
             sprite = self._textured_shape(random, longest_px)
         if random.random() < 0.5:
@@ -60,25 +54,6 @@ class SpriteMaker:
         photo = self._photo and (not self._drawn or random.random() < 0.4)
         indices = self._photo if photo else self._drawn
         return self._pack.picture(indices[int(random.integers(len(indices)))])
-
-    def _pair(self, random: np.random.Generator) -> Sprite:
-        """Returns a cut-out half in front of another one: above, below or beside it."""
-        behind, front = (
-            _resized(self._cutout(random), PAIR_PX * random.uniform(0.6, 1)) for _ in range(2)
-        )
-        sizes = np.array([behind.shape[:2], front.shape[:2]])
-        along = int(random.integers(2))
-        corner = np.zeros(2, int)
-        corner[along] = int(sizes[0, along] * random.uniform(0.5, 0.9))
-        corner[1 - along] = int((sizes[0, 1 - along] - sizes[1, 1 - along]) / 2)
-        shift = np.minimum(corner, 0)
-        canvas = np.zeros((*np.maximum(sizes[0] - shift, sizes[1] + corner - shift), 4), np.uint8)
-        for sprite, (top, left) in ((behind, -shift), (front, corner - shift)):
-            height, width = sprite.shape[:2]
-            below = canvas[top : top + height, left : left + width]
-            hidden = cv2.merge([255 - sprite[..., 3]] * 4)
-            below[:] = cv2.add(sprite, cv2.multiply(below, hidden, scale=1 / 255))
-        return canvas if random.random() < 0.5 else cv2.flip(canvas, along ^ 1)
 
     def _texture(
         self, random: np.random.Generator, size_hw: tuple[int, int]

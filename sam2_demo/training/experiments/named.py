@@ -94,9 +94,8 @@ _EMBEDDED_CLIPS = BatchOptions(
     frames=8,
     objects=3,
     rollout=RolloutOptions(
-        prompted_frames=3,
-        corrected_frames=2,
-        corrections=2,
+        corrected_frames=1,
+        corrections=1,
         kinds=(0.4, 0.35, 0.25),
         loss_weights=_SHORT_RUN_WEIGHTS,
     ),

@@ -295,22 +295,6 @@ def test_every_kind_of_sprite_is_premultiplied(pack):
     assert maker.bar(random, 50.0, 5.0).shape == (50, 5, 4)
 
 
-def test_a_pair_is_two_cutouts_that_touch_one_of_them_in_front():
-    red, blue = _disc((255, 0, 0)), _disc((0, 0, 255))
-    pictures = [Picture(f"{i}", PictureKind.DRAWN_CUTOUT, (red, blue)[i % 2]) for i in range(40)]
-    maker = SpriteMaker(SourcePack.encode(pictures), validation=False, shape_share=0.0)
-    random = np.random.default_rng(6)
-    two_coloured = 0
-    for _ in range(40):
-        pair = maker._pair(random)
-        height, width = pair.shape[:2]
-        assert 1.2 * min(height, width) < max(height, width) < 2 * sprites.PAIR_PX
-        parts, _ = cv2.connectedComponents(pair[..., 3])
-        assert parts == 2  # the background, and one thing
-        two_coloured += all((pair[..., channel] > 200).any() for channel in (0, 2))
-    assert two_coloured > 5
-
-
 def _box_mask(size_hw: tuple[int, int], rows: slice, columns: slice) -> np.ndarray:
     mask = np.zeros(size_hw, bool)
     mask[rows, columns] = True
