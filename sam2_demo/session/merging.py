@@ -15,7 +15,7 @@ def union_of(one: Track, other: Track) -> Track:
     for frame in sorted(one.answers.keys() | other.answers.keys()):
         answer = _union(one.answers.get(frame), other.answers.get(frame))
         if frame in one.prompts or frame in other.prompts:
-            tracked = _tracked(one, frame), _tracked(other, frame)
+            tracked = one.tracked(frame), other.tracked(frame)
             base = _union(*tracked) if any(tracked) else None
             union.prompts[frame] = PromptedFrame(FramePrompt(mask=answer.mask), base)
         else:
@@ -23,12 +23,6 @@ def union_of(one: Track, other: Track) -> Track:
     given = {frame: prompted.prompt for frame, prompted in union.prompts.items()}
     union.log = log_of(given, union.steps)
     return union
-
-
-def _tracked(track: Track, frame: int) -> Answer | None:
-    """Returns what was tracked on a frame, before any prompt there."""
-    prompted = track.prompts.get(frame)
-    return track.answers.get(frame) if prompted is None else prompted.base
 
 
 def _union(one: Answer | None, other: Answer | None) -> Answer:

@@ -100,6 +100,11 @@ class Track:
         self.steps[frame_index] = step
         note_tracked(self.log, frame_index, step)
 
+    def tracked(self, frame_index: int) -> Answer | None:
+        """Returns what was tracked on a frame, before any prompt there."""
+        prompted = self.prompts.get(frame_index)
+        return self.answers.get(frame_index) if prompted is None else prompted.base
+
     def unanswered(self) -> "Track":
         """Returns the track with the same prompts, but without the answers to them."""
         tracked = {f: each for f, each in self.answers.items() if f not in self.prompts}

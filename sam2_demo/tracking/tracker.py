@@ -33,6 +33,7 @@ from sam2_demo.tracking.preprocessing import (
     prompt_tensors,
 )
 from sam2_demo.tracking.track import Answer, ObjectMask, Track
+from sam2_demo.tracking.tracked_box import with_tracked_box
 
 RELEASE_EVERY = 64
 """Number of tracked frames after which freed memory is returned; each time costs a moment."""
@@ -247,13 +248,17 @@ class Tracker:
         """Returns the prediction for a prompt that refines the previous mask, if there is one.
 
         A single click gets all its candidates, or the chosen one. On a frame that was tracked, the
-        prediction is conditioned on the object's memories.
+        prediction is conditioned on the object's memories; a model that answers prompts without
+        them gets the tracked mask's box in their place.
         """
         size, device = self._model.config.image_size, self._model.device
         features = self._cache.features(frame_index)
         if prompt.is_mask_alone and prompt.mask is not None:
             given = mask_to_model(prompt.mask.decode(), size, device)
             return self._model.decode_mask(features, given)
+        tracked = track.tracked(frame_index) if frame_index in track.steps else None
+        if tracked is not None and not self._model.config.memory.prompts_attend:
+            prompt = with_tracked_box(prompt, tracked.mask)
         if mask_logits is not None:
             mask_logits = clamp_mask_prompt(mask_logits)
         prompts = prompt_tensors(prompt, self._frames.size_hw, size, device, mask_logits)

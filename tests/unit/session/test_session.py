@@ -14,6 +14,7 @@ from sam2_demo.core.errors import PromptError
 from sam2_demo.core.frames import ArrayFrames
 from sam2_demo.core.masks import EncodedMask
 from sam2_demo.core.prompts import CANDIDATES, FramePrompt, Point
+from sam2_demo.model.prompt_encoder import BOX_LOWER_RIGHT, BOX_UPPER_LEFT, PromptTensors
 from sam2_demo.model.sam2 import MemoryBank, Sam2
 from sam2_demo.session.objects import ObjectSettings
 from sam2_demo.session.session import SessionOptions, VideoSession
@@ -27,6 +28,7 @@ SIZE_HW = (48, 64)
 CLICK = FramePrompt((Point(20, 20),))
 OTHER_CLICK = FramePrompt((Point(50, 30),))
 BOX = FramePrompt(box_xyxy=(30, 5, 60, 40))
+EXCLUDED = FramePrompt((Point(50, 30, positive=False),))
 OUTSIDE = FramePrompt((Point(500, 30),))
 
 
@@ -211,8 +213,18 @@ def test_a_model_can_answer_clicks_on_a_tracked_frame_without_its_memories(
     monkeypatch.setattr(
         model, "condition", lambda image, bank: banks.append(bank) or condition(image, bank)
     )
-    session.set_prompt(3, 1, OTHER_CLICK)
+    sent: list[PromptTensors] = []
+    decode = model.decode
+    monkeypatch.setattr(
+        model,
+        "decode",
+        lambda image, features, prompts, *rest: (
+            sent.append(prompts) or decode(image, features, prompts, *rest)
+        ),
+    )
+    session.set_prompt(3, 1, EXCLUDED)
     assert banks == [None]
+    assert sent[0].labels.tolist() == [[BOX_UPPER_LEFT, BOX_LOWER_RIGHT, 0]]  # the tracked box
 
 
 def test_taking_a_click_back_gives_the_answer_as_if_it_had_never_been(
