@@ -15,7 +15,7 @@ from sam2_demo.video.ingest.checks import check_size
 from sam2_demo.video.ingest.limits import MIB, Limits
 from sam2_demo.video.pictures.pillow_images import IMAGE_FAULTS
 
-MAX_JPEG_BYTES = 4 * MIB
+MAX_JPEG_BYTES = 3 * MIB // 2
 MAX_PIXELS = 1920 * 1080
 MAX_SCANS = 4
 """A browser writes one; a file may hold thousands, each of which costs a pass over the picture."""
@@ -30,7 +30,7 @@ def decoded_jpeg(data: bytes, limits: Limits) -> UInt8[np.ndarray, "height width
         VideoError: it is too large, or not a JPEG file that can be decoded.
     """
     if len(data) > MAX_JPEG_BYTES:
-        raise _too_large(f"takes more than {MAX_JPEG_BYTES // MIB} MiB")
+        raise _too_large(f"takes more than {MAX_JPEG_BYTES / MIB:g} MiB")
     if data.count(START_OF_SCAN) > MAX_SCANS:
         raise _unreadable(f"it has more than {MAX_SCANS} scans")
     try:
