@@ -70,7 +70,7 @@ def _mutate(value: Any, rng: random.Random) -> None:
         if rng.random() < 0.2:
             del value[key]
         elif isinstance(value, list) and rng.random() < 0.2:
-            value.append(inner)
+            value.append(copy.deepcopy(inner))
         else:
-            value[key] = rng.choice(ODD)
+            value[key] = copy.deepcopy(rng.choice(ODD))
         return

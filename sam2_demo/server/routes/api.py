@@ -88,7 +88,7 @@ class AnnotationApi:
             path = received(video)
             upload = self._state.uploads.adopt(path, current_visitor())
             title = name or str(video.get("orig_name") or path.name)[:200]
-            fields: Fields = {"upload": upload, "name": title, "model": model}
+            fields: Json = {"upload": upload, "name": title, "model": model}
             return self._opened(fields | part_of(start_s, end_s))
 
     def open_sample(self, sample: str, model: str = "") -> Json:

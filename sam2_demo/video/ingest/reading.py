@@ -26,6 +26,7 @@ from sam2_demo.video.ingest.facts import Reading, reading_of
 from sam2_demo.video.ingest.frame_spooler import FrameSpooler, Order
 from sam2_demo.video.ingest.frame_zip import SUFFIXES, opened_zip
 from sam2_demo.video.ingest.late_start import late_start
+from sam2_demo.video.ingest.name_endings import odd_ending
 from sam2_demo.video.ingest.picture_files import read_heif, read_tiff, read_webp
 from sam2_demo.video.ingest.series_names import name_notices
 from sam2_demo.video.pictures.deep_values import (
@@ -61,6 +62,14 @@ def read_upload(order: Order) -> Reading:
         order = replace(order, limits=order.limits.for_images())
     if file_format.size_hw is not None:
         check_size(file_format.size_hw, order.limits)
+    reading = _read(order, file_format)
+    oddity = odd_ending(order.name, file_format)
+    if oddity:
+        reading.warn("ODD_NAME", oddity)
+    return reading
+
+
+def _read(order: Order, file_format: FileFormat) -> Reading:
     if file_format.demuxer == "pillow":
         return read_webp(order)
     if file_format.demuxer == "tiff":
