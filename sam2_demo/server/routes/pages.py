@@ -150,7 +150,7 @@ async def _about(state: AppState, request: Request) -> Response:
         samples=state.samples.as_json(),
         accepted=(
             "MP4, MOV, WebM, MKV, AVI, GIF, an image or a zip of images; "
-            f"up to {limits.max_bytes // 2**20} MB and {limits.max_frames} frames; "
+            f"up to {limits.max_bytes // 2**20} MB and {limits.max_frames} frames at a time; "
             "optionally with a saved session"
         ),
     )
