@@ -1,10 +1,11 @@
 """Long videos in parts: the next one opens where one ends, and objects and masks are handed on."""
 
+from contextlib import suppress
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
-from sam2_demo.core.errors import InputError, SessionExpired
+from sam2_demo.core.errors import InputError, PromptError, SessionExpired
 from sam2_demo.core.prompts import FramePrompt
 from sam2_demo.server.app_state import AppState
 from sam2_demo.server.routes.requests import Fields
@@ -107,14 +108,15 @@ def excerpt_after(video: Video, max_frames: int) -> Excerpt:
 
 
 def hand_on(before: OpenVideo, after: OpenVideo) -> None:
-    """Adds the objects of one part to the next one, if they are not there yet."""
+    """Adds the objects of one part to the next one, unless they are there or were removed there."""
     last = len(before.video) - 1
     for object_id, state in before.session.snapshot().items():
         if object_id in after.session.settings:
             continue
         answer = state.track.answers.get(last)
-        if answer is not None and answer.mask.area_px:
-            after.set_prompt(0, object_id, FramePrompt(mask=answer.mask))
-        after.arrange(
-            partial(VideoSession.change_settings, object_id=object_id, settings=state.settings)
-        )
+        with suppress(PromptError):  # it was removed there, or there is no room for another one
+            if answer is not None and answer.mask.area_px:
+                after.set_prompt(0, object_id, FramePrompt(mask=answer.mask))
+            after.arrange(
+                partial(VideoSession.change_settings, object_id=object_id, settings=state.settings)
+            )
