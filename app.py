@@ -6,11 +6,12 @@ Start it with ``python app.py`` and open the address that it prints.
 import argparse
 import logging
 import os
-import shutil
 import signal
 import sys
 import tempfile
 import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 from sam2_demo.checkpoints.loading import MODEL_NAMES
@@ -19,10 +20,9 @@ from sam2_demo.core.errors import Sam2DemoError
 from sam2_demo.server.app_settings import AppSettings
 from sam2_demo.server.app_state import AppState
 from sam2_demo.server.limit_options import add_limit_options, store_limits, video_limits
-from sam2_demo.server.page import build_page, launch_options
+from sam2_demo.server.surroundings import LOOPBACK, check_writable, prepare
 from sam2_demo.video.ingest.limits import MIB
 
-LOOPBACK = frozenset({"127.0.0.1", "localhost", "::1"})
 LOADING_TIMEOUT_S = 10.0
 
 
@@ -68,12 +68,13 @@ def settings_from(options: argparse.Namespace, data_dir: Path) -> AppSettings:
     """Returns the app's settings for these options."""
     # The host name of a shared link is not known in advance, nor that of a public server.
     is_named = not options.share and (options.host in LOOPBACK or options.allowed_host)
+    names = frozenset((*LOOPBACK, *options.allowed_host))
     return AppSettings(
         data_dir=data_dir,
         model=options.model,
         device=options.device,
         allow_local_checkpoints=options.allow_local_checkpoints,
-        allowed_hosts=LOOPBACK | set(options.allowed_host) if is_named else None,
+        allowed_hosts=names if is_named else None,
         video_limits=video_limits(options),
         store_limits=store_limits(options),
         max_waiting_bytes=options.max_waiting_megabytes * MIB,
@@ -81,8 +82,21 @@ def settings_from(options: argparse.Namespace, data_dir: Path) -> AppSettings:
     )
 
 
+@contextmanager
+def data_folder(options: argparse.Namespace) -> Iterator[Path]:
+    """Returns a context with the folder for open videos: the operator's, or a temporary one."""
+    if options.data_dir is not None:
+        check_writable(options.data_dir, "--data-dir")
+        yield options.data_dir
+        return
+    with tempfile.TemporaryDirectory(prefix="sam2_demo_", ignore_cleanup_errors=True) as folder:
+        yield Path(folder)
+
+
 def serve(options: argparse.Namespace, state: AppState) -> None:
     """Serves the page until the program is interrupted."""
+    from sam2_demo.server.page import build_page, launch_options
+
     prepare_cpu()
     state.store.start_sweeper(also=state.sweep_files)
     loading = threading.Thread(target=state.shelf.load_default, name="first model", daemon=True)
@@ -104,15 +118,15 @@ def main(arguments: list[str]) -> int:
     logging.basicConfig(level=logging.WARNING, format="%(asctime)s %(levelname)s %(message)s")
     options = parse_arguments(arguments)
     signal.signal(signal.SIGTERM, signal.default_int_handler)  # lets hosts stop it cleanly
-    data_dir = options.data_dir or Path(tempfile.mkdtemp(prefix="sam2_demo_"))
     try:
-        serve(options, AppState.build(settings_from(options, data_dir)))
+        with data_folder(options) as data_dir:
+            prepare(data_dir, options.host)  # before anything imports Gradio, which looks around
+            serve(options, AppState.build(settings_from(options, data_dir)))
     except (Sam2DemoError, OSError) as error:  # such as a port already in use
         print(error, file=sys.stderr)
         return 2
-    finally:
-        if options.data_dir is None:
-            shutil.rmtree(data_dir, ignore_errors=True)
+    except KeyboardInterrupt:  # while it was starting; later, Gradio takes it
+        return 0
     return 0
 
 

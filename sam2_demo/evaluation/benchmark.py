@@ -7,7 +7,6 @@ machines differ, and busy ones do from minute to minute.
 
 import argparse
 import multiprocessing
-import resource
 import statistics
 import sys
 import time
@@ -195,7 +194,15 @@ def measure_memory(
 
 
 def peak_memory(model: str, device: str, size_hw: tuple[int, int], frames: int) -> int:
-    """Returns the most bytes that this process ever held, after propagating one object."""
+    """Returns the most bytes that this process ever held, after propagating one object.
+
+    Raises:
+        SettingError: this system does not keep count.
+    """
+    try:
+        import resource
+    except ImportError as error:
+        raise SettingError("memory can be measured on Linux and macOS only", "NO_COUNT") from error
     loaded = _load(model, device)
     session = _prompted(loaded, MadeUpClip(frames, size_hw))
     for _ in tqdm(session.propagate(), total=frames, desc=f"{frames} frames", leave=False):

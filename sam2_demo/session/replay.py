@@ -207,7 +207,8 @@ def _write(
     made_of = Provenance.of(video, ModelLabel(model.name, model.source, model.digest))
     name = clip_name(saved.made_of.video_name)
     with whole_file(folder / f"{name}{SUFFIX}") as partial:
-        partial.write_text(session_as_text(replace(saved, made_of=made_of, objects=objects)))
+        text = session_as_text(replace(saved, made_of=made_of, objects=objects))
+        partial.write_text(text, "utf-8")
 
     def masks(frame_index: int) -> Mapping[int, EncodedMask]:
         answers = {key: each.track.answers.get(frame_index) for key, each in objects.items()}

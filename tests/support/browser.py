@@ -11,7 +11,7 @@ import sys
 import time
 import urllib.error
 import urllib.request
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -45,6 +45,7 @@ ON_DESKTOP, ON_PHONE = (
 )
 """For a test that one window is enough for."""
 ANSWERED = re.compile("IoU|hidden on this frame")
+DIRECT = urllib.request.build_opener(urllib.request.ProxyHandler({}))
 SMALL_HW = (40, 64)
 PIXELS = """([height, width]) => {
   const sheet = document.createElement('canvas');
@@ -58,12 +59,15 @@ PIXELS = """([height, width]) => {
 
 
 @contextmanager
-def running_app(folder: Path, model: str | None = None) -> Iterator[tuple[str, Path]]:
+def running_app(
+    folder: Path, model: str | None = None, surroundings: Mapping[str, str] | None = None
+) -> Iterator[tuple[str, Path]]:
     """Returns a context with the address of a real app and the path of its log.
 
     Args:
         folder: For its data and its log.
         model: What it loads; by default what ``checkpoint`` makes.
+        surroundings: Environment variables to set.
     """
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
@@ -72,6 +76,7 @@ def running_app(folder: Path, model: str | None = None) -> Iterator[tuple[str, P
     command = [sys.executable, str(TOP / "app.py"), "--port", str(port)]
     command += ["--model", model or str(checkpoint(folder)), "--data-dir", str(folder / "data")]
     environment = os.environ | {"OMP_NUM_THREADS": "2", "GRADIO_ANALYTICS_ENABLED": "False"}
+    environment |= surroundings or {}
     with log.open("wb") as output:
         server = subprocess.Popen(
             command, stdout=output, stderr=subprocess.STDOUT, cwd=folder, env=environment
@@ -106,7 +111,7 @@ def _wait_for(address: str, server: "subprocess.Popen[bytes]", log: Path) -> Non
     while time.monotonic() < deadline_s:
         assert server.poll() is None, log.read_text()
         try:
-            with urllib.request.urlopen(address, timeout=5):
+            with DIRECT.open(address, timeout=5):
                 return
         except (urllib.error.URLError, OSError):
             time.sleep(0.2)

@@ -24,7 +24,7 @@ DISTRIBUTIONS = {
 }
 """Distributions named otherwise than the module that they install."""
 
-COMES_WITH = {"fastapi": "gradio", "starlette": "gradio", "uvicorn": "gradio"}
+COMES_WITH = {"fastapi": "gradio", "httpx": "gradio", "starlette": "gradio", "uvicorn": "gradio"}
 """Modules used only through Gradio's own interfaces: Gradio chooses their versions."""
 
 FILES_AND_NETWORK = {"huggingface_hub", "io", "os", "pathlib", "safetensors", "shutil", "tempfile"}

@@ -29,6 +29,12 @@ const PRESSED = [
   [{ key: 'ArrowLeft', shiftKey: true }, 'Shift+ArrowLeft'],
   [{ key: 'ArrowUp', altKey: true }, 'Alt+ArrowUp'],
   [{ key: 'я', code: 'KeyZ', ctrlKey: true }, 'Ctrl+z'],
+  [{ key: '[', code: 'Digit5', altKey: true }, '['], // Option + 5 on a German Mac
+  [{ key: ']', code: 'Digit9', ctrlKey: true, altKey: true }, ']'], // AltGr + 9 on Windows
+  [{ key: '[', code: 'Digit5', altKey: true, shiftKey: true }, '['], // on a French Mac
+  [{ key: '[', code: 'BracketLeft', ctrlKey: true }, 'Ctrl+['], // the browser's own
+  [{ key: 'f', code: 'KeyF', altKey: true }, 'Alt+f'], // opens the browser's menu
+  [{ key: 'ƒ', code: 'KeyF', altKey: true }, 'Alt+f'],
 ];
 
 for (const [event, combination] of PRESSED) {

@@ -72,8 +72,8 @@ class RunLog:
 
         path = folder / "log.csv"
         is_continued = elapsed_s > 0 and path.exists()
-        columns = path.read_text().partition("\n")[0].split(",") if is_continued else COLUMNS
-        self._file = path.open("a" if is_continued else "w", newline="")
+        columns = path.read_text("utf-8").partition("\n")[0].split(",") if is_continued else COLUMNS
+        self._file = path.open("a" if is_continued else "w", newline="", encoding="utf-8")
         self._writer = csv.DictWriter(self._file, columns, extrasaction="ignore")
         if not is_continued:
             self._writer.writeheader()

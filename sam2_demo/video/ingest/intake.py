@@ -8,12 +8,13 @@ import contextlib
 import json
 import logging
 import os
-import selectors
+import queue
 import shutil
 import signal
 import subprocess
 import sys
 import tempfile
+import threading
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -24,7 +25,7 @@ from sam2_demo.core.errors import ResourceError, VideoError
 from sam2_demo.video.excerpt import WHOLE, Excerpt
 from sam2_demo.video.ingest.checks import check_bytes
 from sam2_demo.video.ingest.limits import Limits
-from sam2_demo.video.ingest.worker import Job
+from sam2_demo.video.ingest.worker import IS_LIMITED, Job
 from sam2_demo.video.video import Video
 
 _log = logging.getLogger(__name__)
@@ -36,6 +37,11 @@ DEFAULT_LIMITS = Limits()
 POLL_S = 0.05
 _PACKAGE_PARENT = Path(__file__).resolve().parents[3]
 _KEPT_VARIABLES = ("PATH", "LD_LIBRARY_PATH", "DYLD_LIBRARY_PATH", "TMPDIR")
+_KEPT_VARIABLES += (
+    "SYSTEMROOT",
+    "TEMP",
+    "TMP",
+)  # Python does not start on Windows without the first
 
 
 def ingest(
@@ -134,8 +140,7 @@ def _worker(job: Job, log: IO[bytes]) -> Iterator[subprocess.Popen[bytes]]:
     try:
         yield process
     finally:
-        with contextlib.suppress(ProcessLookupError):
-            os.killpg(process.pid, signal.SIGKILL)
+        process.kill()
         process.wait()
         if process.stdout is not None:
             process.stdout.close()
@@ -157,18 +162,25 @@ def _environment() -> dict[str, str]:
 
 def _lines(pipe: IO[bytes]) -> Iterator[bytes | None]:
     """Yields the lines of a pipe as they arrive, and None whenever none came for a moment."""
-    with selectors.DefaultSelector() as selector:
-        selector.register(pipe, selectors.EVENT_READ)
-        rest = b""
-        while True:
-            if not selector.select(POLL_S):
-                yield None
-                continue
-            data = os.read(pipe.fileno(), 65536)
-            if not data:
-                return
-            *lines, rest = (rest + data).split(b"\n")
-            yield from lines
+    lines: queue.SimpleQueue[bytes] = queue.SimpleQueue()
+
+    def read() -> None:  # a pipe cannot be waited for on every system
+        with contextlib.suppress(ValueError):  # closed, because the worker is no longer wanted
+            for line in pipe:
+                if line.endswith(b"\n"):  # the last one may be cut off
+                    lines.put(line)
+        lines.put(b"")
+
+    threading.Thread(target=read, name="upload", daemon=True).start()
+    while True:
+        try:
+            line = lines.get(timeout=POLL_S)
+        except queue.Empty:
+            yield None
+            continue
+        if not line:
+            return
+        yield line
 
 
 def _check_time(deadline: float, limits: Limits, cancelled: Cancelled) -> None:
@@ -190,7 +202,7 @@ def _refuse_after_crash(returncode: int, log: IO[bytes]) -> NoReturn:
         returncode,
         log.read().decode("utf-8", "replace"),
     )
-    if returncode == -signal.SIGXCPU:
+    if IS_LIMITED and returncode == -signal.SIGXCPU:
         raise VideoError(
             "Reading this video took too much time and was stopped: shorten the video or reduce "
             "its size.",

@@ -1,6 +1,7 @@
 """Writes frames as JPEG files, in a few threads, within a byte budget."""
 
 import os
+import shutil
 from collections import deque
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -75,9 +76,12 @@ class JpegFiles:
         """Adds the last image again."""
         self.finish()
         for folder in (self._folder, self._folder / OWN_SIZE_FOLDER):
-            before = frame_path(folder, self.count - 1)
+            before, path = frame_path(folder, self.count - 1), frame_path(folder, self.count)
             if before.exists():
-                os.link(before, frame_path(folder, self.count))
+                try:
+                    os.link(before, path)
+                except OSError:  # a disk without hard links
+                    shutil.copyfile(before, path)
         self.count += 1
 
     def finish(self) -> None:

@@ -9,7 +9,6 @@ import errno
 import hashlib
 import json
 import os
-import resource
 import sys
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
@@ -18,6 +17,14 @@ from pathlib import Path
 from sam2_demo.core.errors import Sam2DemoError
 from sam2_demo.video.excerpt import Excerpt
 from sam2_demo.video.ingest.limits import Limits
+
+try:
+    import resource
+except ImportError:  # not on Windows
+    IS_LIMITED = False
+else:
+    IS_LIMITED = True
+"""Whether the system can limit what a process uses, besides its time."""
 
 PROGRESS_EVERY = 8
 OPEN_FILES = 256
@@ -61,6 +68,8 @@ class Job:
 
 def limit_this_process(limits: Limits) -> None:
     """Limits memory, CPU time, file sizes and open files, as far as the system supports it."""
+    if not IS_LIMITED:
+        return
     cpu_s = int(limits.timeout_s * (os.cpu_count() or 1)) + 1
     wanted = (
         (resource.RLIMIT_AS, limits.memory_bytes),

@@ -1,6 +1,9 @@
 """The command line of the app."""
 
+import os
+from collections.abc import Iterator
 from pathlib import Path
+from unittest.mock import patch
 
 import pytest
 
@@ -10,8 +13,11 @@ from sam2_demo.video.ingest.limits import Limits
 
 
 @pytest.fixture(autouse=True)
-def signals(monkeypatch: pytest.MonkeyPatch) -> None:
+def process(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """Keeps the signals and the environment of the tests' own process."""
     monkeypatch.setattr("signal.signal", lambda *_: None)
+    with patch.dict(os.environ):
+        yield
 
 
 @pytest.mark.parametrize("device", ["foo", "cuda:99"])

@@ -162,7 +162,7 @@ def test_own_page_passes(client: TestClient, video: OpenVideo, headers: dict[str
 
 def test_foreign_host_names_are_refused_where_names_are_set(tmp_path: Path) -> None:
     with client_of(small_state(tmp_path, allowed_hosts=frozenset({"127.0.0.1"}))) as client:
-        assert refusal(client.get("about")) == (403, "FOREIGN_PAGE")
+        assert refusal(client.get("about")) == (403, "UNKNOWN_HOST")
         good = client.get("about", headers={"Host": "127.0.0.1:7860"})
         assert good.status_code == 200
 

@@ -6,6 +6,11 @@ const HOLD_MS = 500;
 const DOUBLE_CLICK_MS = 350;
 const WHEEL_ZOOM = 0.0018;
 
+/** Returns whether a click is of the opposite kind; on a Mac, Ctrl + click is the right click. */
+export function isOther({ button, buttons, altKey, ctrlKey, shiftKey }) {
+  return button === 2 || (buttons & 2) !== 0 || altKey || ctrlKey || shiftKey;
+}
+
 export class Pointer {
   /**
    * `act` has tool(), which begins a gesture with begin(press) and follows the pointer with
@@ -75,7 +80,7 @@ export class Pointer {
       ...this.view.toVideo(left, top),
       left,
       top,
-      other: event.button === 2 || (event.buttons & 2) !== 0 || event.altKey || event.shiftKey,
+      other: isOther(event),
       touch: event.pointerType === 'touch',
       far: Boolean(this.gesture && this.gesture.far),
       again: this.isAgain(event),

@@ -16,7 +16,7 @@ export const KEYS = [
     title: 'Point',
     lines: [
       { how: 'click', does: 'a positive click, or as set by + / −' },
-      { how: 'right click, Alt or Shift + click', does: 'a negative click' },
+      { how: 'right click, Ctrl, Alt or Shift + click', does: 'a negative click' },
       { how: 'long touch', does: 'a negative click' },
       { how: 'click on a point', does: 'deletes it; drag it to move it' },
       { how: 'drag', does: 'a box; its handles resize it, its border moves it' },
@@ -193,7 +193,10 @@ export const KEYS = [
 const IS_LIVE = 'The camera is running: stop it first.';
 const NO_VIDEO = 'Open a video first: choose a file, drop one here, or try a sample.';
 
-/** Returns the pressed keys as the table writes them; characters such as '?' imply Shift. */
+/**
+ * Returns the pressed keys as the table writes them. Where a character needs Shift, Option (Alt) or
+ * AltGr (Ctrl and Alt) on a keyboard, as '?' and '[' do on many, they are not part of the shortcut.
+ */
 export function pressedKeys(event) {
   const letter = /^Key([A-Z])$/.exec(event.code || '');
   const isForeign = event.key.length === 1 && event.key > '~' && letter; // Я for Z
@@ -202,11 +205,11 @@ export function pressedKeys(event) {
     : event.key.length === 1
       ? event.key.toLowerCase()
       : event.key;
-  const shift = event.shiftKey && (key.length > 1 || /[a-z]/.test(key));
+  const isSign = key.length === 1 && !/[a-z0-9 ]/.test(key);
   const held = [
-    (event.ctrlKey || event.metaKey) && 'Ctrl',
-    event.altKey && 'Alt',
-    shift && 'Shift',
+    (event.metaKey || (event.ctrlKey && !(isSign && event.altKey))) && 'Ctrl',
+    event.altKey && !isSign && 'Alt',
+    event.shiftKey && (key.length > 1 || /[a-z]/.test(key)) && 'Shift',
   ];
   return [...held.filter(Boolean), key].join('+');
 }
