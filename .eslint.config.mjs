@@ -65,8 +65,9 @@ const rules = {
 };
 
 const common = names(
-  'AbortController Blob DOMException File TextDecoderStream TextEncoder URL URLSearchParams ' +
-    'clearInterval clearTimeout console fetch performance setInterval setTimeout',
+  'AbortController Blob DOMException Event EventTarget File MessageChannel TextDecoderStream ' +
+    'TextEncoder URL URLSearchParams clearInterval clearTimeout console fetch performance ' +
+    'setInterval setTimeout',
 );
 
 const browser = names(

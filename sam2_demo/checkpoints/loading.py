@@ -99,21 +99,25 @@ class LoadedModel:
 
 
 def load_model(
-    name_or_path: str, device: torch.device, progress: DownloadProgress | None = None
+    name_or_path: str,
+    device: torch.device,
+    progress: DownloadProgress | None = None,
+    has_gpu: bool = False,
 ) -> LoadedModel:
     """Returns the model with this name, or from this checkpoint file.
 
     Args:
         name_or_path: One of ``MODEL_NAMES``, or the path of a ``.pt``, ``.pth`` or ``.safetensors``
             file.
-        device: Where the model will compute.
+        device: Where the model will be.
         progress: Called during a download; if None, a bar is drawn on the terminal.
+        has_gpu: Whether a GPU computes even if that is not the device; it decides about ``auto``.
 
     Raises:
         CheckpointError: the name is unknown, or the weights cannot be fetched, read or matched.
     """
     if name_or_path == AUTO:
-        return _load_auto(device, progress)
+        return _load_auto(device, progress, has_gpu or device.type == "cuda")
     if name_or_path == EMBEDDED:
         return LoadedModel(EMBEDDED, _load(EMBEDDED_FILE, None, device), "shipped with the app")
     if name_or_path in RELEASED_FILES:
@@ -131,8 +135,10 @@ def load_model(
     return LoadedModel(path.stem, _load(path, None, device), str(path))
 
 
-def _load_auto(device: torch.device, progress: DownloadProgress | None) -> LoadedModel:
-    if device.type != "cuda":
+def _load_auto(
+    device: torch.device, progress: DownloadProgress | None, has_gpu: bool
+) -> LoadedModel:
+    if not has_gpu:
         return load_model(EMBEDDED, device)
     try:
         return load_model(AUTO_ON_GPU, device, progress)

@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from contextvars import copy_context
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeVar
@@ -10,6 +11,7 @@ from typing import TypeVar
 from sam2_demo.server.app_settings import AppSettings
 from sam2_demo.server.gate import Gate
 from sam2_demo.server.loaded_models import ModelShelf
+from sam2_demo.server.places.zero_gpu import is_zero_gpu, zero_gpu
 from sam2_demo.server.samples import Samples
 from sam2_demo.server.sessions.framework_files import sweep_files
 from sam2_demo.server.sessions.store import SessionStore
@@ -49,6 +51,7 @@ class AppState:
                 settings.device,
                 settings.allow_local_checkpoints,
                 SessionOptions(max_objects=settings.max_objects),
+                zero_gpu() if is_zero_gpu() else None,
             ),
             samples=Samples(settings.samples_dir),
             uploads=Uploads(settings.data_dir / "uploads", settings.upload_limits),
@@ -69,4 +72,5 @@ class AppState:
 
     async def compute(self, work: Callable[[], T]) -> T:
         """Returns the result of work that may block; it runs outside the server's event loop."""
-        return await asyncio.get_running_loop().run_in_executor(self.threads, work)
+        known = copy_context()  # who asks for it
+        return await asyncio.get_running_loop().run_in_executor(self.threads, known.run, work)

@@ -2,6 +2,7 @@
 
 import logging
 import threading
+from functools import partial
 from pathlib import Path
 from weakref import WeakKeyDictionary, WeakValueDictionary
 
@@ -14,10 +15,11 @@ from sam2_demo.checkpoints.loading import (
 )
 from sam2_demo.core.device import choose_device
 from sam2_demo.core.errors import CheckpointError
-from sam2_demo.core.frames import FrameSource
 from sam2_demo.server.messages import explain
 from sam2_demo.session.provenance import ModelLabel
 from sam2_demo.session.session import SessionOptions, VideoSession
+from sam2_demo.tracking.remote import Place, RemoteTracker, lend_model
+from sam2_demo.video.video import Video
 
 logger = logging.getLogger(__name__)
 
@@ -33,6 +35,7 @@ class ModelShelf:
         device: ``"auto"`` or a device's name.
         allow_paths: Whether a name may be the path of a file on this machine.
         options: The options of every session.
+        place: Where masks are computed; None for here.
     """
 
     def __init__(
@@ -41,6 +44,7 @@ class ModelShelf:
         device: str = "auto",
         allow_paths: bool = False,
         options: SessionOptions | None = None,
+        place: Place | None = None,
     ) -> None:
         is_name = default in MODEL_NAMES
         self.default = default if is_name else Path(default).name
@@ -48,7 +52,8 @@ class ModelShelf:
         self.allow_paths = allow_paths
         self.notice = ""
         self._options = options
-        self._device = choose_device(device)
+        self._place = place
+        self._device = choose_device(device if place is None else "cpu")
         self._loaded: dict[str, LoadedModel] = {}
         self._in_use: WeakKeyDictionary[VideoSession, LoadedModel] = WeakKeyDictionary()
         self._alive: WeakValueDictionary[str, LoadedModel] = WeakValueDictionary()
@@ -77,7 +82,7 @@ class ModelShelf:
             loading = self._loading.setdefault(name, threading.Lock())
         with loading:
             model = self._alive.get(name) or load_model(
-                self._paths.get(name, name), self._device, progress
+                self._paths.get(name, name), self._device, progress, self._place is not None
             )
         with self._lock:
             self._alive[name] = model
@@ -103,8 +108,15 @@ class ModelShelf:
             return ModelLabel(file.name, "a file on the server", model.digest)
         return ModelLabel(model.name, model.source, model.digest)
 
-    def session(self, model: LoadedModel, frames: FrameSource) -> VideoSession:
+    def session(self, model: LoadedModel, frames: Video) -> VideoSession:
         """Returns a new session on a video with this model."""
-        session = VideoSession(model.model, frames, self._options, self._accelerator)
+        elsewhere = None
+        if self._place is not None:
+            name = model.name if model.name in MODEL_NAMES else model.source
+            lend_model(name, model.model)
+            elsewhere = partial(
+                RemoteTracker, model=name, folder=frames.folder.resolve(), place=self._place
+            )
+        session = VideoSession(model.model, frames, self._options, self._accelerator, elsewhere)
         self._in_use[session] = model
         return session

@@ -25,7 +25,6 @@ from sam2_demo.session.review.desk import ReviewDesk
 from sam2_demo.session.review.doubts import Doubt, find_doubts
 from sam2_demo.session.session import VideoSession
 from sam2_demo.session.session_file import SavedSession
-from sam2_demo.tracking.direction_check import check_directions
 from sam2_demo.tracking.propagation import Agreement, Direction
 from sam2_demo.tracking.track import FrameMasks
 from sam2_demo.video.scene_cuts import scene_cuts
@@ -232,11 +231,13 @@ class OpenVideo:
         stop = self.ended_by(stopped)
         with self.turn():
             tracks = {key: state.track for key, state in self.session.objects.items()}
-            frames = check_directions(self.session.tracker, tracks, len(self.video), stop)
-            for frame_index, ious in frames:
-                self.last_used_s = time.monotonic()
-                self.review.note(self.session.masks(frame_index), ious)
-                yield frame_index
+            checked = self.session.tracker.check_directions(tracks, len(self.video))
+            with closing(checked):
+                while not stop() and (found := next(checked, None)) is not None:
+                    frame_index, ious = found
+                    self.last_used_s = time.monotonic()
+                    self.review.note(self.session.masks(frame_index), ious)
+                    yield frame_index
 
     def doubts(self) -> list[Doubt]:
         """Returns the frames that a person should look at, worst first."""

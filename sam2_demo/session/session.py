@@ -9,7 +9,7 @@ Source: arXiv 2408.00714, §3 (promptable visual segmentation) and §4.
 
 import threading
 from collections.abc import Callable, Collection, Generator, Sequence
-from contextlib import AbstractContextManager
+from contextlib import AbstractContextManager, closing
 from dataclasses import dataclass, field, replace
 
 import numpy as np
@@ -23,6 +23,7 @@ from sam2_demo.session.editable_objects import EditableObjects
 from sam2_demo.session.history import History
 from sam2_demo.session.merging import union_of
 from sam2_demo.session.objects import Objects
+from sam2_demo.tracking.backend import Backend
 from sam2_demo.tracking.prompt_log import Given
 from sam2_demo.tracking.prompting import (
     candidates_of,
@@ -66,14 +67,15 @@ class SessionOptions:
 class VideoSession(EditableObjects):
     """Prompts, masks and propagation for one video.
 
-    The accelerator's lock is held for one frame at a time. While masks are being propagated, only
-    the propagation changes masks. A locked object changes neither by prompts nor by propagation.
+    While masks are being propagated, only the propagation changes masks. A locked object changes
+    neither by prompts nor by propagation.
 
     Args:
         model: The model, on its device.
         frames: The video.
         options: Limits and behaviour.
-        accelerator_lock: Shared by all sessions on one accelerator.
+        accelerator_lock: Of all sessions on one accelerator; held for one frame at a time.
+        elsewhere: Makes what computes in another place from what would here; None for here.
     """
 
     def __init__(
@@ -82,13 +84,14 @@ class VideoSession(EditableObjects):
         frames: FrameSource,
         options: SessionOptions | None = None,
         accelerator_lock: AbstractContextManager[object] | None = None,
+        elsewhere: Callable[[Tracker], Backend] | None = None,
     ) -> None:
         options = options or SessionOptions()
         super().__init__(options.max_objects, History(options.undo_steps, options.undo_bytes))
         self.frames = frames
         self.options = options
-        lock = accelerator_lock or threading.Lock()
-        self._tracker = Tracker(model, frames, options.tracker, lock)
+        tracker = Tracker(model, frames, options.tracker, accelerator_lock or threading.Lock())
+        self._tracker: Backend = tracker if elsewhere is None else elsewhere(tracker)
 
     def merge_object(self, object_id: int, into_id: int) -> None:
         """Merges an object into another, which gets the union of both masks on every frame.
@@ -146,7 +149,7 @@ class VideoSession(EditableObjects):
             return self.masks(frame_index)
 
     @property
-    def tracker(self) -> Tracker:
+    def tracker(self) -> Backend:
         """What computes frames; it knows nothing about undo."""
         return self._tracker
 
@@ -292,15 +295,18 @@ class VideoSession(EditableObjects):
             old = [self._state(key).track for key in chosen]
             self._is_propagating = True
 
-        def track(step: Step) -> tuple[FrameMasks, FrameMasks]:
-            with self._lock:
-                if not tracks:
-                    tracks.update(self._begin_propagation(chosen))
-                free = {k: t for k, t in tracks.items() if not self._is_locked(k)}
-                before = self.masks(step.frame_index)
-                answers = self._tracker.track_frame(free, *step)
-                self.take_tracked(tracks, step, answers)
-            return before, FrameMasks.of(step.frame_index, answers)
+        def track(steps: Sequence[Step]) -> Generator[tuple[FrameMasks, FrameMasks], None, None]:
+            with closing(self._tracker.track(tracks, steps)) as answered:
+                for step in steps:
+                    with self._lock:
+                        if not tracks:
+                            tracks.update(self._begin_propagation(chosen))
+                    found = next(answered)
+                    with self._lock:
+                        before = self.masks(step.frame_index)
+                        answers = {k: a for k, a in found.items() if not self._is_locked(k)}
+                        self.take_tracked(tracks, step, answers)
+                    yield before, FrameMasks.of(step.frame_index, answers)
 
         try:
             yield from follow(ways, track, stop, agreement, old)

@@ -4,13 +4,16 @@ From the far end of the tracked frames, an object is tracked back, with its mask
 prompt. Where the two directions disagree, one of them is wrong.
 """
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Generator, Mapping
 
-from sam2_demo.tracking.track import Track
-from sam2_demo.tracking.tracker import Tracker
+from sam2_demo.tracking.track import Answer, Track
 
 Checked = tuple[int, dict[int, float]]
 """A frame index, and each object's IoU between the masks of both directions."""
+
+
+TrackFrame = Callable[[Mapping[int, Track], int, int], dict[int, Answer]]
+"""Returns the answers for objects on a frame, given the direction; ``Tracker.track_frame``."""
 
 
 def frames_to_check(tracks: Mapping[int, Track]) -> int:
@@ -22,15 +25,14 @@ def frames_to_check(tracks: Mapping[int, Track]) -> int:
 
 
 def check_directions(
-    tracker: Tracker, tracks: Mapping[int, Track], frame_count: int, stop: Callable[[], bool]
-) -> Iterator[Checked]:
+    track_frame: TrackFrame, tracks: Mapping[int, Track], frame_count: int
+) -> Generator[Checked, None, None]:
     """Yields, frame by frame, the IoU of each tracked mask with the one found on the way back.
 
     Args:
-        tracker: Tracks the frames.
+        track_frame: Tracks a frame.
         tracks: The objects by id; not modified.
         frame_count: Number of frames in the video.
-        stop: Called before each frame; returns whether to end the check.
     """
     frames = range(frame_count)
     for step, order in ((1, reversed(frames)), (-1, frames)):
@@ -44,9 +46,7 @@ def check_directions(
             }
             if not batch:
                 continue
-            if stop():
-                return
-            answers = tracker.track_frame(batch, frame_index, -step)
+            answers = track_frame(batch, frame_index, -step)
             for object_id, answer in answers.items():
                 back[object_id].answers[frame_index] = answer
             yield (

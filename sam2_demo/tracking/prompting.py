@@ -8,13 +8,13 @@ from the start, stage by stage. So a replayed prompt gets the same mask.
 from collections.abc import Iterable
 
 from sam2_demo.core.prompts import FramePrompt
+from sam2_demo.tracking.backend import Backend
 from sam2_demo.tracking.prompt_log import Given
 from sam2_demo.tracking.track import Answer, ObjectMask, PromptedFrame, Track
-from sam2_demo.tracking.tracker import Tracker
 
 
 def enter_prompt(
-    tracker: Tracker,
+    backend: Backend,
     track: Track,
     frame_index: int,
     prompt: FramePrompt,
@@ -23,7 +23,7 @@ def enter_prompt(
     """Answers a prompt, and records prompt and answer in the track.
 
     Args:
-        tracker: Computes the answer.
+        backend: Computes the answer.
         track: The object; changed only once the answer is there.
         frame_index: The frame.
         prompt: As ``FramePrompt.fitted_to`` returns it.
@@ -31,7 +31,7 @@ def enter_prompt(
     """
     before = track.prompts.get(frame_index)
     base = track.answers.get(frame_index) if before is None else before.base
-    answer = tracker.answer_prompt(
+    answer = backend.answer_prompt(
         track, frame_index, *_stages_to_answer(track, frame_index, prompt)
     )
     track.answers[frame_index] = answer
@@ -43,17 +43,17 @@ def enter_prompt(
 
 
 def preview_prompt(
-    tracker: Tracker, track: Track, frame_index: int, prompt: FramePrompt
+    backend: Backend, track: Track, frame_index: int, prompt: FramePrompt
 ) -> ObjectMask | None:
     """Returns what the answer to a prompt would be; None if the frame is not encoded yet.
 
     Args:
-        tracker: Computes the answer.
+        backend: Computes the answer.
         track: The object; not modified.
         frame_index: The frame.
         prompt: As ``FramePrompt.fitted_to`` returns it.
     """
-    return tracker.preview(track, frame_index, *_stages_to_answer(track, frame_index, prompt))
+    return backend.preview(track, frame_index, *_stages_to_answer(track, frame_index, prompt))
 
 
 def _stages_to_answer(
@@ -83,10 +83,10 @@ def take_prompt_back(track: Track, frame_index: int) -> bool:
     return True
 
 
-def candidates_of(tracker: Tracker, track: Track, frame_index: int) -> list[ObjectMask]:
+def candidates_of(backend: Backend, track: Track, frame_index: int) -> list[ObjectMask]:
     """Returns the candidates for the first click on a frame; none where no click came first."""
     prompted = track.prompts.get(frame_index)
     if prompted is None or not prompted.prompt.begins_with_click:
         return []
     first_click = next(prompted.prompt.stages())
-    return tracker.candidates(track, frame_index, first_click, prompted.base)
+    return backend.candidates(track, frame_index, first_click, prompted.base)

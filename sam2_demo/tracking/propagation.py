@@ -2,6 +2,7 @@
 
 import enum
 from collections.abc import Callable, Collection, Generator, Sequence
+from contextlib import closing
 from typing import NamedTuple
 
 from sam2_demo.core.errors import PromptError
@@ -114,7 +115,7 @@ class Agreement:
 
 def follow(
     passes: Sequence[Sequence[Step]],
-    track: Callable[[Step], tuple[FrameMasks, FrameMasks]],
+    track: Callable[[Sequence[Step]], Generator[tuple[FrameMasks, FrameMasks], None, None]],
     stop: Callable[[], bool] | None,
     agreement: Agreement | None,
     tracks: Collection[Track],
@@ -123,7 +124,7 @@ def follow(
 
     Args:
         passes: The frames of each, in order.
-        track: Tracks one frame; returns its masks before and after.
+        track: Tracks a pass; yields each frame's masks before and after.
         stop: Called before each frame; returns whether to stop.
         agreement: Ends a pass early; None to complete each one.
         tracks: The objects, as they were before.
@@ -131,10 +132,11 @@ def follow(
     for steps in passes:
         if agreement is not None:
             agreement.begin_pass(tracks, steps)
-        for step in steps:
-            if stop is not None and stop():
-                return
-            old, new = track(step)
-            yield new
-            if agreement is not None and agreement.settles(old, new):
-                break
+        with closing(track(steps)) as tracked:
+            for _ in steps:
+                if stop is not None and stop():
+                    return
+                old, new = next(tracked)
+                yield new
+                if agreement is not None and agreement.settles(old, new):
+                    break

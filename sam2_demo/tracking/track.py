@@ -120,6 +120,19 @@ class Track:
             [shifted(event, frames) for event in self.log],
         )
 
+    def near(self, frame_index: int, reach: int) -> "Track":
+        """Returns what tracking from a frame depends on: its surroundings and prompted frames."""
+
+        def counts(other: int) -> bool:
+            return other in self.conditioning or abs(other - frame_index) <= reach
+
+        return Track(
+            {frame: prompted for frame, prompted in self.prompts.items() if counts(frame)},
+            {frame: answer for frame, answer in self.answers.items() if counts(frame)},
+            set(self.conditioning),
+            {frame: step for frame, step in self.steps.items() if counts(frame)},
+        )
+
     def copy(self) -> "Track":
         """Returns a copy that shares only immutable values."""
         return Track(

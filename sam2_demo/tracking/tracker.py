@@ -6,7 +6,7 @@ Source: arXiv 2408.00714, §4.
 """
 
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Generator, Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, field, replace
 from typing import NamedTuple
@@ -22,6 +22,7 @@ from sam2_demo.core.masks import EncodedMask
 from sam2_demo.core.prompts import FramePrompt
 from sam2_demo.model.prompt_encoder import PromptTensors
 from sam2_demo.model.sam2 import MaskPrediction, Sam2
+from sam2_demo.tracking.direction_check import Checked, check_directions
 from sam2_demo.tracking.everything.proposals import FindOptions, Proposal
 from sam2_demo.tracking.everything.search import EverythingSearch, SearchWatch
 from sam2_demo.tracking.frame_cache import AttendingTrack, CacheBudgets, FrameCache
@@ -32,6 +33,7 @@ from sam2_demo.tracking.preprocessing import (
     mask_to_model,
     prompt_tensors,
 )
+from sam2_demo.tracking.propagation import Step
 from sam2_demo.tracking.track import Answer, ObjectMask, Track
 from sam2_demo.tracking.tracked_box import with_tracked_box
 
@@ -141,10 +143,24 @@ class Tracker:
             preview = self._object_masks(predicted)[0]
             return preview if given is None else replace(preview, mask=given)
 
-    def encode(self, frame_index: int) -> None:
+    def encode(self, frame_index: int) -> bool:
         """Encodes a frame ahead of its first prompt, so that this is answered at once."""
         with self._computing():
             self._cache.features(frame_index)
+        return True
+
+    def track(
+        self, tracks: Mapping[int, Track], steps: Sequence[Step]
+    ) -> Generator[dict[int, Answer], None, None]:
+        """Yields the answers on each frame in turn, which the caller records in the tracks."""
+        for frame_index, step in steps:
+            yield self.track_frame(tracks, frame_index, step)
+
+    def check_directions(
+        self, tracks: Mapping[int, Track], frame_count: int
+    ) -> Generator[Checked, None, None]:
+        """Yields, frame by frame, how far tracking back finds the masks that are there."""
+        return check_directions(self.track_frame, tracks, frame_count)
 
     def find_everything(
         self,
@@ -191,6 +207,12 @@ class Tracker:
                     batch = jobs[start : start + self._options.objects_per_batch]
                     found.update(self._track_batch(batch, frame_index))
         return {object_id: found[object_id] for object_id in tracks if object_id in found}
+
+    @property
+    def reach(self) -> int:
+        """How many frames away a frame may be that is attended to, unless it was prompted."""
+        memory = self._model.config.memory
+        return max(memory.frames, memory.pointers)
 
     def mask_logits(self, answer: Answer, at_video_size: bool) -> Float[np.ndarray, "height width"]:
         """Returns an answer's mask logits, at the size of the video or as predicted."""

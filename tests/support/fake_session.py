@@ -93,8 +93,9 @@ class DiscTracker(Tracker):
             watch.progress(done, len(places))
         return [each for each in found if each.iou >= options.least_iou]
 
-    def encode(self, frame_index: int) -> None:
+    def encode(self, frame_index: int) -> bool:
         self._encoded.add(frame_index)
+        return True
 
     def track_frame(
         self, tracks: Mapping[int, Track], frame_index: int, step: int

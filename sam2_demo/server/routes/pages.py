@@ -20,6 +20,7 @@ from sam2_demo.core.errors import InputError, SessionExpired, VideoError
 from sam2_demo.server.access.visitors import sender_of
 from sam2_demo.server.app_state import AppState
 from sam2_demo.server.messages import explain
+from sam2_demo.server.places.visitor import KnownVisitor
 from sam2_demo.server.routes.actions import ACTIONS, ASKED, READ, Action, Query
 from sam2_demo.server.routes.requests import MAX_BODY_BYTES, Fields, FrameRequest, parse_body
 from sam2_demo.server.routes.responses import AboutResponse, ChangesResponse, VideoResponse
@@ -82,7 +83,7 @@ def build_routes(state: AppState) -> Mount:
         *posts,
         *streams,
     ]
-    return Mount(PREFIX, app=Starlette(routes=routes))
+    return Mount(PREFIX, app=Starlette(routes=routes, middleware=[Middleware(KnownVisitor)]))
 
 
 STREAMS: dict[str, Callable[[AppState, OpenVideo, Fields], Work]] = {

@@ -11,6 +11,7 @@ import threading
 from collections.abc import AsyncIterator, Callable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
+from contextvars import copy_context
 from typing import Any
 
 from starlette.responses import StreamingResponse
@@ -40,7 +41,7 @@ def reports_of(work: Work) -> Iterator[Mapping[str, Any]]:
     reports: queue.SimpleQueue[Mapping[str, Any] | None] = queue.SimpleQueue()
     stopped = threading.Event()
     with ThreadPoolExecutor(1, "reports") as pool:
-        working = pool.submit(work, reports.put, stopped.is_set)
+        working = pool.submit(copy_context().run, work, reports.put, stopped.is_set)
         working.add_done_callback(lambda _: reports.put(None))
         try:
             yield from iter(reports.get, None)
@@ -66,7 +67,8 @@ async def _lines(work: Work) -> AsyncIterator[str]:
         finally:
             send(None)
 
-    threading.Thread(target=run, name="stream", daemon=True).start()
+    known = copy_context()  # who asks for it
+    threading.Thread(target=known.run, args=(run,), name="stream", daemon=True).start()
     try:
         finished = False
         while not finished:

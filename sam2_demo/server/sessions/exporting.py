@@ -21,8 +21,8 @@ from sam2_demo.server.sessions.export_kinds import export_kind
 from sam2_demo.server.sessions.opening import find_or_reopen
 from sam2_demo.server.sessions.part_links import part_tokens
 from sam2_demo.session.open_video import OpenVideo
+from sam2_demo.tracking.backend import Backend
 from sam2_demo.tracking.track import Answer
-from sam2_demo.tracking.tracker import Tracker
 from sam2_demo.video.times import exact_rate
 
 Logits = Float[np.ndarray, "height width"]
@@ -149,7 +149,7 @@ def _refuse_without_masks() -> NoReturn:
 
 
 def _logits(
-    tracker: Tracker, answers: Mapping[int, Mapping[int, Answer]]
+    tracker: Backend, answers: Mapping[int, Mapping[int, Answer]]
 ) -> Callable[[int, int], Logits | None]:
     def logits(frame_index: int, object_id: int) -> Logits | None:
         answer = answers[object_id].get(frame_index)

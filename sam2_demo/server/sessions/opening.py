@@ -68,7 +68,9 @@ def opening(state: AppState, fields: Fields, visitor: str) -> Work:
 
         with _not_kept(source):
             # A download may take minutes: it holds up nobody who wants another model.
-            model = state.shelf.find(model_name, progress_report(report, "model"))
+            loading = progress_report(report, "model")
+            loading(0, None)  # that of the first video may still be on its way
+            model = state.shelf.find(model_name, loading)
             with state.opening.slot(waiting_report(report), stopped, visitor) as entered:
                 if not entered:
                     return

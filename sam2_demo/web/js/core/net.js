@@ -1,6 +1,8 @@
 // Talking to the server. Addresses are relative to this file's own, which the page derives from
 // its own location, so that a sub-path, a share link and a proxy all work.
 
+import { visitorHeaders } from './visitor.js';
+
 /** Where the server's routes are; this file is served below them, as web/VERSION/core/net.js. */
 const ROOT = new URL('../../../', import.meta.url).href;
 const UNREACHABLE = 'The server cannot be reached: check your connection, then try again.';
@@ -60,8 +62,8 @@ export async function fetchOrRefuse(path, options) {
   );
 }
 
-function posting(fields, signal) {
-  const headers = { 'Content-Type': 'application/json', ...VISITOR };
+async function posting(fields, signal) {
+  const headers = { 'Content-Type': 'application/json', ...VISITOR, ...(await visitorHeaders()) };
   return { method: 'POST', headers, body: JSON.stringify(fields), signal };
 }
 
@@ -70,7 +72,7 @@ export async function getJson(path) {
 }
 
 export async function postJson(path, fields) {
-  return (await fetchOrRefuse(path, posting(fields))).json();
+  return (await fetchOrRefuse(path, await posting(fields))).json();
 }
 
 /** Sends a picture; returns the answer. */
@@ -81,7 +83,7 @@ export async function postPicture(path, blob, signal) {
 
 /** Calls `onReport` for each line of a streamed answer; aborting the signal stops the work. */
 export async function postStream(path, fields, onReport, signal) {
-  const response = await fetchOrRefuse(path, posting(fields, signal));
+  const response = await fetchOrRefuse(path, await posting(fields, signal));
   const reader = response.body.pipeThrough(new TextDecoderStream()).getReader();
   let rest = '';
   for (;;) {

@@ -1,0 +1,1 @@
+"""Places other than this process where a session's masks can be computed."""
