@@ -15,10 +15,13 @@ from sam2_demo.checkpoints.loading import (
 )
 from sam2_demo.core.device import choose_device
 from sam2_demo.core.errors import CheckpointError
+from sam2_demo.core.frames import FrameSource
 from sam2_demo.server.messages import explain
 from sam2_demo.session.provenance import ModelLabel
 from sam2_demo.session.session import SessionOptions, VideoSession
-from sam2_demo.tracking.remote import Place, RemoteTracker, lend_model
+from sam2_demo.tracking.remote.calls import Place
+from sam2_demo.tracking.remote.remote_tracker import RemoteTracker
+from sam2_demo.tracking.remote.worker import lend_model
 from sam2_demo.video.video import Video
 
 logger = logging.getLogger(__name__)
@@ -108,10 +111,10 @@ class ModelShelf:
             return ModelLabel(file.name, "a file on the server", model.digest)
         return ModelLabel(model.name, model.source, model.digest)
 
-    def session(self, model: LoadedModel, frames: Video) -> VideoSession:
+    def session(self, model: LoadedModel, frames: FrameSource) -> VideoSession:
         """Returns a new session on a video with this model."""
         elsewhere = None
-        if self._place is not None:
+        if self._place is not None and isinstance(frames, Video):
             name = model.name if model.name in MODEL_NAMES else model.source
             lend_model(name, model.model)
             elsewhere = partial(

@@ -12,7 +12,9 @@ from types import MappingProxyType
 
 from starlette.requests import Request
 from starlette.responses import PlainTextResponse, Response
-from starlette.routing import Mount, Route
+from starlette.routing import Route
+
+from sam2_demo.server.routes.mount import PrefixedRoutes
 
 FOLDER = Path(__file__).parents[1] / "web" / "js"
 ENTRY = "main.js"
@@ -44,10 +46,10 @@ class Modules:
         """The modules' address, relative to that of the annotator's routes."""
         return f"web/{self.version}/"
 
-    def route(self, prefix: str) -> Mount:
+    def route(self, prefix: str) -> PrefixedRoutes:
         """Returns the route that serves the modules below ``prefix``."""
         path = f"{prefix}/{self.base.rstrip('/')}"
-        return Mount(path, routes=[Route("/{name:path}", self._answer)])
+        return PrefixedRoutes(path, routes=[Route("/{name:path}", self._answer)])
 
     def _answer(self, request: Request) -> Response:
         text = self.texts.get(request.path_params["name"])

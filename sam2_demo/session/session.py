@@ -167,9 +167,7 @@ class VideoSession(EditableObjects):
     def mask_logits(
         self, frame_index: int, object_id: int, at_video_size: bool = True
     ) -> Float[np.ndarray, "height width"] | None:
-        """Returns an object's mask logits, or None on a frame where it has no mask.
-
-        They have the size of the video, or the model's own output size.
+        """Returns an object's mask logits at the video's or the model's size; None without a mask.
 
         Raises:
             PromptError: there is no such frame or object.

@@ -11,7 +11,7 @@ import sys
 import time
 import urllib.error
 import urllib.request
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -60,7 +60,10 @@ PIXELS = """([height, width]) => {
 
 @contextmanager
 def running_app(
-    folder: Path, model: str | None = None, surroundings: Mapping[str, str] | None = None
+    folder: Path,
+    model: str | None = None,
+    surroundings: Mapping[str, str] | None = None,
+    options: Sequence[str] = (),
 ) -> Iterator[tuple[str, Path]]:
     """Returns a context with the address of a real app and the path of its log.
 
@@ -68,6 +71,7 @@ def running_app(
         folder: For its data and its log.
         model: What it loads; by default what ``checkpoint`` makes.
         surroundings: Environment variables to set.
+        options: More options of the command line.
     """
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
@@ -77,6 +81,7 @@ def running_app(
     command += ["--model", model or str(checkpoint(folder)), "--data-dir", str(folder / "data")]
     environment = os.environ | {"OMP_NUM_THREADS": "2", "GRADIO_ANALYTICS_ENABLED": "False"}
     environment |= surroundings or {}
+    command += options
     with log.open("wb") as output:
         server = subprocess.Popen(
             command, stdout=output, stderr=subprocess.STDOUT, cwd=folder, env=environment

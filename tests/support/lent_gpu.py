@@ -5,6 +5,7 @@ its visitor from Gradio's context, and an error in the process reaches the calle
 """
 
 import multiprocessing
+import traceback
 from collections.abc import Callable, Generator
 from dataclasses import dataclass, field
 from multiprocessing.connection import Connection
@@ -86,6 +87,8 @@ def _serve(task: Task, pipe: Connection, other_end: Connection) -> None:
             arguments = pipe.recv()
         except (EOFError, ConnectionError):  # nobody is there any more
             return
+        if arguments == "stop":  # it came after the end
+            continue
         try:
             for result in task(*arguments):
                 pipe.send(("result", result))
@@ -93,4 +96,5 @@ def _serve(task: Task, pipe: Connection, other_end: Connection) -> None:
                     break
             pipe.send(("end", None))
         except Exception as error:
+            traceback.print_exc()  # as the package does
             pipe.send(("error", type(error).__name__))

@@ -4,13 +4,14 @@ A video is read in the process that keeps its faults to itself, and its decoded 
 hidden folder until it is done.
 """
 
-import fcntl
 import os
 import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import NamedTuple
+
+from filelock import FileLock, Timeout
 
 from sam2_demo.core.errors import DataError, ExportError, SettingError
 from sam2_demo.data_engine.masklets.annotating import MaskletOptions, Told, VideoMasklets
@@ -67,24 +68,24 @@ class OutputFolder:
         work = self._folder / WORK
         try:
             work.mkdir(parents=True, exist_ok=True)
-            descriptor = os.open(work, os.O_RDONLY)
+            lock = FileLock(work / "lock", timeout=0)
+            lock.acquire()
+        except Timeout as error:
+            raise SettingError(
+                f"another run is writing to {self._folder}: wait for it, or choose another --out",
+                "FOLDER_IN_USE",
+            ) from error
         except OSError as error:
             raise ExportError(
                 f"{self._folder} cannot be written to ({error.strerror}): choose another --out",
                 "NOT_WRITTEN",
             ) from error
         try:
-            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
             self._remove_rests(work)
             yield
             shutil.rmtree(work, ignore_errors=True)
-        except BlockingIOError as error:
-            raise SettingError(
-                f"another run is writing to {self._folder}: wait for it, or choose another --out",
-                "FOLDER_IN_USE",
-            ) from error
         finally:
-            os.close(descriptor)
+            lock.release()
 
     def _remove_rests(self, work: Path) -> None:
         """Removes what a run left that was killed."""

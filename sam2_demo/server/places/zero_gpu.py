@@ -13,7 +13,8 @@ import cv2
 import torch
 
 from sam2_demo.core.errors import ResourceError, SettingError
-from sam2_demo.tracking.remote import Call, Place, results_of
+from sam2_demo.tracking.remote.calls import Call, Place
+from sam2_demo.tracking.remote.worker import results_of
 
 START_S = 8.0
 """For the process to start, to move the model to the GPU, and to make prompted frames again."""

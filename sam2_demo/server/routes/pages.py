@@ -10,11 +10,11 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from starlette.applications import Starlette
 from starlette.concurrency import run_in_threadpool
+from starlette.middleware import Middleware
 from starlette.requests import Request
 from starlette.responses import FileResponse, JSONResponse, Response
-from starlette.routing import Mount, Route
+from starlette.routing import Route
 
 from sam2_demo.core.errors import InputError, SessionExpired, VideoError
 from sam2_demo.server.access.visitors import sender_of
@@ -22,6 +22,7 @@ from sam2_demo.server.app_state import AppState
 from sam2_demo.server.messages import explain
 from sam2_demo.server.places.visitor import KnownVisitor
 from sam2_demo.server.routes.actions import ACTIONS, ASKED, READ, Action, Query
+from sam2_demo.server.routes.mount import PrefixedRoutes
 from sam2_demo.server.routes.requests import MAX_BODY_BYTES, Fields, FrameRequest, parse_body
 from sam2_demo.server.routes.responses import AboutResponse, ChangesResponse, VideoResponse
 from sam2_demo.server.routes.streams import Work, streamed
@@ -47,7 +48,7 @@ IMMUTABLE = {"Cache-Control": "private, max-age=86400, immutable"}
 Endpoint = Callable[[Request], Awaitable[Response]]
 
 
-def build_routes(state: AppState) -> Mount:
+def build_routes(state: AppState) -> PrefixedRoutes:
     """Returns the routes of the annotator, for the server that Gradio starts."""
     of_video = "/videos/{token}"
     read = [Route(f"{of_video}/{name}", _computed(state, query)) for name, query in READ.items()]
@@ -83,7 +84,7 @@ def build_routes(state: AppState) -> Mount:
         *posts,
         *streams,
     ]
-    return Mount(PREFIX, app=Starlette(routes=routes, middleware=[Middleware(KnownVisitor)]))
+    return PrefixedRoutes(PREFIX, routes=routes, middleware=[Middleware(KnownVisitor)])
 
 
 STREAMS: dict[str, Callable[[AppState, OpenVideo, Fields], Work]] = {

@@ -36,12 +36,10 @@ Cancelled = Callable[[], bool]
 DEFAULT_LIMITS = Limits()
 POLL_S = 0.05
 _PACKAGE_PARENT = Path(__file__).resolve().parents[3]
-_KEPT_VARIABLES = ("PATH", "LD_LIBRARY_PATH", "DYLD_LIBRARY_PATH", "TMPDIR")
-_KEPT_VARIABLES += (
-    "SYSTEMROOT",
-    "TEMP",
-    "TMP",
-)  # Python does not start on Windows without the first
+_KEPT_VARIABLES = (
+    *("PATH", "LD_LIBRARY_PATH", "DYLD_LIBRARY_PATH", "TMPDIR"),
+    *("SYSTEMROOT", "TEMP", "TMP"),  # on Windows, Python needs them to start
+)
 
 
 def ingest(

@@ -260,8 +260,10 @@ def test_two_runs_do_not_write_into_one_folder(tmp_path: Path, model: str) -> No
     out, video = tmp_path / "out", clip(tmp_path / "cat.mp4")
     (out / ".work").mkdir(parents=True)
     script = (
-        "import fcntl, os, time\n"
-        f"fcntl.flock(os.open({str(out / '.work')!r}, os.O_RDONLY), fcntl.LOCK_EX)\n"
+        "import time\n"
+        "from filelock import FileLock\n"
+        f"lock = FileLock({str(out / '.work' / 'lock')!r})\n"
+        "lock.acquire()\n"
         "print('held', flush=True)\n"
         "time.sleep(60)"
     )

@@ -8,7 +8,10 @@ from starlette.responses import PlainTextResponse
 from starlette.routing import Route
 from starlette.testclient import TestClient
 
+from sam2_demo.server.app_state import AppState
 from sam2_demo.server.origin import SameOrigin
+from sam2_demo.server.page_modules import page_modules
+from sam2_demo.server.routes.pages import PREFIX, build_routes
 from sam2_demo.server.surroundings import LOOPBACK
 
 NAMED = frozenset((*LOOPBACK, "lan.test"))
@@ -70,3 +73,15 @@ def test_pages_of_other_servers_are_refused(headers: Mapping[str, str]) -> None:
 @pytest.mark.parametrize("host", ["lan.test", "lan.test:8081", "", "lan.test:port", "["])
 def test_a_name_that_was_not_given_is_refused_with_the_option_that_gives_it(host: str) -> None:
     assert code({"Host": host}, frozenset(LOOPBACK)) == "UNKNOWN_HOST"
+
+
+@pytest.mark.parametrize("passed_on", ["", "/sam2"])
+def test_routes_are_found_below_a_path_that_a_proxy_strips_or_passes_on(
+    state: AppState, passed_on: str
+) -> None:
+    modules = page_modules().route(PREFIX)
+    app = Starlette(routes=[modules, build_routes(state)])
+    with TestClient(app, root_path="/sam2") as client:
+        for path in ("about", f"{page_modules().base}main.js"):
+            assert client.get(f"{passed_on}{PREFIX}/{path}").status_code == 200
+    state.store.close_all()

@@ -19,8 +19,8 @@ from sam2_demo.server.loaded_models import ModelShelf
 from sam2_demo.server.places.zero_gpu import frames_per_call, seconds_for, zero_gpu
 from sam2_demo.session.open_video import OpenVideo
 from sam2_demo.session.session import VideoSession
-from sam2_demo.tracking import remote
-from sam2_demo.tracking.remote import Call, Place
+from sam2_demo.tracking.remote import worker
+from sam2_demo.tracking.remote.calls import Call, Place
 from sam2_demo.tracking.track import Track
 
 CLICK = FramePrompt((Point(30.0, 20.0),))
@@ -33,7 +33,7 @@ def lent(monkeypatch: pytest.MonkeyPatch) -> LentGpu:
     """The stand-in for the package, which is installed for the test."""
     lent = LentGpu()
     monkeypatch.setitem(sys.modules, "spaces", lent)
-    monkeypatch.setattr(remote, "_models", type(remote._models)())
+    monkeypatch.setattr(worker, "_models", type(worker._models)())
     return lent
 
 

@@ -1,5 +1,7 @@
 """Which frames a propagation visits, and when new masks agree with the old ones."""
 
+from collections.abc import Generator, Sequence
+
 import numpy as np
 import pytest
 
@@ -68,8 +70,9 @@ def visited(new: list[int], answered: int | None = None) -> tuple[list[int], boo
     agreement = Agreement()
     passes = planned_passes(0, FORWARD, (0, len(new) - 1))
 
-    def track(step: Step) -> tuple[FrameMasks, FrameMasks]:
-        return masks_of(step.frame_index, 100), masks_of(step.frame_index, new[step.frame_index])
+    def track(steps: Sequence[Step]) -> Generator[tuple[FrameMasks, FrameMasks], None, None]:
+        for frame_index, _ in steps:
+            yield masks_of(frame_index, 100), masks_of(frame_index, new[frame_index])
 
     tracks = [answered_track(len(new) if answered is None else answered), Track()]
     found = [masks.frame_index for masks in follow(passes, track, None, agreement, tracks)]
@@ -99,8 +102,9 @@ def test_a_mask_that_was_given_says_nothing() -> None:
 def test_both_ways_are_counted_apart() -> None:
     passes = planned_passes(3, BOTH, (0, 6))
 
-    def track(step: Step) -> tuple[FrameMasks, FrameMasks]:
-        return masks_of(step.frame_index, 100), masks_of(step.frame_index, 100)
+    def track(steps: Sequence[Step]) -> Generator[tuple[FrameMasks, FrameMasks], None, None]:
+        for frame_index, _ in steps:
+            yield masks_of(frame_index, 100), masks_of(frame_index, 100)
 
     agreement = Agreement()
     found = [m.frame_index for m in follow(passes, track, None, agreement, [answered_track(7)])]
