@@ -23,6 +23,7 @@ from sam2_demo.server.limit_options import add_limit_options, store_limits, vide
 from sam2_demo.server.surroundings import LOOPBACK, check_writable, prepare
 from sam2_demo.video.ingest.limits import MIB
 
+EVERY_ADDRESS = frozenset({"0.0.0.0", "::"})
 LOADING_TIMEOUT_S = 10.0
 
 
@@ -68,7 +69,8 @@ def settings_from(options: argparse.Namespace, data_dir: Path) -> AppSettings:
     """Returns the app's settings for these options."""
     # The host name of a shared link is not known in advance, nor that of a public server.
     is_named = not options.share and (options.host in LOOPBACK or options.allowed_host)
-    names = frozenset((*LOOPBACK, *options.allowed_host))
+    # Gradio asks its own page, under the address that it is served on.
+    names = frozenset((*LOOPBACK, options.host, *options.allowed_host)) - EVERY_ADDRESS
     return AppSettings(
         data_dir=data_dir,
         model=options.model,

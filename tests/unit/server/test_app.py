@@ -55,4 +55,5 @@ def test_host_names_are_bound_where_the_page_is_private_or_they_are_given(tmp_pa
     assert hosts("--host", "0.0.0.0") is None
     public = hosts("--host", "0.0.0.0", "--allowed-host", "me.example")
     assert public == {"127.0.0.1", "localhost", "::1", "me.example"}
+    assert "10.0.0.5" in hosts("--host", "10.0.0.5", "--allowed-host", "me.example")
     assert hosts("--share") is None

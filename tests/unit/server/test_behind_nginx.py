@@ -100,7 +100,7 @@ def test_the_page_works_behind_nginx_as_documented(tmp_path: Path) -> None:
             with client_at(ports[-1], "/sam2/") as client:
                 html = client.get("")
                 assert f'"root":"http://{NAME}:{ports[-1]}/sam2"' in html.text.replace(" ", "")
-                assert "x-frame-options" not in html.headers  # another page may frame it
+                assert "x-frame-options" not in html.headers  # a Space's page frames it
                 client.headers["Origin"] = f"http://{NAME}.evil.test"
                 assert client.get(f"{PREFIX[1:]}/about").status_code == 403
 
