@@ -56,7 +56,7 @@ def test_a_saved_session_opens_on_another_visit(
     answer = opened(client, other, saved(client, video, "?active_s=12.5")).json()
     assert masks_of(client, other) == masks_of(client, video)
     there = client.get(f"videos/{token_of(other)}").json()
-    assert there["objects"] == [[1, "cup", None, True, False]]
+    assert [row[:5] for row in there["objects"]] == [[1, "cup", None, True, False]]
     assert there["undo"] == "open session"
     assert (answer["made_by"], answer["same_model"]) == ("fake", True)
     assert answer["active_s"] == 12.5
