@@ -9,7 +9,7 @@ from collections.abc import Iterator
 import numpy as np
 import pytest
 import torch
-from miniature import REFERENCE, reference_miniature
+from miniature import REFERENCE, reference_miniature, tracker_of
 
 from sam2_demo.core.frames import ArrayFrames
 from sam2_demo.core.masks import EncodedMask
@@ -80,7 +80,7 @@ class Replay:
         assert logits is not None
         expected = self.figures[f"{where}/low_res_logits"][0, 0]
         assert_same_logits(logits[::2, ::2], expected, where)
-        pointer = self.session._tracker.pointer(answer, frame_index).numpy()
+        pointer = tracker_of(self.session).pointer(answer, frame_index).numpy()
         assert np.abs(pointer - self.figures[f"{where}/pointer"][0]).max() <= SESSION_TOLERANCE
         score = self.figures[f"{where}/object_score_logits"].item()
         assert answer.object_score_logits == pytest.approx(score, abs=self.score_tolerance)

@@ -6,6 +6,8 @@ import torch
 
 from sam2_demo.model.config import HieraConfig, MemoryConfig, Sam2Config
 from sam2_demo.model.sam2 import Sam2
+from sam2_demo.session.session import VideoSession
+from sam2_demo.tracking.tracker import Tracker
 
 REFERENCE = Path(__file__).parents[1] / "parity" / "reference"
 
@@ -35,3 +37,10 @@ def reference_miniature(file_name: str) -> Sam2:
     model = Sam2(miniature_config("2.1" in file_name)).eval()
     model.load_state_dict({name: tensor.float() for name, tensor in stored.items()}, strict=True)
     return model
+
+
+def tracker_of(session: VideoSession) -> Tracker:
+    """Returns the tracker of a session whose masks are computed in this process."""
+    tracker = session.tracker
+    assert isinstance(tracker, Tracker)
+    return tracker

@@ -1,6 +1,5 @@
 """The container's recipe, read without a daemon: what it copies, runs and promises is right."""
 
-import ast
 import json
 import re
 import subprocess
@@ -66,15 +65,18 @@ def test_it_serves_the_port_that_it_exposes() -> None:
     assert python == "python:3.11-slim"
 
 
-class About(BaseHTTPRequestHandler):
-    """Answers the health check with the status that the server has."""
+def answering(status: int) -> type[BaseHTTPRequestHandler]:
+    """Returns what answers the health check with this status."""
 
-    def do_GET(self) -> None:
-        self.send_response(self.server.status if self.path == "/gradio_api/sam2/about" else 404)
-        self.end_headers()
+    class About(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            self.send_response(status if self.path == "/gradio_api/sam2/about" else 404)
+            self.end_headers()
 
-    def log_message(self, *_: object) -> None:
-        pass
+        def log_message(self, *_: object) -> None:
+            pass
+
+    return About
 
 
 @pytest.mark.parametrize(("status", "is_healthy"), [(200, True), (500, False), (None, False)])
@@ -84,14 +86,11 @@ def test_the_health_check_tells_whether_the_app_answers(
     (check,) = arguments_of("HEALTHCHECK")
     _, option, program = json.loads(check.split("CMD ")[1])
     assert option == "-c"
-    ast.parse(program)
-    with HTTPServer(("127.0.0.1", 0), About) as server:
-        port = server.server_address[1]
-        server.status = status
+    with HTTPServer(("127.0.0.1", 0), answering(status or 0)) as server:
         if status is None:
             server.server_close()
         else:
             Thread(target=server.handle_request, daemon=True).start()
-        program = program.replace("7860", str(port))
+        program = program.replace("7860", str(server.server_address[1]))
         ended = subprocess.run([sys.executable, "-c", program], capture_output=True, timeout=30)
     assert (ended.returncode == 0) is is_healthy

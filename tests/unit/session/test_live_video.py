@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from camera_pictures import SIZE_HW, jpeg, picture
 from fake_session import FakeSession
-from miniature import random_miniature
+from miniature import random_miniature, tracker_of
 from small_app import FAKE
 
 from sam2_demo.core.errors import InputError, PromptError, ResourceError, Sam2DemoError
@@ -251,7 +251,7 @@ def test_memory_stays_flat_however_long_the_camera_runs(tmp_path: Path, model: S
     video.set_prompt(0, 1, CLICK)
     for frames in (16, 4):
         film(video, frames)
-        counts = video.session.tracker._cache.entry_counts
+        counts = tracker_of(video.session)._cache.entry_counts
         # Memories of the prompted frame, and of those that could still be attended to.
         assert counts.items() >= {"features": 3, "memories": 15, "logits": 4}.items()
     assert no_masks(video, 1) == []

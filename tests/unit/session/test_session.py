@@ -8,7 +8,7 @@ import cv2
 import numpy as np
 import pytest
 import torch
-from miniature import random_miniature
+from miniature import random_miniature, tracker_of
 
 from sam2_demo.core.errors import PromptError
 from sam2_demo.core.frames import ArrayFrames
@@ -109,7 +109,7 @@ def test_one_of_the_candidates_can_be_chosen_and_is_refined(
     for index, candidate in enumerate(offered):
         chosen = replace(CLICK, candidate=index)
         assert session.set_prompt(0, 1, chosen).objects[1] == candidate
-        pointers.add(tuple(session._tracker.pointer(session.answer(0, 1), 0).tolist()))
+        pointers.add(tuple(tracker_of(session).pointer(session.answer(0, 1), 0).tolist()))
         assert session.candidates(0, 1) == offered  # one may still choose another
     assert len(pointers) == CANDIDATES  # what is propagated follows the choice
     refined = session.set_prompt(0, 1, chosen.with_point(Point(40, 30)))
@@ -169,10 +169,10 @@ def test_a_preview_is_what_the_prompt_is_answered_and_leaves_no_trace(
         list(session.propagate())
     frame_index = 3 if is_tracked else 0
     session.set_prompt(frame_index, 1, CLICK.with_point(Point(40, 30)))
-    before, steps, kept = state(session), session.undoable, session.tracker._cache.entry_counts
+    before, steps, kept = state(session), session.undoable, tracker_of(session)._cache.entry_counts
     seen = session.preview(frame_index, 1, prompt)
     assert (state(session), session.undoable) == (before, steps)
-    assert session.tracker._cache.entry_counts == kept  # it drives no answer's logits out
+    assert tracker_of(session)._cache.entry_counts == kept  # it drives no answer's logits out
     assert session.set_prompt(frame_index, 1, prompt).objects[1] == seen
 
 
@@ -397,7 +397,7 @@ def test_caches_stay_within_their_budgets_and_results_stay_the_same(model: Sam2)
     for ours, theirs in zip(forgetful.propagate(), ample.propagate(), strict=True):
         # Memories are then made again from masks instead of logits: nearly the same.
         assert ours.objects[1].mask.iou(theirs.objects[1].mask) > 0.8
-    assert max(forgetful._tracker._cache.entry_counts.values()) == 1
+    assert max(tracker_of(forgetful)._cache.entry_counts.values()) == 1
 
 
 def test_how_soft_the_models_own_edges_are_is_known_after_their_logits_are_gone(
@@ -437,7 +437,7 @@ def test_a_session_that_rested_goes_on_as_it_would_have(model: Sam2) -> None:
         list(session.propagate())
         if session is rested:
             session.tracker.rest()
-            assert session.tracker._cache.entry_counts["features"] == 0
+            assert tracker_of(session)._cache.entry_counts["features"] == 0
         session.set_prompt(3, 1, OTHER_CLICK)
         list(session.propagate())
     assert state(rested) == state(awake)
@@ -448,7 +448,9 @@ def test_memories_that_are_too_distant_to_be_attended_to_are_dropped(model: Sam2
     session.set_prompt(0, 1, CLICK)
     list(session.propagate())
     reach = 2 * model.config.memory.frames
-    assert session._tracker._cache.entry_counts["memories"] == reach + 1  # and the prompted frame's
+    assert (
+        tracker_of(session)._cache.entry_counts["memories"] == reach + 1
+    )  # and the prompted frame's
 
 
 def test_a_picture_is_a_video_of_one_frame(model: Sam2) -> None:

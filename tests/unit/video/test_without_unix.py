@@ -10,7 +10,6 @@ import pytest
 from media_clips import write_clip
 from no_unix import hide_unix
 
-from sam2_demo.video.ingest import jpeg_files
 from sam2_demo.video.ingest.jpeg_files import JpegFiles, frame_path
 
 TOP = Path(__file__).parents[3]
@@ -53,7 +52,7 @@ def test_a_frame_is_repeated_on_a_disk_without_links(
     def refuse(*_: object) -> None:
         raise OSError("operation not supported")
 
-    monkeypatch.setattr(jpeg_files.os, "link", refuse)
+    monkeypatch.setattr("os.link", refuse)
     with JpegFiles(tmp_path, max_bytes=10**6) as files:
         files.add(np.zeros((8, 8, 3), np.uint8))
         files.repeat()
