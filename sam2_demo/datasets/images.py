@@ -9,10 +9,10 @@ from PIL import Image
 
 from sam2_demo.core.errors import DataError
 from sam2_demo.export.mask_files import VOID
-from sam2_demo.video.ingest.limits import Limits
 from sam2_demo.video.pictures.pillow_images import FORMATS, IMAGE_FAULTS, eight_bits
 
-MOST_PIXELS = Limits().max_image_pixels
+MOST_PIXELS = 4096 * 4096
+"""Larger images are refused: in training, several processes hold many at once."""
 _LABEL_MODES = {"P", "L", "1"}
 
 

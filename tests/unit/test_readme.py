@@ -54,7 +54,8 @@ def test_the_two_commands_are_one_line_each() -> None:
     lines = [line.strip() for line in README.splitlines() if line.startswith("    pip install")]
     assert lines == [
         "pip install -r requirements.txt && python app.py",
-        "pip install -r requirements.txt -r tests/requirements.txt && python -m pytest -q tests",
+        "pip install -r requirements.txt -r tests/requirements.txt"
+        " && python -m pytest -q -n 2 --dist loadfile tests",
     ]
 
 
