@@ -12,7 +12,11 @@ def test_help_sheet_lists_the_keys(visit: Visit) -> None:
     page.keyboard.press("?")
     sheet = page.get_by_role("dialog", name="Keyboard and mouse")
     sheet.wait_for()
-    for text in ("play or pause", "switch between + and −", "right click, Alt or Shift + click"):
+    for text in (
+        "play or pause",
+        "switch between + and −",
+        "right click, Ctrl, Alt or Shift + click",
+    ):
         sheet.get_by_text(text).wait_for()
     assert sheet.locator("kbd", has_text="space").is_visible()
     box = sheet.bounding_box()
