@@ -3,10 +3,15 @@
 import ctypes
 import os
 import sys
+from collections.abc import Callable
 
 import torch
 
 from sam2_demo.core.errors import SettingError
+
+MALLOC_OPTIONS = {-1: 512 << 20, -2: 64 << 20, -3: 32 << 20}
+"""Of glibc's ``mallopt``: how much free memory is kept at the heap's end, how much is taken at once
+when it grows, and from which size on memory is taken from the system (the largest it allows)."""
 
 
 def choose_device(wanted: str = "auto") -> torch.device:
@@ -52,13 +57,26 @@ def usable_cores() -> int:
 
 
 def prepare_cpu() -> None:
-    """Sets torch up for speed on a CPU: all cores that this process may use, and oneDNN.
+    """Sets torch up for speed on a CPU: all cores that this process may use, oneDNN, kept memory.
 
     ``"medium"`` sends float32 matrix products through oneDNN. On AMD processors that measured more
     than twice as fast as the default, with no loss of precision.
     """
     torch.set_num_threads(usable_cores())
     torch.set_float32_matmul_precision("medium")
+    _keep_freed_memory()
+
+
+def _keep_freed_memory() -> None:
+    """Lets the C library (glibc) keep what is freed, until ``release_freed_memory``.
+
+    By default it takes every large tensor's memory from the system and gives it back at once, and
+    the system clears each page: a third of the time that encoding an image takes.
+    """
+    set_option = _c_function("mallopt")
+    if set_option is not None:
+        for option, size_bytes in MALLOC_OPTIONS.items():
+            set_option(option, size_bytes)
 
 
 def release_freed_memory() -> None:
@@ -67,6 +85,11 @@ def release_freed_memory() -> None:
     Allocating and freeing tensors of many sizes fragments the heap; over thousands of frames this
     adds up to hundreds of megabytes.
     """
-    trim = getattr(ctypes.CDLL(None), "malloc_trim", None) if os.name == "posix" else None
+    trim = _c_function("malloc_trim")
     if trim is not None:
         trim(0)
+
+
+def _c_function(name: str) -> Callable[..., int] | None:
+    """Returns a function of the C library; None where there is none of this name."""
+    return getattr(ctypes.CDLL(None), name, None) if os.name == "posix" else None
