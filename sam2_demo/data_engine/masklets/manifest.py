@@ -5,13 +5,12 @@ which gives it its name for good, and another when it is finished or was refused
 the second one is done again under the same name: so none is lost and none is there twice.
 """
 
-import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from sam2_demo.core.errors import ExportError, SettingError
+from sam2_demo.core.run_file import RunFile
 from sam2_demo.datasets.formats.sa_v import VIDEO_SUFFIXES
 from sam2_demo.export.file_names import clip_name
 
@@ -45,12 +44,10 @@ class Manifest:
     """
 
     def __init__(self, folder: Path, settings: Mapping[str, str]) -> None:
-        self._path = folder / FILE_NAME
         self._names: dict[str, str] = {}
         self._outcomes: dict[str, Outcome] = {}
         self._used: set[str] = set()
-        if not self._read(settings):
-            self._append({"settings": dict(settings)})
+        self._file = RunFile(folder / FILE_NAME, settings, "masklets", self._note)
 
     def outcome(self, video: Path) -> Outcome | None:
         """Returns what became of a video; None if it has to be done yet."""
@@ -70,7 +67,7 @@ class Manifest:
 
     def _is_taken(self, name: str, video: Path) -> bool:
         """Returns whether the folder holds a file of this name that is not the video itself."""
-        folder = self._path.parent
+        folder = self._file.folder
         there = [folder / f"{name}{suffix}" for suffix in ("_auto.json", *VIDEO_SUFFIXES)]
         return any(path.exists() and not _is_same(path, video) for path in there)
 
@@ -83,7 +80,7 @@ class Manifest:
         self._take({"video": str(video), "refused": reason})
 
     def _take(self, entry: Mapping[str, Any]) -> None:
-        self._append(entry)
+        self._file.append(entry)
         self._note(entry)
 
     def _note(self, entry: Mapping[str, Any]) -> None:
@@ -95,48 +92,6 @@ class Manifest:
             self._outcomes[video] = Outcome(None, str(entry["refused"]))
         else:
             self._outcomes[video] = Outcome(int(entry["masklets"]))
-
-    def _append(self, entry: Mapping[str, Any]) -> None:
-        try:
-            self._path.parent.mkdir(parents=True, exist_ok=True)
-            with self._path.open("a", encoding="utf-8") as file:
-                file.write(json.dumps(entry) + "\n")
-        except OSError as error:
-            raise ExportError(
-                f"{self._path} could not be written ({error.strerror}): choose another --out",
-                "NOT_WRITTEN",
-            ) from error
-
-    def _read(self, settings: Mapping[str, str]) -> bool:
-        """Reads what earlier runs noted; returns whether there was anything."""
-        if not self._path.exists():
-            return False
-        try:
-            text = self._path.read_text("utf-8")
-            whole = text[: text.rfind("\n") + 1]  # a line that was cut off is done again
-            if whole != text:
-                self._path.write_text(whole, "utf-8")
-            if not whole:
-                return False
-            first, *entries = [json.loads(line) for line in whole.splitlines()]
-            stored = dict(first["settings"])
-            for entry in entries:
-                self._note(entry)
-        except (OSError, ValueError, KeyError, TypeError) as error:
-            raise SettingError(
-                f"{self._path} cannot be gone on from ({error}): remove it, or choose another "
-                "--out",
-                "BAD_RESUME",
-            ) from error
-        for name in {**stored, **settings}:
-            there, here = stored.get(name, "nothing"), settings.get(name, "nothing")
-            if there != here:
-                raise SettingError(
-                    f"{self._path.parent} holds masklets of other settings ({name} is {there!r} "
-                    f"there and {here!r} here): choose another --out, or remove it",
-                    "OTHER_SETTINGS",
-                )
-        return True
 
 
 def _is_same(path: Path, video: Path) -> bool:
