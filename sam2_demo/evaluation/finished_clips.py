@@ -28,7 +28,9 @@ class FinishedClips:
 
     def __init__(self, folder: Path | None, settings: Mapping[str, str]) -> None:
         self._scores: dict[str, list[ObjectScore]] = {}
-        self._file = folder and RunFile(folder / FILE_NAME, settings, "scores", self._take)
+        self._file: RunFile | None = None
+        if folder is not None:
+            self._file = RunFile(folder / FILE_NAME, settings, "scores", self._take)
 
     def get(self, clip: str) -> list[ObjectScore] | None:
         """Returns a clip's scores, None where it has to be done yet."""

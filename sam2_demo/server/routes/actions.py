@@ -4,11 +4,11 @@ from collections.abc import Callable
 from dataclasses import replace
 
 from sam2_demo.core.prompts import FramePrompt
+from sam2_demo.server.routes.body import Fields
 from sam2_demo.server.routes.requests import (
     AddFoundRequest,
     BoundsRequest,
     DuplicateRequest,
-    Fields,
     FrameRequest,
     MergeRequest,
     MoveRequest,

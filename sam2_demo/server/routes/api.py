@@ -22,8 +22,9 @@ from sam2_demo.server.routes.api_values import (
     part_of,
     received,
 )
+from sam2_demo.server.routes.body import Fields
 from sam2_demo.server.routes.pages import PREFIX
-from sam2_demo.server.routes.requests import Fields, FrameRequest
+from sam2_demo.server.routes.requests import FrameRequest
 from sam2_demo.server.routes.streams import reports_of
 from sam2_demo.server.sessions.exporting import exporting
 from sam2_demo.server.sessions.finding import finding

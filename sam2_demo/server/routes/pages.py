@@ -22,8 +22,9 @@ from sam2_demo.server.app_state import AppState
 from sam2_demo.server.messages import explain
 from sam2_demo.server.places.visitor import KnownVisitor
 from sam2_demo.server.routes.actions import ACTIONS, ASKED, READ, Action, Query
+from sam2_demo.server.routes.body import MAX_BODY_BYTES, Fields, parse_body
 from sam2_demo.server.routes.mount import PrefixedRoutes
-from sam2_demo.server.routes.requests import MAX_BODY_BYTES, Fields, FrameRequest, parse_body
+from sam2_demo.server.routes.requests import FrameRequest
 from sam2_demo.server.routes.responses import AboutResponse, ChangesResponse, VideoResponse
 from sam2_demo.server.routes.streams import Work, streamed
 from sam2_demo.server.sessions.camera import begin_recording, finish_recording, record_frame

@@ -4,16 +4,15 @@ Each field is validated by itself. Whatever needs the open video to be checked, 
 frame exists, is checked by the methods.
 """
 
-import json
-from collections.abc import Mapping
-from typing import Any, NoReturn, TypeVar
+from typing import Any
 
-from pydantic import ConfigDict, Field, ValidationError
+from pydantic import Field
 
-from sam2_demo.core.errors import InputError, PromptError
+from sam2_demo.core.errors import PromptError
 from sam2_demo.core.masks import EncodedMask
 from sam2_demo.core.prompts import FramePrompt, Point, check_frame_index
 from sam2_demo.export.effects.choice import EffectChoice
+from sam2_demo.server.routes.body import REQUIRED, Request
 from sam2_demo.server.routes.fields import (
     Box,
     Candidate,
@@ -39,60 +38,11 @@ from sam2_demo.server.routes.fields import (
     Truthy,
     Way,
 )
-from sam2_demo.session.schemas import EdgeSchema, Schema, first_problem
+from sam2_demo.session.schemas import EdgeSchema
 from sam2_demo.tracking.everything.grid import PAPER_GRID, Grid
 from sam2_demo.tracking.everything.proposals import FindOptions
 from sam2_demo.tracking.propagation import Direction
 from sam2_demo.video.excerpt import WHOLE, Excerpt
-
-MAX_BODY_BYTES = 1024 * 1024
-"""Enough for a very detailed mask; the page reports larger ones itself."""
-
-Fields = Mapping[str, object]
-R = TypeVar("R", bound=Schema)
-
-
-def parse_body(body: bytes) -> Fields:
-    """Returns the fields of a request.
-
-    Raises:
-        InputError: the body is too large, or is not one JSON object with finite numbers.
-    """
-    if len(body) > MAX_BODY_BYTES:
-        raise InputError(f"the request is larger than {MAX_BODY_BYTES} bytes", "TOO_LARGE")
-    try:
-        fields = json.loads(body or b"{}", parse_constant=_refuse_number)
-    except (ValueError, RecursionError) as error:
-        raise InputError("the request is not valid JSON", "BAD_JSON") from error
-    if not isinstance(fields, dict):
-        raise InputError("the request is not a JSON object", "BAD_JSON")
-    return fields
-
-
-def _refuse_number(name: str) -> NoReturn:
-    raise PromptError(f"{name} is not a finite number", "BAD_NUMBER")
-
-
-REQUIRED: Any = None
-"""The default of a required field. It is validated like null, and so refused with our message."""
-
-
-class Request(Schema):
-    """The base of all requests; unknown fields are ignored."""
-
-    model_config = ConfigDict(frozen=True, validate_default=True)
-
-    @classmethod
-    def read(cls: type[R], fields: Fields) -> R:
-        """Returns the request made of these fields.
-
-        Raises:
-            InputError: a field cannot be used.
-        """
-        try:
-            return cls.model_validate(fields)
-        except ValidationError as error:
-            raise InputError(first_problem(error), "BAD_REQUEST") from error
 
 
 class FrameRequest(Request):

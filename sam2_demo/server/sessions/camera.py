@@ -4,7 +4,8 @@ from pathlib import Path
 
 from sam2_demo.core.errors import InputError, ResourceError
 from sam2_demo.server.app_state import AppState
-from sam2_demo.server.routes.requests import CameraRequest, Fields, PictureRequest
+from sam2_demo.server.routes.body import Fields
+from sam2_demo.server.routes.requests import CameraRequest, PictureRequest
 from sam2_demo.server.routes.responses import RecordedResponse, VideoResponse
 from sam2_demo.server.sessions.folders import VIDEO_FOLDER
 from sam2_demo.server.sessions.store import token_of

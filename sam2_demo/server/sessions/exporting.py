@@ -15,7 +15,8 @@ from sam2_demo.export.masklets import Masklets, MaskScore, ObjectLabel
 from sam2_demo.export.own_size import at_own_size
 from sam2_demo.server.app_state import AppState
 from sam2_demo.server.palette import object_color
-from sam2_demo.server.routes.requests import ExportRequest, Fields
+from sam2_demo.server.routes.body import Fields
+from sam2_demo.server.routes.requests import ExportRequest
 from sam2_demo.server.routes.streams import Report, Stopped, Work, progress_report, waiting_report
 from sam2_demo.server.sessions.export_kinds import export_kind
 from sam2_demo.server.sessions.opening import find_or_reopen

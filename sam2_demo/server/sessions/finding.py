@@ -3,7 +3,8 @@
 import time
 
 from sam2_demo.server.app_state import AppState
-from sam2_demo.server.routes.requests import Fields, FindRequest
+from sam2_demo.server.routes.body import Fields
+from sam2_demo.server.routes.requests import FindRequest
 from sam2_demo.server.routes.responses import FoundResponse
 from sam2_demo.server.routes.streams import Report, Stopped, Work, waiting_report
 from sam2_demo.session.finding import find_new

@@ -7,7 +7,8 @@ from pathlib import Path
 
 from sam2_demo.core.errors import CheckpointError, InputError, SessionExpired, VideoError
 from sam2_demo.server.app_state import AppState
-from sam2_demo.server.routes.requests import Fields, ModelRequest, OpenRequest
+from sam2_demo.server.routes.body import Fields
+from sam2_demo.server.routes.requests import ModelRequest, OpenRequest
 from sam2_demo.server.routes.responses import ChangesResponse, VideoResponse
 from sam2_demo.server.routes.streams import Report, Stopped, Work, progress_report, waiting_report
 from sam2_demo.server.sessions.folders import VIDEO_FOLDER

@@ -8,7 +8,7 @@ from pathlib import Path
 from sam2_demo.core.errors import InputError, PromptError, SessionExpired
 from sam2_demo.core.prompts import FramePrompt
 from sam2_demo.server.app_state import AppState
-from sam2_demo.server.routes.requests import Fields
+from sam2_demo.server.routes.body import Fields
 from sam2_demo.server.routes.responses import VideoResponse
 from sam2_demo.server.routes.streams import Report, Stopped, Work, progress_report, waiting_report
 from sam2_demo.server.sessions.folders import VIDEO_FOLDER

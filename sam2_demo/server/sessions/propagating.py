@@ -5,7 +5,8 @@ from contextlib import closing
 
 from sam2_demo.core.errors import PromptError
 from sam2_demo.server.app_state import AppState
-from sam2_demo.server.routes.requests import Fields, PropagateRequest
+from sam2_demo.server.routes.body import Fields
+from sam2_demo.server.routes.requests import PropagateRequest
 from sam2_demo.server.routes.responses import ChangesResponse
 from sam2_demo.server.routes.streams import Report, Stopped, Work, waiting_report
 from sam2_demo.session.open_video import OpenVideo

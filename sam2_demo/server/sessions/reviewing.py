@@ -4,7 +4,8 @@ from contextlib import closing
 
 from sam2_demo.core.errors import InputError
 from sam2_demo.server.app_state import AppState
-from sam2_demo.server.routes.requests import DismissRequest, Fields
+from sam2_demo.server.routes.body import Fields
+from sam2_demo.server.routes.requests import DismissRequest
 from sam2_demo.server.routes.responses import ReviewResponse
 from sam2_demo.server.routes.streams import Report, Stopped, Work, waiting_report
 from sam2_demo.session.open_video import OpenVideo

@@ -8,7 +8,8 @@ from starlette.responses import Response
 
 from sam2_demo.export.file_names import clip_name
 from sam2_demo.server.app_state import AppState
-from sam2_demo.server.routes.requests import Fields, UploadRequest
+from sam2_demo.server.routes.body import Fields
+from sam2_demo.server.routes.requests import UploadRequest
 from sam2_demo.server.routes.responses import OpenedSessionResponse
 from sam2_demo.session.open_video import OpenVideo
 from sam2_demo.session.reply import Reply
