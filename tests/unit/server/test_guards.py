@@ -4,6 +4,7 @@ import asyncio
 import os
 import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -105,7 +106,9 @@ def answer_to(
         sent.append(message)
 
     scope = {"type": "http", "method": "POST", "path": path, "headers": []}
-    asyncio.run(BoundedBodies(app, **{"max_upload_bytes": 100, **options})(scope, receive, send))
+    answering = BoundedBodies(app, **{"max_upload_bytes": 100, **options})(scope, receive, send)
+    with ThreadPoolExecutor(1) as thread:  # this one may have an event loop: the browser's
+        thread.submit(asyncio.run, answering).result()
     return sent[0]["status"], was_read
 
 
