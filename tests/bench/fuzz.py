@@ -11,7 +11,7 @@ import tempfile
 from pathlib import Path
 
 TOP = Path(__file__).parents[2]
-sys.path[:0] = [str(TOP), str(TOP / "tests" / "support")]
+sys.path[:0] = [str(TOP), *(str(TOP / "tests" / "support" / name) for name in (".", "stand_ins"))]
 
 from fuzzing import fuzz_bodies, fuzz_sessions  # noqa: E402
 from small_app import client_of, open_small, small_state  # noqa: E402

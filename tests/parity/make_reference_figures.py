@@ -19,9 +19,13 @@ from typing import Any
 
 import numpy as np
 import torch
-from miniature import REFERENCE
 from PIL import Image
 from torch import Tensor
+
+TESTS = Path(__file__).parents[1]
+sys.path[:0] = [str(TESTS.parent), str(TESTS / "support" / "stand_ins")]
+
+from miniature import REFERENCE  # noqa: E402
 
 SIDE = 256
 FIRST, SECOND, BESIDE = (60, 90), (75, 100), (20, 20)

@@ -9,7 +9,7 @@ from sam2_demo.model.sam2 import Sam2
 from sam2_demo.session.session import VideoSession
 from sam2_demo.tracking.tracker import Tracker
 
-REFERENCE = Path(__file__).parents[1] / "parity" / "reference"
+REFERENCE = Path(__file__).parents[2] / "parity" / "reference"
 
 
 def miniature_config(is_2_1: bool = True) -> Sam2Config:
