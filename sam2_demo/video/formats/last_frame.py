@@ -1,4 +1,4 @@
-"""How long the last frame of a file is displayed, which no later frame tells."""
+"""How long a file says that it lasts, and so its last frame, which no later frame tells."""
 
 import re
 from fractions import Fraction
@@ -6,6 +6,8 @@ from fractions import Fraction
 import av
 import av.video.stream
 from av.container import InputContainer
+
+from sam2_demo.video.times import MAX_HOLD_S
 
 ROUNDING_S = Fraction(1, 100)
 """Files state the end of a track coarsely; a smaller difference means nothing."""
@@ -29,6 +31,8 @@ def last_hold(
     if stamp is None or not time_base:
         return length
     until_end = end_s / time_base - stamp
+    if until_end > MAX_HOLD_S / time_base:  # rather a wrong number than a frame to look at
+        return length
     if until_end - (length or 0) <= ROUNDING_S / time_base:
         return length
     return round(until_end)
@@ -47,3 +51,15 @@ def matroska_end_s(stream: av.video.stream.VideoStream) -> Fraction:
     if container.streams.audio or container.duration is None:
         return Fraction(0)
     return Fraction(container.duration, av.time_base)
+
+
+def stated_length_s(stream: av.video.stream.VideoStream, index_length_s: Fraction) -> Fraction:
+    """Returns the longest length that any header of a file states, in seconds; 0 if none does.
+
+    Args:
+        stream: The video's stream in the open file.
+        index_length_s: What the index of an MP4 file states, which the demuxer may correct.
+    """
+    container = stream.container
+    length = container.duration if isinstance(container, InputContainer) else None
+    return max(index_length_s, Fraction(length or 0, av.time_base))

@@ -30,6 +30,7 @@ class IndexClaims:
         is_cut: Whether a box ends beyond the end of the file.
         is_still: Whether it contains pictures but no tracks, as HEIC and AVIF files do.
         end_s: When the video tracks end, in seconds after the start of the file; 0 if unknown.
+        length_s: The longest length that any header gives to the file or a video track.
     """
 
     has_index: bool
@@ -40,6 +41,7 @@ class IndexClaims:
     is_cut: bool
     is_still: bool = False
     end_s: Fraction = Fraction(0)
+    length_s: Fraction = Fraction(0)
 
 
 @dataclass(slots=True)
@@ -49,6 +51,7 @@ class _Track:
     is_encrypted: bool = False
     samples: int = 0
     length: int = 0
+    length_s: Fraction = Fraction(0)
     size_hw: tuple[int, int] = (0, 0)
 
 
@@ -65,6 +68,7 @@ def read_claims(path: Path) -> IndexClaims:
     tracks: list[_Track] = []
     fragments: dict[int, int] = {}
     fragment_track = timescale = 0
+    length_s = Fraction(0)
     kinds: set[bytes] = set()
     is_cut = False
     with path.open("rb") as file:
@@ -73,7 +77,7 @@ def read_claims(path: Path) -> IndexClaims:
             kinds.add(box.kind)
             match box.kind:
                 case b"mvhd":
-                    timescale = _u32(file, box, 20 if _is_long(file, box) else 12)
+                    timescale, length_s = _clock(file, box)
                 case b"trak":
                     tracks.append(_Track())
                 case b"tfhd":
@@ -90,6 +94,7 @@ def read_claims(path: Path) -> IndexClaims:
     # A fragment of an unknown track may belong to the video.
     of_nobody = max((fragments[number] for number in fragments.keys() - numbers), default=0)
     totals = [track.samples + fragments.get(track.number, 0) + of_nobody for track in video]
+    end_s = Fraction(max((track.length for track in video), default=0), timescale or 1)
     return IndexClaims(
         has_index=is_still or b"moov" in kinds,
         has_video=bool(video),
@@ -98,7 +103,8 @@ def read_claims(path: Path) -> IndexClaims:
         is_encrypted=any(track.is_encrypted for track in video),
         is_cut=is_cut,
         is_still=is_still,
-        end_s=Fraction(max((track.length for track in video), default=0), timescale or 1),
+        end_s=end_s,
+        length_s=max(length_s, end_s, *(track.length_s for track in video)),
     )
 
 
@@ -107,9 +113,9 @@ def _read_track_box(file: BinaryIO, box: _Box, track: _Track) -> None:
         case b"tkhd":
             is_long = _is_long(file, box)
             track.number = _u32(file, box, 20 if is_long else 12)
-            length = _read(file, box, 28 if is_long else 20, 8 if is_long else 4)
-            # All ones stand for an unknown length.
-            track.length = 0 if set(length) == {0xFF} else int.from_bytes(length, "big")
+            track.length = _length(file, box, 28 if is_long else 20)
+        case b"mdhd":
+            _, track.length_s = _clock(file, box)
         case b"hdlr":
             # Sequences of pictures are tracks of another name.
             track.is_video |= _read(file, box, 8, 4) in (b"vide", b"pict")
@@ -120,6 +126,19 @@ def _read_track_box(file: BinaryIO, box: _Box, track: _Track) -> None:
             track.size_hw = (height, width)
         case b"stsz" | b"stz2":
             track.samples += _u32(file, box, 8)
+
+
+def _clock(file: BinaryIO, box: _Box) -> tuple[int, Fraction]:
+    """Returns the ticks per second and the length in seconds that a header states."""
+    is_long = _is_long(file, box)
+    ticks_per_s = _u32(file, box, 20 if is_long else 12)
+    return ticks_per_s, Fraction(_length(file, box, 24 if is_long else 16), ticks_per_s or 1)
+
+
+def _length(file: BinaryIO, box: _Box, offset: int) -> int:
+    """Returns a length in ticks; all ones stand for an unknown one, which is 0 here."""
+    length = _read(file, box, offset, 8 if _is_long(file, box) else 4)
+    return 0 if set(length) == {0xFF} else int.from_bytes(length, "big")
 
 
 def _is_long(file: BinaryIO, box: _Box) -> bool:

@@ -44,6 +44,14 @@ class Reading:
         if shown_range is not None and not shown_range.is_plain:
             self.warn("VALUES_SCALED", shown_range.in_words)
 
+    def warn_of_length(self, stated_s: Fraction) -> None:
+        """Says that the file is much shorter than it says."""
+        self.warn(
+            "BAD_DURATION",
+            f"The file says that it lasts {_clock(stated_s)}, but its frames end after "
+            f"{_clock(self.times.end_s)}; only what is there can be used.",
+        )
+
 
 def reading_of(
     spooler: FrameSpooler, times: FrameTimes, first_frame: int, begins_s: Fraction
@@ -102,3 +110,9 @@ def _warn_of_display(reading: Reading, display: Display) -> None:
             f"This is HDR ({name}): its brightness and colours are converted to those of an "
             "ordinary screen, in downloads too.",
         )
+
+
+def _clock(seconds: Fraction) -> str:
+    """Returns a length as hours, minutes and seconds."""
+    whole = round(seconds)
+    return f"{whole // 3600}:{whole // 60 % 60:02}:{whole % 60:02}"

@@ -18,7 +18,7 @@ from sam2_demo.video.formats.containers import FileFormat, identify_file
 from sam2_demo.video.formats.decode import DECODER_FAULTS, DecodedFrame, FrameDecoder
 from sam2_demo.video.formats.demuxing import opened, video_stream
 from sam2_demo.video.formats.excerpt_frames import ExcerptFrames
-from sam2_demo.video.formats.last_frame import last_hold, matroska_end_s
+from sam2_demo.video.formats.last_frame import last_hold, matroska_end_s, stated_length_s
 from sam2_demo.video.formats.late_packets import LateStart
 from sam2_demo.video.formats.mp4_index import IndexClaims, read_claims
 from sam2_demo.video.ingest.checks import check_claims, check_not_too_large, check_size
@@ -132,14 +132,23 @@ def _read_stream(order: Order, file_format: FileFormat) -> Reading:
         start_s = Fraction(order.excerpt.start_s)
         if first is not None and stream.time_base is not None:
             start_s = first * stream.time_base
+        stated_s = stated_length_s(stream, claims.length_s)
     reading = reading_of(spooler, times, decoder.left_out + frames.skipped, frames.begins_s)
     reading.warn_of_range(shown_range)
     _warn_of_decoding(reading, decoder, claims)
     if file_format.is_image:
         return reading
-    # Sound that goes on after the last frame belongs to the video: players hold that frame.
-    length_s = times.end_s if following is not None else times.end_s + MAX_HOLD_S
+    length_s = times.end_s if following is not None else _longest_s(reading, stated_s - start_s)
     return _with_audio(reading, order, file_format, start_s, length_s)
+
+
+def _longest_s(reading: Reading, stated_s: Fraction) -> Fraction:
+    """Returns how long the sound of a whole video may last, which may state a false length."""
+    # Sound that goes on after the last frame belongs to the video: players hold that frame.
+    longest_s = reading.times.end_s + MAX_HOLD_S
+    if stated_s > longest_s:
+        reading.warn_of_length(stated_s)
+    return longest_s
 
 
 def _part_of(

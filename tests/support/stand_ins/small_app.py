@@ -31,14 +31,16 @@ SIZE_HW = (48, 64)
 FAKE = ModelLabel("fake", "made up")
 
 
-def small_video(folder: Path, frames: int = 6, name: str = "small.mp4") -> Video:
+def small_video(
+    folder: Path, frames: int = 6, name: str = "small.mp4", size_hw: tuple[int, int] = SIZE_HW
+) -> Video:
     """Returns a video of grey frames that was never uploaded."""
     frame_path(folder, 0).parent.mkdir(parents=True)
     for index in range(frames):
-        grey = np.full((*SIZE_HW, 3), 10 * index % 256, np.uint8)
+        grey = np.full((*size_hw, 3), 10 * index % 256, np.uint8)
         cv2.imwrite(str(frame_path(folder, index)), grey)
     times = FrameTimes(tuple(range(frames)), Fraction(1, 10))
-    video = Video(folder=folder, name=name, size_hw=SIZE_HW, times=times, digest="")
+    video = Video(folder=folder, name=name, size_hw=size_hw, times=times, digest="")
     video.save()
     return video
 
@@ -72,11 +74,11 @@ def small_state(folder: Path, **settings: Any) -> AppState:
     )
 
 
-def open_small(state: AppState, frames: int = 6) -> OpenVideo:
+def open_small(state: AppState, frames: int = 6, size_hw: tuple[int, int] = SIZE_HW) -> OpenVideo:
     """Returns a small video that was just opened."""
 
     def fill(folder: Path) -> OpenVideo:
-        video = small_video(folder / "video", frames)
+        video = small_video(folder / "video", frames, size_hw=size_hw)
         return OpenVideo(folder, video, state.shelf.session(None, video), FAKE)
 
     return state.store.open(fill)

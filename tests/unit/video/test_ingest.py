@@ -114,6 +114,22 @@ def test_an_index_that_claims_millions_is_refused_unread(tmp_path: Path) -> None
     assert "20,000,000" in str(error)
 
 
+@pytest.mark.parametrize("header", ["mvhd", "tkhd", "mdhd"])
+def test_a_file_that_says_that_it_lasts_for_days_is_believed_only_its_frames(
+    tmp_path: Path, header: str
+) -> None:
+    clip = media_clips.write_clip(tmp_path / "clip.mp4", 25)
+    data = bytearray(clip.read_bytes())
+    ticks_per_s = 16_000 if header == "mdhd" else 1000
+    length = data.index(header.encode()) + (24 if header == "tkhd" else 20)
+    data[length : length + 4] = (200_000 * ticks_per_s).to_bytes(4, "big")
+    clip.write_bytes(data)
+    video = ingest(clip, tmp_path / "video")
+    assert (len(video), float(video.times.end_s)) == (25, 1.0)
+    assert [notice.code for notice in video.notices] == ["BAD_DURATION"]
+    assert "lasts 55:33:20, but its frames end after 0:00:01" in video.warnings[0]
+
+
 def test_a_large_file_is_refused_before_it_is_opened(tmp_path: Path) -> None:
     clip = media_clips.write_clip(tmp_path / "clip.mp4", 3)
     assert refusal(clip, Limits(max_bytes=100)).code == "TOO_LARGE"
