@@ -5,7 +5,7 @@ putting the old mapping back.
 """
 
 import threading
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 
@@ -13,6 +13,7 @@ from sam2_demo.core.errors import PromptError
 from sam2_demo.core.prompts import FramePrompt, check_object_id
 from sam2_demo.session.history import History, Moment
 from sam2_demo.session.keeping.kept_work import KeptWork
+from sam2_demo.session.object_history import ObjectHistory
 from sam2_demo.session.objects import Objects, ObjectSettings, ObjectState, what_changed
 from sam2_demo.tracking.propagation import Step
 from sam2_demo.tracking.track import Answer, Track
@@ -32,11 +33,8 @@ class EditableObjects:
 
     def __init__(self, max_objects: int, history: History) -> None:
         self._max_objects = max_objects
-        self._history = history
-        self._kept: KeptWork | None = None
-        self._objects: Objects = {}
+        self._history = ObjectHistory(history)
         self._lock = threading.RLock()
-        self._next_id = 1
         self._is_propagating = False
 
     def keep_in(self, kept: KeptWork, size_hw: tuple[int, int]) -> None:
@@ -46,40 +44,34 @@ class EditableObjects:
             ResourceError: the file cannot be read.
         """
         with self._lock:
-            moments, number = kept.read(size_hw)
-            if moments:
-                self._objects = self._history.restore(moments, number)
-                ids = [object_id for moment in moments for object_id in moment.objects]
-                self._next_id = max(ids, default=0) + 1
-            self._kept = kept
+            self._history.keep_in(kept, size_hw)
 
     @property
     def objects(self) -> Objects:
         """The objects as they are now; every edit makes a new mapping."""
-        return self._objects
+        return self._history.present
 
     @property
     def next_id(self) -> int:
         """The smallest id that is greater than that of any object so far."""
-        return self._next_id
+        return self._history.next_id
 
     @property
     def object_ids(self) -> tuple[int, ...]:
         """The ids of the objects, in the order in which the page lists them."""
-        return tuple(self._objects)
+        return tuple(self.objects)
 
     def snapshot(self) -> Objects:
         """Returns a copy of the objects that a running propagation does not change."""
         with self._lock:
             return {
-                key: replace(state, track=state.track.copy())
-                for key, state in self._objects.items()
+                key: replace(state, track=state.track.copy()) for key, state in self.objects.items()
             }
 
     @property
     def settings(self) -> dict[int, ObjectSettings]:
         """The settings of each object, in order."""
-        return {object_id: state.settings for object_id, state in self._objects.items()}
+        return {object_id: state.settings for object_id, state in self.objects.items()}
 
     @property
     def prompts(self) -> dict[tuple[int, int], FramePrompt]:
@@ -87,7 +79,7 @@ class EditableObjects:
         with self._lock:
             return {
                 (object_id, frame_index): prompted.prompt
-                for object_id, state in self._objects.items()
+                for object_id, state in self.objects.items()
                 for frame_index, prompted in state.track.prompts.items()
             }
 
@@ -108,14 +100,14 @@ class EditableObjects:
             PromptError: the session already holds as many objects as it may.
         """
         with self._change():
-            object_id = self._next_id
+            object_id = self.next_id
             self._put("add object", object_id, self._new_object(object_id))
             return object_id
 
     @property
     def room(self) -> int:
         """How many more objects the session may hold."""
-        return self._max_objects - len(self._objects)
+        return self._max_objects - len(self.objects)
 
     def add_tracks(self, step: str, tracks: Sequence[Track]) -> tuple[int, ...]:
         """Returns the ids of new objects with these tracks, added as one step of this name.
@@ -124,13 +116,13 @@ class EditableObjects:
             PromptError: there are too many.
         """
         with self._change():
-            self._check_count(len(self._objects) + len(tracks))
+            self._check_count(len(self.objects) + len(tracks))
             added = {
                 object_id: replace(self._new_object(object_id), track=track)
-                for object_id, track in enumerate(tracks, start=self._next_id)
+                for object_id, track in enumerate(tracks, start=self.next_id)
             }
             if added:
-                self._commit(step, {**self._objects, **added})
+                self._history.commit(step, {**self.objects, **added})
             return tuple(added)
 
     def clear_object(self, object_id: int) -> None:
@@ -151,15 +143,15 @@ class EditableObjects:
         """
         with self._change():
             self._unlocked(object_id)
-            rest = {key: state for key, state in self._objects.items() if key != object_id}
-            self._commit("remove object", rest)
+            rest = {key: state for key, state in self.objects.items() if key != object_id}
+            self._history.commit("remove object", rest)
 
     def start_over(self) -> None:
         """Removes all objects that are not locked; does nothing if there are none."""
         with self._change():
-            kept = {key: each for key, each in self._objects.items() if each.settings.is_locked}
-            if kept.keys() != self._objects.keys():
-                self._commit("start over", kept)
+            kept = {key: each for key, each in self.objects.items() if each.settings.is_locked}
+            if kept.keys() != self.objects.keys():
+                self._history.commit("start over", kept)
 
     def duplicate_object(self, object_id: int, new_id: int) -> None:
         """Adds a copy of an object, with its prompts and masks, right after it in the order.
@@ -171,9 +163,9 @@ class EditableObjects:
             state = self._state(object_id)
             settings = replace(state.settings, color=None, is_locked=False)
             copy = replace(self._new_object(new_id), settings=settings, track=state.track.copy())
-            rows = list(self._objects.items())
+            rows = list(self.objects.items())
             rows.insert(self.object_ids.index(object_id) + 1, (new_id, copy))
-            self._commit("duplicate object", dict(rows))
+            self._history.commit("duplicate object", dict(rows))
 
     def move_object(self, object_id: int, position: int) -> None:
         """Moves an object to another position in the order, clamped to both ends.
@@ -183,11 +175,11 @@ class EditableObjects:
         """
         with self._lock:
             state = self._state(object_id)
-            rows = [row for row in self._objects.items() if row[0] != object_id]
+            rows = [row for row in self.objects.items() if row[0] != object_id]
             # Python cannot insert at a position of more than 19 digits.
             rows.insert(min(max(0, position), len(rows)), (object_id, state))
-            if [key for key, _ in rows] != list(self._objects):
-                self._commit("move object", dict(rows))
+            if [key for key, _ in rows] != list(self.objects):
+                self._history.commit("move object", dict(rows))
 
     def change_settings(self, object_id: int, settings: ObjectSettings) -> None:
         """Sets an object's settings; allowed while masks are being propagated.
@@ -198,7 +190,7 @@ class EditableObjects:
             PromptError: the object's id cannot be used.
         """
         with self._lock:
-            state = self._objects.get(object_id) or self._new_object(object_id)
+            state = self.objects.get(object_id) or self._new_object(object_id)
             step = what_changed(state.settings, settings)
             if step:
                 self._put(step, object_id, replace(state, settings=settings))
@@ -216,17 +208,17 @@ class EditableObjects:
             tracks = {
                 key: replace(state, track=state.track.copy()) for key, state in objects.items()
             }
-            self._commit(step, tracks)
+            self._history.commit(step, tracks)
 
     def undo(self) -> Moment | None:
         """Undoes the last step; returns the moment before it, or None if there is none."""
         with self._change():
-            return self._go_to(self._history.undo)
+            return self._history.undo()
 
     def redo(self) -> Moment | None:
         """Redoes the last undone step; returns the moment after it, or None if there is none."""
         with self._change():
-            return self._go_to(self._history.redo)
+            return self._history.redo()
 
     @contextmanager
     def extending(self) -> Iterator[Mapping[int, Track]]:
@@ -237,7 +229,7 @@ class EditableObjects:
         with self._change():
             yield {
                 key: state.track
-                for key, state in self._objects.items()
+                for key, state in self.objects.items()
                 if not state.settings.is_locked
             }
 
@@ -249,11 +241,7 @@ class EditableObjects:
         Raises:
             ResourceError: they cannot be written; it is tried again with the next ones.
         """
-        for object_id, answer in answers.items():
-            tracks[object_id].take_tracked(*step, answer)
-        if self._kept is not None:
-            for object_id, answer in answers.items():
-                self._kept.take_tracked(tracks[object_id], *step, answer)
+        self._history.take_tracked(tracks, step, answers)
 
     @contextmanager
     def _change(self) -> Iterator[None]:
@@ -265,53 +253,18 @@ class EditableObjects:
 
     def _put(self, step: str, object_id: int, state: ObjectState) -> None:
         """Commits one object's new state; a new object is placed after those with smaller ids."""
-        rows = list(self._objects.items())
-        if object_id not in self._objects:
+        rows = list(self.objects.items())
+        if object_id not in self.objects:
             smaller = [index for index, (key, _) in enumerate(rows) if key < object_id]
             rows.insert(max(smaller, default=-1) + 1, (object_id, state))
-        self._commit(step, {**dict(rows), object_id: state})
-
-    def _commit(self, step: str, objects: Objects) -> None:
-        """Makes these objects the present and remembers the previous ones for undo.
-
-        Raises:
-            ResourceError: they cannot be written to disk; nothing is changed.
-        """
-        with self._kept_or_undone():
-            self._history.remember(step, self._objects)
-            self._write(objects)
-        self._objects = objects
-        self._next_id = max(self._next_id, max(objects, default=0) + 1)
-
-    def _go_to(self, go: Callable[[Objects], Moment | None]) -> Moment | None:
-        with self._kept_or_undone():
-            moment = go(self._objects)
-            if moment is not None:
-                self._write(moment.objects)
-        if moment is not None:
-            self._objects = moment.objects
-        return moment
-
-    @contextmanager
-    def _kept_or_undone(self) -> Iterator[None]:
-        """Puts the history back as it was if what happens inside fails."""
-        before = self._history.copy()
-        try:
-            yield
-        except BaseException:
-            self._history = before
-            raise
-
-    def _write(self, present: Objects) -> None:
-        if self._kept is not None:
-            self._kept.write(self._history.moments(present), self._history.number)
+        self._history.commit(step, {**dict(rows), object_id: state})
 
     def _state(self, object_id: int) -> ObjectState:
-        if object_id not in self._objects:
+        if object_id not in self.objects:
             raise PromptError(
                 f"there is no object {object_id!r}: it was removed or never added", "BAD_OBJECT"
             )
-        return self._objects[object_id]
+        return self.objects[object_id]
 
     def _unlocked(self, object_id: int) -> ObjectState:
         """Returns the state of an object, which must not be locked."""
@@ -323,7 +276,7 @@ class EditableObjects:
 
     def _promptable(self, object_id: int) -> ObjectState:
         """Returns the state of an object to prompt: a new one if its id is unknown."""
-        is_known = object_id in self._objects
+        is_known = object_id in self.objects
         return self._unlocked(object_id) if is_known else self._new_object(object_id)
 
     def _is_locked(self, object_id: int) -> bool:
@@ -332,7 +285,7 @@ class EditableObjects:
     def _new_object(self, object_id: int) -> ObjectState:
         """Returns the state of a new object with this id."""
         check_object_id(object_id)
-        if object_id in self._objects:
+        if object_id in self.objects:
             raise PromptError(
                 f"object {object_id} already exists: use another number", "BAD_OBJECT"
             )
@@ -340,7 +293,7 @@ class EditableObjects:
             raise PromptError(
                 f"object {object_id} was removed: undo that, or use another number", "BAD_OBJECT"
             )
-        self._check_count(len(self._objects) + 1)
+        self._check_count(len(self.objects) + 1)
         return ObjectState()
 
     def _check_count(self, count: int) -> None:

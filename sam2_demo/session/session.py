@@ -107,8 +107,8 @@ class VideoSession(EditableObjects):
                 raise PromptError("an object cannot be merged into itself", "SAME_OBJECT")
             track, into = self._unlocked(object_id).track, self._unlocked(into_id)
             union = self._completed(union_of(into.track, track))
-            rest = {key: state for key, state in self._objects.items() if key != object_id}
-            self._commit("merge objects", rest | {into_id: replace(into, track=union)})
+            rest = {key: state for key, state in self.objects.items() if key != object_id}
+            self._history.commit("merge objects", rest | {into_id: replace(into, track=union)})
 
     def set_prompt(self, frame_index: int, object_id: int, prompt: FramePrompt) -> FrameMasks:
         """Returns the frame's masks after prompting an object there.
@@ -161,7 +161,7 @@ class VideoSession(EditableObjects):
         """
         self._check_frame(frame_index)
         with self._lock:
-            found = {k: state.track.answers.get(frame_index) for k, state in self._objects.items()}
+            found = {k: state.track.answers.get(frame_index) for k, state in self.objects.items()}
         return FrameMasks.of(frame_index, {k: a for k, a in found.items() if a is not None})
 
     def mask_logits(
@@ -252,12 +252,11 @@ class VideoSession(EditableObjects):
             PromptError: a prompt does not fit the video; nothing is changed.
         """
         with self._change():
-            self._objects = {
+            completed = {
                 object_id: replace(state, track=self._completed(state.track))
                 for object_id, state in objects.items()
             }
-            self._next_id = max(self._objects, default=0) + 1
-            self._history.clear()
+            self._history.begin_with(completed)
 
     def take_over(self, other: "VideoSession") -> None:
         """Answers all prompts of another session on the same video again, as one undoable step.
@@ -267,18 +266,14 @@ class VideoSession(EditableObjects):
         with self._change(), other._change():
             objects = {
                 object_id: replace(state, track=self._completed(state.track.unanswered()))
-                for object_id, state in other._objects.items()
+                for object_id, state in other.objects.items()
             }
-            self._objects, self._history = other._objects, other._history.copy()
-            self._next_id, self._kept = other._next_id, other._kept
-            self._commit("switch model", objects)
+            self._history.go_on_from(other._history, "switch model", objects)
 
     def close(self) -> None:
         """Frees everything the session holds; it cannot be used afterwards."""
         with self._lock:
-            self._objects = {}
-            self._history = History(0, 0)
-            self._kept = None
+            self._history.close()
             self._tracker.clear()
 
     def _propagate(
@@ -311,8 +306,7 @@ class VideoSession(EditableObjects):
         finally:
             with self._lock:
                 self._is_propagating = False
-                self._history.trim(self._objects)
-                self._write(self._objects)
+                self._history.settle()
 
     def _begin_propagation(self, chosen: Collection[int]) -> dict[int, Track]:
         """Commits copies of the chosen tracks and returns them, to be filled frame by frame.
@@ -320,9 +314,9 @@ class VideoSession(EditableObjects):
         Moments remembered during the propagation share these tracks: undoing a rename made in the
         meantime keeps the masks.
         """
-        copies = {key: self._objects[key].track.copy() for key in chosen}
-        changed = {key: replace(self._objects[key], track=copies[key]) for key in chosen}
-        self._commit("propagate", {**self._objects, **changed})
+        copies = {key: self.objects[key].track.copy() for key in chosen}
+        changed = {key: replace(self.objects[key], track=copies[key]) for key in chosen}
+        self._history.commit("propagate", {**self.objects, **changed})
         return copies
 
     def _completed(self, track: Track) -> Track:

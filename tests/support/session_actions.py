@@ -83,5 +83,5 @@ def kept_of(video: OpenVideo) -> FakeSession:
     kept = KeptWork(video.folder / WORK_FILE)
     session.keep_in(kept, video.video.size_hw)
     kept.close()
-    session._kept = None
+    session._history._kept = None
     return session

@@ -52,7 +52,7 @@ def lock(session: VideoSession, object_id: int, is_locked: bool = True) -> None:
 def check_undo_all_and_redo_all(session: VideoSession, seed: int, actions: int) -> None:
     """Acts at random, keeps the state at each depth of undo, and goes there and back again."""
     rng = random.Random(seed)
-    past = session._history._past
+    past = session._history._steps._past
     states = {0: state_of(session)}
     for _ in range(actions):
         act(session, rng)
