@@ -5,7 +5,7 @@ imports only itself and the layers below it (``tests/unit/test_layers.py`` holds
 
     web          the page's own files: HTML, style sheets, JavaScript
     server       routes, streams, uploads, store of sessions, loaded models, API, Gradio's blocks
-    data_engine  annotation in bulk: automatic masklets, statistics of data sets
+    data_engine  annotation in bulk: projects of a team, automatic masklets, statistics
     training     simulated prompts, rollout of a clip, losses, loop, named experiments, ablations
     evaluation   J, F, IoU; protocols; reports; the benchmark
     session      one person's work on one video: objects, prompts, history, review, what is saved

@@ -5,7 +5,8 @@
     │   ├── VideoError        a video or image file
     │   ├── PromptError       a click, box or mask, or its frame or object
     │   ├── DataError         a data set, or one of its files
-    │   └── SettingError      a command-line option or a training setting
+    │   ├── SettingError      a command-line option or a training setting
+    │   └── ProjectError      a task, a verdict or a person's rights in an annotation project
     ├── CheckpointError       weights that cannot be fetched or loaded
     ├── SessionExpired        the session timed out, or was closed to make room
     ├── ResourceError         memory, disk space or time ran out
@@ -48,6 +49,10 @@ class DataError(InputError):
 
 class SettingError(InputError):
     """A command-line option or a setting is unknown or out of range."""
+
+
+class ProjectError(InputError):
+    """A project refuses something: a task is another person's, or a right is missing."""
 
 
 class CheckpointError(Sam2DemoError):

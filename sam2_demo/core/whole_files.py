@@ -1,9 +1,11 @@
 """Files that are written completely or not at all, and the progress of writing them."""
 
 import errno
+import os
 import secrets
+import shutil
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -40,6 +42,31 @@ def whole_file(path: Path) -> Iterator[Path]:
         ) from error
     finally:
         partial.unlink(missing_ok=True)
+
+
+def link_or_copy(path: Path, beside: Path) -> None:
+    """Puts a file at another place, too, where it then is whole or not there.
+
+    It shares its space on the disk if it can.
+
+    Raises:
+        ExportError: it cannot be written there.
+    """
+    partial = beside.with_name(f"{beside.name}.part")
+    try:
+        partial.unlink(missing_ok=True)
+        try:
+            os.link(path, partial)
+        except OSError:  # another file system, or one that knows no links
+            shutil.copyfile(path, partial)
+        partial.replace(beside)
+    except OSError as error:
+        with suppress(OSError):
+            partial.unlink(missing_ok=True)
+        raise ExportError(
+            f"{beside} could not be written ({error.strerror}): choose another folder",
+            "NOT_WRITTEN",
+        ) from error
 
 
 def _silent(done: int, total: int) -> None:

@@ -113,15 +113,32 @@ def read_session(path: Path, video: Video | None = None) -> SavedSession:
         InputError: it is too large, not a session file of this version, damaged or changed, or does
             not fit the video.
     """
+    # Bounds come first: once read, a hostile file would already have taken the memory.
     try:
-        contents = _contents_of(path)
+        is_bounded = path.stat().st_size <= MAX_SESSION_BYTES
+        content = path.read_bytes() if is_bounded else b""
+    except OSError as error:
+        raise _refusal(str(error)) from error
+    if not is_bounded:
+        raise _refusal(f"it is larger than {MAX_SESSION_BYTES >> 20} MB")
+    return parse_session(content, video)
+
+
+def parse_session(content: bytes, video: Video | None = None) -> SavedSession:
+    """Returns what the contents of a session file hold, likewise.
+
+    Raises:
+        InputError: as above.
+    """
+    try:
+        contents = _contents_of(content)
         made_of = _provenance(contents.made_of)
         if video is not None:
             made_of.offset_in(video)
         return _session(contents, made_of)
     except ValidationError as error:
         raise _refusal(first_problem(error)) from error
-    except (OSError, PromptError, RecursionError, ValueError) as error:
+    except (PromptError, RecursionError, ValueError) as error:
         raise _refusal(str(error)) from error
 
 
@@ -133,11 +150,8 @@ def _refusal(problem: str) -> InputError:
     )
 
 
-def _contents_of(path: Path) -> SessionSchema:
-    # Bounds come first: once parsed, a hostile file would already have taken the memory.
-    if path.stat().st_size > MAX_SESSION_BYTES:
-        raise ValueError(f"it is larger than {MAX_SESSION_BYTES >> 20} MB")
-    content = path.read_bytes()
+def _contents_of(content: bytes) -> SessionSchema:
+    # Once parsed, a hostile file would already have taken the memory.
     if sum(content.count(mark) for mark in (b",", b"[", b"{")) > MAX_VALUES:
         raise ValueError("it holds more values than any session does")
     return SessionSchema.model_validate(json.loads(content, parse_constant=_refuse_number))

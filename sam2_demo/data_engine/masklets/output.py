@@ -4,16 +4,16 @@ A video is read in the process that keeps its faults to itself, and its decoded 
 hidden folder until it is done.
 """
 
-import os
 import shutil
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from pathlib import Path
 from typing import NamedTuple
 
 from filelock import FileLock, Timeout
 
 from sam2_demo.core.errors import DataError, ExportError, SettingError
+from sam2_demo.core.whole_files import link_or_copy
 from sam2_demo.data_engine.masklets.annotating import MaskletOptions, Told, VideoMasklets
 from sam2_demo.data_engine.masklets.inputs import is_moving
 from sam2_demo.datasets.formats.sa_v import VIDEO_SUFFIXES, SavVideo
@@ -141,7 +141,7 @@ class OutputFolder:
         is_there = beside.exists() and beside.samefile(path)
         try:
             if not is_there:
-                _link_or_copy(path, beside)
+                link_or_copy(path, beside)
             read = SavVideo.read(self._annotations(name))
             for frame in read.annotated_frames:
                 read.areas_px(frame)
@@ -153,25 +153,3 @@ class OutputFolder:
 
     def _annotations(self, name: str) -> Path:
         return self._folder / f"{name}_auto.json"
-
-
-def _link_or_copy(path: Path, beside: Path) -> None:
-    """Puts a video at another place, which then is whole or not there.
-
-    Raises:
-        ExportError: it cannot be written there.
-    """
-    partial = beside.with_name(f"{beside.name}.part")
-    try:
-        partial.unlink(missing_ok=True)
-        try:
-            os.link(path, partial)
-        except OSError:  # another file system, or one that knows no links
-            shutil.copyfile(path, partial)
-        partial.replace(beside)
-    except OSError as error:
-        with suppress(OSError):
-            partial.unlink(missing_ok=True)
-        raise ExportError(
-            f"{beside} could not be written ({error.strerror}): choose another --out", "NOT_WRITTEN"
-        ) from error

@@ -1,0 +1,1 @@
+"""A project: many videos whose masklets are made, verified, counted and exported by a team."""

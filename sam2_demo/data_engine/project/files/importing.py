@@ -1,0 +1,237 @@
+"""Takes videos and automatic masklets into a project, each video in one transaction."""
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from sam2_demo.core.errors import DataError
+from sam2_demo.core.masks import EncodedMask
+from sam2_demo.data_engine.masklets.inputs import is_moving
+from sam2_demo.data_engine.masklets.manifest import FILE_NAME
+from sam2_demo.data_engine.project.files.videos import ProjectVideos
+from sam2_demo.data_engine.project.store.database import Database, find_or_add
+from sam2_demo.data_engine.project.store.tables import (
+    MaskletRow,
+    MaskletState,
+    SubmissionRow,
+    TaskKind,
+    VideoRow,
+)
+from sam2_demo.data_engine.project.tasks.lifecycle import ANNOTATED_EVERY, AUTOMATIC
+from sam2_demo.data_engine.project.tasks.queue import add_task
+from sam2_demo.data_engine.project.tasks.verdicts import model_version
+from sam2_demo.data_engine.project.tasks.work import automatic_work, packed
+from sam2_demo.datasets.formats.sa_v import SavVideo
+from sam2_demo.session.provenance import ModelLabel, Provenance
+from sam2_demo.video.ingest.intake import DEFAULT_LIMITS
+from sam2_demo.video.ingest.limits import Limits
+from sam2_demo.video.video import Video
+
+UNKNOWN_MODEL = ModelLabel("unknown", "", "")
+
+
+@dataclass(frozen=True, slots=True)
+class Imported:
+    """What came of a file.
+
+    Attributes:
+        tasks: New tasks.
+        known: Masklets that were in the project before.
+    """
+
+    tasks: int
+    known: int = 0
+
+
+class Importer:
+    """Imports files into a project.
+
+    Args:
+        database: The project's.
+        videos: Its videos.
+        limits: The limits on a video.
+    """
+
+    def __init__(
+        self, database: Database, videos: ProjectVideos, limits: Limits = DEFAULT_LIMITS
+    ) -> None:
+        self._database, self._videos, self._limits = database, videos, limits
+
+    def add_video(self, path: Path, phase: int, masklets: int) -> Imported:
+        """Imports a video, with tasks to annotate masklets in it.
+
+        A video that is there already gets further tasks.
+
+        Raises:
+            InputError: it cannot be used; nothing is imported.
+        """
+        video = self._ingested(path)
+        with self._database.changes() as session:
+            row = _video_row(session, video, path.name)
+            for _ in range(masklets):
+                masklet = MaskletRow(
+                    video_id=row.id, state=MaskletState.ANNOTATING, phase=phase, refusals=0
+                )
+                session.add(masklet)
+                session.flush()
+                add_task(session, masklet, TaskKind.ANNOTATE)
+        return Imported(masklets)
+
+    def add_automatic(self, path: Path) -> Imported:
+        """Imports a file that ``masklets`` wrote, with its video; all masklets are to be verified.
+
+        Raises:
+            InputError: it or its video cannot be used; nothing is imported.
+        """
+        read = SavVideo.read(path)
+        masks = _masks_by_object(read)
+        video = self._ingested(read.video.path)
+        _check_fits(read, video)
+        made_of = Provenance.of(video, _model_of(path.parent))
+        tasks = known = 0
+        with self._database.changes() as session:
+            row = _video_row(session, video, read.video.path.name)
+            version = model_version(session, made_of, self._database.clock())
+            for object_id, of_object in masks.items():
+                origin = f"{path.name} {object_id}"
+                if _is_known(session, row.id, origin):
+                    known += 1
+                elif of_object:
+                    self._add_masklet(session, row, origin, made_of, version, of_object)
+                    tasks += 1
+        return Imported(tasks, known)
+
+    def _ingested(self, path: Path) -> Video:
+        if not path.is_file():
+            raise DataError(f"{path} is not there: correct its path", "MISSING_FILE")
+        if not is_moving(path):
+            raise DataError(
+                f"{path} is no video: leave it out, or convert it to MP4", "NOT_A_VIDEO"
+            )
+        return self._videos.add(path, self._limits)
+
+    def _add_masklet(
+        self,
+        session: Session,
+        video: VideoRow,
+        origin: str,
+        made_of: Provenance,
+        version: int,
+        masks: dict[int, EncodedMask],
+    ) -> None:
+        masklet = MaskletRow(
+            video_id=video.id,
+            state=MaskletState.VERIFYING,
+            phase=AUTOMATIC,
+            refusals=0,
+            origin=origin,
+        )
+        session.add(masklet)
+        session.flush()
+        submission = SubmissionRow(
+            masklet_id=masklet.id,
+            model_version_id=version,
+            phase=AUTOMATIC,
+            frames=made_of.frames,
+            seconds=0.0,
+            edited_frames=0,
+            clicked_frames=0,
+            clicks=0,
+            made_at=self._database.clock(),
+            work=packed(automatic_work(made_of, masks)),
+        )
+        session.add(submission)
+        add_task(session, masklet, TaskKind.VERIFY)
+
+
+def _video_row(session: Session, video: Video, file_name: str) -> VideoRow:
+    """Returns the row of a video, a new one unless it is there."""
+    height, width = video.size_hw
+
+    def new() -> VideoRow:
+        return VideoRow(
+            digest=video.digest,
+            name=video.name,
+            file_name=file_name,
+            frames=len(video),
+            height=height,
+            width=width,
+            split="",
+        )
+
+    known = select(VideoRow).where(VideoRow.digest == video.digest)
+    return find_or_add(session, known, new)
+
+
+def _is_known(session: Session, video_id: int, origin: str) -> bool:
+    where = MaskletRow.video_id == video_id, MaskletRow.origin == origin
+    return session.scalar(select(MaskletRow.id).where(*where)) is not None
+
+
+def _masks_by_object(read: SavVideo) -> dict[int, dict[int, EncodedMask]]:
+    """Returns the masks that are not empty by object and number of the annotated frame."""
+    masks: dict[int, dict[int, EncodedMask]] = {key: {} for key in read.object_ids}
+    for number, frame in enumerate(read.annotated_frames):
+        for object_id, mask in read.true_masks(frame).items():
+            masks[object_id][number] = EncodedMask.encode(mask)
+    return masks
+
+
+def _check_fits(read: SavVideo, video: Video) -> None:
+    if read.size_hw != video.size_hw or len(read.rows) > len(video):
+        raise DataError(
+            f"{read.path} has masks of {read.size_hw[1]} x {read.size_hw[0]} pixels on "
+            f"{len(read.rows)} frames, but every {ANNOTATED_EVERY}th frame of its video makes "
+            f"{len(video)} of {video.size_hw[1]} x {video.size_hw[0]}: make the masklets again",
+            "OTHER_VIDEO",
+        )
+
+
+def _model_of(folder: Path) -> ModelLabel:
+    """Returns the model that the manifest beside masklets names."""
+    try:
+        with (folder / FILE_NAME).open(encoding="utf-8") as lines:
+            settings = json.loads(lines.readline())["settings"]
+        return replace(
+            UNKNOWN_MODEL, name=str(settings["model"]), weights_digest=str(settings["weights"])
+        )
+    except (OSError, ValueError, KeyError, TypeError):
+        return UNKNOWN_MODEL
+
+
+def add_again(
+    database: Database, phase: int, masklet_ids: Sequence[int], hints: Sequence[str]
+) -> int:
+    """Adds tasks that annotate objects of phase 1 again in a later phase; returns how many.
+
+    Args:
+        database: The project's.
+        phase: 2 or 3.
+        masklet_ids: Verified masklets of phase 1.
+        hints: Frame, x and y of each object, as JSON.
+    """
+    added = 0
+    with database.changes() as session:
+        for masklet_id, hint in zip(masklet_ids, hints, strict=True):
+            first = session.get_one(MaskletRow, masklet_id)
+            origin = f"masklet {masklet_id} in phase {phase}"
+            if _is_known(session, first.video_id, origin):
+                continue
+            masklet = MaskletRow(
+                video_id=first.video_id,
+                state=MaskletState.ANNOTATING,
+                phase=phase,
+                refusals=0,
+                origin=origin,
+                same_as=masklet_id,
+                hint=hint,
+            )
+            session.add(masklet)
+            session.flush()
+            add_task(session, masklet, TaskKind.ANNOTATE)
+            added += 1
+    return added

@@ -1,0 +1,137 @@
+"""The videos of a project: each a folder with its file, its facts and the frames to annotate.
+
+    videos/DIGEST/source.mp4     the file as it was imported
+    videos/DIGEST/whole/         facts about all frames
+    videos/DIGEST/annotated/     every fourth frame, as a video of its own
+
+A folder is there completely or not at all.
+"""
+
+import secrets
+import shutil
+from dataclasses import replace
+from pathlib import Path
+
+from sam2_demo.core.errors import ProjectError
+from sam2_demo.core.whole_files import link_or_copy
+from sam2_demo.data_engine.project.tasks.lifecycle import ANNOTATED_EVERY
+from sam2_demo.datasets.formats.sa_v import VIDEO_SUFFIXES
+from sam2_demo.video.ingest.intake import DEFAULT_LIMITS, ReadProgress, ingest
+from sam2_demo.video.ingest.jpeg_files import frame_path
+from sam2_demo.video.ingest.limits import Limits
+from sam2_demo.video.times import FrameTimes
+from sam2_demo.video.video import Video
+
+WORK = ".work"
+
+
+class ProjectVideos:
+    """The folders of videos.
+
+    Args:
+        folder: The project's folder; made if it is not there.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+
+    def add(
+        self, path: Path, limits: Limits = DEFAULT_LIMITS, progress: ReadProgress | None = None
+    ) -> Video:
+        """Returns a video with the frames to annotate, once all of it is in its folder.
+
+        Raises:
+            VideoError: the file cannot be used.
+            ExportError: it cannot be put there.
+            ResourceError: the disk is full.
+        """
+        work = self._folder / WORK / secrets.token_hex(8)
+        try:
+            all_frames = ingest(path, work / "frames", limits, progress, name=path.name)
+            made = work / "made"
+            _write_whole(all_frames, made / "whole")
+            _write_annotated(all_frames, made / "annotated")
+            suffix = path.suffix.lower()
+            link_or_copy(path, made / f"source{suffix if suffix in VIDEO_SUFFIXES else '.mp4'}")
+            there = self._of(all_frames.digest)
+            if not there.exists():
+                there.parent.mkdir(parents=True, exist_ok=True)
+                made.rename(there)
+            return self.annotated(all_frames.digest)
+        finally:
+            shutil.rmtree(work, ignore_errors=True)
+
+    def annotated(self, digest: str) -> Video:
+        """Returns the frames of a video that are annotated.
+
+        Raises:
+            ProjectError: its folder is gone.
+        """
+        return self._open(digest, "annotated")
+
+    def whole(self, digest: str) -> Video:
+        """Returns the facts about all frames of a video; the frames themselves are not kept.
+
+        Raises:
+            ProjectError: its folder is gone.
+        """
+        return self._open(digest, "whole")
+
+    def source(self, digest: str) -> Path:
+        """Returns the file of a video.
+
+        Raises:
+            ProjectError: it is gone.
+        """
+        for path in self._of(digest).glob("source.*"):
+            return path
+        raise _gone(self._of(digest))
+
+    def _of(self, digest: str) -> Path:
+        return self._folder / "videos" / digest
+
+    def _open(self, digest: str, part: str) -> Video:
+        folder = self._of(digest) / part
+        if not folder.is_dir():
+            raise _gone(folder)
+        return Video.open(folder)
+
+
+def copy_of(video: Video, folder: Path) -> Video:
+    """Returns the same video in another, new folder; its frames share their space on the disk.
+
+    Raises:
+        ExportError: it cannot be written there.
+    """
+    frame_path(folder, 0).parent.mkdir(parents=True)
+    for index in range(len(video)):
+        link_or_copy(video.jpeg_path(index), frame_path(folder, index))
+    copy = replace(video, folder=folder)
+    copy.save()
+    return copy
+
+
+def _gone(folder: Path) -> ProjectError:
+    return ProjectError(
+        f"{folder} is missing: restore the project's folder of videos", "VIDEO_MISSING"
+    )
+
+
+def _write_whole(video: Video, folder: Path) -> None:
+    folder.mkdir(parents=True)
+    replace(video, folder=folder).save()
+
+
+def _write_annotated(video: Video, folder: Path) -> None:
+    frames = range(0, len(video), ANNOTATED_EVERY)
+    frame_path(folder, 0).parent.mkdir(parents=True)
+    for index, frame in enumerate(frames):
+        video.jpeg_path(frame).rename(frame_path(folder, index))
+    ticks = tuple(video.times.ticks[frame] for frame in frames)
+    times = FrameTimes(ticks, video.times.time_base, hold=video.times.end - ticks[-1])
+    bad = tuple(frames.index(frame) for frame in video.bad_frames if frame in frames)
+    # What else the intake noticed is about the whole video, such as its sound.
+    reduced = replace(
+        video, folder=folder, times=times, bad_frames=bad, notices=(), has_audio=False
+    )
+    reduced.save()

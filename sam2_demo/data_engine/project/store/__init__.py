@@ -1,0 +1,1 @@
+"""What a project knows, in a database: tables, transactions, migrations."""
