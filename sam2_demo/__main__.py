@@ -39,6 +39,7 @@ COMMANDS = (
     Command(
         "statistics", "sam2_demo.data_engine.statistics_command", "count what a data set holds"
     ),
+    Command("project", "sam2_demo.data_engine.project.command", "run an annotation project"),
     Command("replay", "sam2_demo.session.replay", "do again what a session file holds"),
     Command("benchmark", "sam2_demo.evaluation.benchmark", "measure speed and memory here"),
     Command(

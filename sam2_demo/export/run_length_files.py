@@ -5,7 +5,7 @@ Rows are written one at a time, so that memory stays flat however long the video
 
 import json
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, field, replace
 from io import TextIOWrapper
 from itertools import islice, pairwise
 from pathlib import Path
@@ -104,22 +104,39 @@ Stabilities = Callable[[int, int], float]
 """Returns the stability score of the mask on a frame of an object, in [0, 1]."""
 
 
+@dataclass(frozen=True, slots=True)
+class SaVFacts:
+    """What SA-V says of a video beside its masks.
+
+    Attributes:
+        split: The part of the data set that it is in, such as ``"train"``; empty if unknown.
+        edited_frames: On how many frames a person edited each object, if that is known.
+        is_automatic: Whether nobody made the masks, so that the file is an ``…_auto.json``.
+    """
+
+    split: str = ""
+    edited_frames: Mapping[int, int] = field(default_factory=dict)
+    is_automatic: bool = False
+
+
 def write_sa_v_json(
     masklets: Masklets,
     path: Path,
     watch: Watch | None = None,
     stability: Stabilities | None = None,
+    facts: SaVFacts = SaVFacts(),
 ) -> None:
     """Writes masks in the layout of SA-V's ``…_manual.json``: every fourth frame, all objects.
 
     ``masklet[k][n]`` is the mask of object ``masklet_id[n]`` on frame ``4 k`` of those written,
-    empty where the object is hidden. SA-V's environment and split are unknown here and left empty.
+    empty where the object is hidden. SA-V's environment is unknown here and left empty.
 
     Args:
         masklets: The video and its objects.
         path: The file to write atomically; an existing one is replaced at the end.
         watch: Reports progress and may cancel.
-        stability: Given if the masks are automatic, and the file is to be an ``…_auto.json``.
+        stability: The scores of automatic masks, where they are known.
+        facts: What else is known.
 
     Raises:
         ExportError: a mask has another size than the video, the disk is full, or the export was
@@ -147,17 +164,20 @@ def write_sa_v_json(
         "video_width": width,
         "video_resolution": height * width,
         "video_environment": [],
-        "video_split": "",
+        "video_split": facts.split,
         "masklet_num": len(masklets.objects),
         "masklet_id": list(masklets.objects),
     }
     with whole_file(path) as partial, partial.open("w", encoding="utf-8") as file:
         file.write(json.dumps(about)[:-1])
         _write_list(file, "masklet", rows())
-        kind = "manual" if stability is None else "auto"
-        facts = [_masklet_facts(areas[object_id], height * width, kind) for object_id in areas]
-        for key in _masklet_facts([], 1, kind):
-            file.write(f', "{key}": ' + json.dumps([fact[key] for fact in facts]))
+        kind = "auto" if facts.is_automatic else "manual"
+        rows_of_facts = [
+            _masklet_facts(areas[key], height * width, kind, facts.edited_frames.get(key, 0))
+            for key in areas
+        ]
+        for name in _masklet_facts([], 1, kind, 0):
+            file.write(f', "{name}": ' + json.dumps([row[name] for row in rows_of_facts]))
         scores = None if stability is None else _stability_rows(masklets, frames, stability)
         file.write(f', "masklet_stability_score": {json.dumps(scores)}}}\n')
 
@@ -168,7 +188,7 @@ def _stability_rows(
     return [[stability(frame, key) for key in masklets.objects] for frame in frames]
 
 
-def _masklet_facts(areas: list[int], resolution: int, kind: str) -> dict[str, object]:
+def _masklet_facts(areas: list[int], resolution: int, kind: str, edited: int) -> dict[str, object]:
     """Returns SA-V's statistics of a masklet, from its area on each annotated frame."""
     shown = [area for area in areas if area]
     mean = sum(shown) / len(shown) if shown else 0.0
@@ -182,7 +202,7 @@ def _masklet_facts(areas: list[int], resolution: int, kind: str) -> dict[str, ob
         "masklet_visibility_changes": sum(one != other for one, other in pairwise(seen[first:])),
         "masklet_first_appeared_frame": first * SA_V_STEP,
         "masklet_frame_count": len(areas),
-        "masklet_edited_frame_count": 0,
+        "masklet_edited_frame_count": edited,
         "masklet_type": kind,
     }
 

@@ -18,7 +18,7 @@ from sam2_demo.data_engine.masklets.annotating import MaskletOptions, Told, Vide
 from sam2_demo.data_engine.masklets.inputs import is_moving
 from sam2_demo.datasets.formats.sa_v import VIDEO_SUFFIXES, SavVideo
 from sam2_demo.export.masklets import Masklets, ObjectLabel
-from sam2_demo.export.run_length_files import write_sa_v_json
+from sam2_demo.export.run_length_files import SaVFacts, write_sa_v_json
 from sam2_demo.model.sam2 import Sam2
 from sam2_demo.video.ingest.intake import ingest
 from sam2_demo.video.ingest.limits import Limits
@@ -125,7 +125,12 @@ class OutputFolder:
             made.make()
             labels = {key: ObjectLabel(f"Object {key}", GREY) for key in made.object_ids}
             masklets = Masklets(video, labels, made.masks, range(len(video)))
-            write_sa_v_json(masklets, self._annotations(name), stability=made.stability)
+            write_sa_v_json(
+                masklets,
+                self._annotations(name),
+                stability=made.stability,
+                facts=SaVFacts(is_automatic=True),
+            )
             return len(labels)
         finally:
             made.close()

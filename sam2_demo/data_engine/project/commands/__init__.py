@@ -1,0 +1,1 @@
+"""What the sub-commands of ``project`` do; each function takes the parsed arguments."""
