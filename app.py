@@ -25,6 +25,8 @@ from sam2_demo.video.ingest.limits import MIB
 
 EVERY_ADDRESS = frozenset({"0.0.0.0", "::"})
 LOADING_TIMEOUT_S = 10.0
+LOG_FORMAT = "%(asctime)s %(levelname)s %(message).2000s"
+"""Some libraries log what they were sent, which may be long."""
 
 
 def parse_arguments(arguments: list[str]) -> argparse.Namespace:
@@ -117,7 +119,7 @@ def serve(options: argparse.Namespace, state: AppState) -> None:
 
 def main(arguments: list[str]) -> int:
     """Runs the app until it is interrupted; returns the exit status."""
-    logging.basicConfig(level=logging.WARNING, format="%(asctime)s %(levelname)s %(message)s")
+    logging.basicConfig(level=logging.WARNING, format=LOG_FORMAT)
     options = parse_arguments(arguments)
     signal.signal(signal.SIGTERM, signal.default_int_handler)  # lets hosts stop it cleanly
     try:

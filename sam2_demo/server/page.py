@@ -4,6 +4,7 @@ from typing import Any
 
 import gradio as gr
 
+from sam2_demo.server.access.failed_calls import ExplainedPage
 from sam2_demo.server.access.guards import guards
 from sam2_demo.server.annotator import FOLDER, KEYFRAMES, VideoAnnotator
 from sam2_demo.server.app_state import AppState
@@ -29,7 +30,7 @@ FONTS = ("system-ui", "-apple-system", "Segoe UI", "Roboto", "sans-serif")
 
 def build_page(state: AppState) -> gr.Blocks:
     """Returns the page; it works with the server that ``launch_options`` describes."""
-    page: gr.Blocks = gr.Blocks(
+    page = ExplainedPage(
         title=TITLE, analytics_enabled=False, delete_cache=(CALLS_FILES_S, CALLS_FILES_S)
     )
     with page:

@@ -173,7 +173,8 @@ def leads_out(path: str) -> bool:
 def _is_image(entry: zipfile.ZipInfo) -> bool:
     path = PurePosixPath(path_in_zip(entry))
     hidden = any(part != ".." and part.startswith((".", "__MACOSX")) for part in path.parts)
-    return not entry.is_dir() and not hidden and path.suffix.lower() in SUFFIXES
+    # The name may be empty, of which the library cannot tell whether it is a folder's.
+    return path.suffix.lower() in SUFFIXES and not hidden and not entry.is_dir()
 
 
 def _check_counts(entries: int, images: int, limits: Limits) -> None:

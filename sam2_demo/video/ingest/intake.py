@@ -132,7 +132,7 @@ def _worker(job: Job, log: IO[bytes]) -> Iterator[subprocess.Popen[bytes]]:
         stdout=subprocess.PIPE,
         stderr=log,
         cwd=_PACKAGE_PARENT,
-        env=_environment(),
+        env=worker_environment(),
         start_new_session=True,  # a group of its own, so that all that it starts ends with it
     )
     try:
@@ -144,7 +144,8 @@ def _worker(job: Job, log: IO[bytes]) -> Iterator[subprocess.Popen[bytes]]:
             process.stdout.close()
 
 
-def _environment() -> dict[str, str]:
+def worker_environment() -> dict[str, str]:
+    """Returns the environment of the worker."""
     # An allow-list: a decoder that a file has taken over finds no keys and no tokens here.
     kept = {key: os.environ[key] for key in _KEPT_VARIABLES if key in os.environ}
     # Each thread and each arena takes address space, which is limited in the worker.

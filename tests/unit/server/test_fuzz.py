@@ -2,8 +2,11 @@
 
 from pathlib import Path
 
+import httpx
 import pytest
+from call_fuzzing import fuzz_calls
 from fuzzing import fuzz_bodies, fuzz_sessions
+from media_fuzzing import fuzz_media
 from small_app import post
 from starlette.testclient import TestClient
 
@@ -27,3 +30,12 @@ def test_no_body_finds_a_bug(client: TestClient, used: OpenVideo) -> None:
 def test_no_session_file_finds_a_bug(used: OpenVideo, tmp_path: Path) -> None:
     good = session_as_text(used.save_session())
     assert fuzz_sessions(good, tmp_path, seed=0, count=150) == []
+
+
+def test_no_mutated_file_finds_a_bug(tmp_path: Path) -> None:
+    assert fuzz_media(tmp_path / "media", seed=0, count=80) == []
+
+
+def test_no_call_finds_a_bug(app: str) -> None:
+    with httpx.Client(base_url=app, timeout=60) as client:
+        assert fuzz_calls(client, "a" * 32, seed=0, count=60) == []

@@ -220,6 +220,13 @@ def test_a_zip_of_a_later_version_is_refused(tmp_path: Path) -> None:
     assert refused.value.code == "ZIP_CORRUPT"
 
 
+def test_a_member_without_a_name_is_left_out(tmp_path: Path) -> None:
+    path = write_zip(tmp_path / "frames.zip", {"nobody": b"x", "0.png": picture(0)})
+    path.write_bytes(path.read_bytes().replace(b"nobody", b"\0obody"))  # names end at a null
+    with opened_zip(path, Limits(), WHOLE) as images:
+        assert images.names == ["0.png"]
+
+
 def test_links_are_refused(tmp_path: Path) -> None:
     path = tmp_path / "frames.zip"
     with zipfile.ZipFile(path, "w") as archive:

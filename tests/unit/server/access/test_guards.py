@@ -81,6 +81,15 @@ def test_what_gradio_reads_is_bounded(whole_app: httpx.Client, path: str) -> Non
     assert whole_app.post(path, content=pieces()).status_code == 413
 
 
+def test_calls_that_gradio_cannot_read_are_refused_in_words(whole_app: httpx.Client) -> None:
+    unknown = whole_app.post("/gradio_api/call/nothing", json={"data": []})
+    assert (unknown.status_code, unknown.json()["error"]["code"]) == (400, "BAD_CALL")
+    foreign = {"path": "/etc/passwd", "orig_name": "a", "meta": {"_type": "gradio.FileData"}}
+    for name, data in (("masks", []), ("open_session", ["token", foreign])):
+        asked = whole_app.post(f"/gradio_api/call/{name}", json={"data": data}).json()["event_id"]
+        assert "BAD_CALL" in whole_app.get(f"/gradio_api/call/{name}/{asked}").text
+
+
 def answer_to(
     messages: list[dict[str, Any]], path: str = "/call", **options: Any
 ) -> tuple[int, bool]:

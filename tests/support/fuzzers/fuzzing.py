@@ -48,7 +48,7 @@ def fuzz_sessions(good: str, folder: Path, seed: int, count: int) -> list[str]:
     for _ in range(count):
         file = copy.deepcopy(json.loads(good))
         for _ in range(rng.randint(1, 3)):
-            _mutate(file, rng)
+            mutate(file, rng)
         path.write_bytes(json.dumps(file).encode())
         try:
             read_session(path)
@@ -59,7 +59,7 @@ def fuzz_sessions(good: str, folder: Path, seed: int, count: int) -> list[str]:
     return faults
 
 
-def _mutate(value: Any, rng: random.Random) -> None:
+def mutate(value: Any, rng: random.Random) -> None:
     """Replaces, removes or doubles one thing somewhere inside of a JSON value."""
     while isinstance(value, dict | list) and value:
         key = rng.choice(list(value)) if isinstance(value, dict) else rng.randrange(len(value))
