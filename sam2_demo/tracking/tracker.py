@@ -27,15 +27,12 @@ from sam2_demo.tracking.everything.proposals import FindOptions, Proposal
 from sam2_demo.tracking.everything.search import EverythingSearch, SearchWatch
 from sam2_demo.tracking.frame_cache import AttendingTrack, CacheBudgets, FrameCache
 from sam2_demo.tracking.preprocessing import (
-    clamp_mask_prompt,
     fill_holes,
     logits_to_video,
-    mask_to_model,
-    prompt_tensors,
 )
+from sam2_demo.tracking.prompt_answering import PromptAnswering
 from sam2_demo.tracking.propagation import Step
 from sam2_demo.tracking.track import Answer, ObjectMask, Track
-from sam2_demo.tracking.tracked_box import with_tracked_box
 
 RELEASE_EVERY = 64
 """Number of tracked frames after which freed memory is returned; each time costs a moment."""
@@ -86,6 +83,7 @@ class Tracker:
         self._accelerator_lock = accelerator_lock
         self._tracked_frames = 0
         self._cache = FrameCache(self._model, frames, options.budgets)
+        self._prompts = PromptAnswering(self._model, frames, self._cache, options.hole_area)
 
     def clear(self) -> None:
         """Empties the caches."""
@@ -114,7 +112,7 @@ class Tracker:
             refined: The answer that the first stage refines, if any.
         """
         with self._computing():
-            predicted, given = self._answer_stages(track, frame_index, stages, refined)
+            predicted, given = self._prompts.predict(track, frame_index, stages, refined)
             answer = self._keep(predicted, is_prompted=True)[0]
             return answer if given is None else self._as_given(answer, given, frame_index)
 
@@ -123,10 +121,7 @@ class Tracker:
     ) -> list[ObjectMask]:
         """Returns all candidates for a single click, in the model's order."""
         with self._computing():
-            mask_logits = None if refined is None else self._cache.logits(refined)
-            any_of_them = replace(click, candidate=None)
-            predicted = self._answer_stage(track, frame_index, any_of_them, mask_logits)
-            return self._object_masks(predicted)
+            return self._object_masks(self._prompts.candidates(track, frame_index, click, refined))
 
     def preview(
         self,
@@ -139,7 +134,7 @@ class Tracker:
         with self._computing():
             if not self._cache.is_encoded(frame_index):
                 return None
-            predicted, given = self._answer_stages(track, frame_index, stages, refined)
+            predicted, given = self._prompts.predict(track, frame_index, stages, refined)
             preview = self._object_masks(predicted)[0]
             return preview if given is None else replace(preview, mask=given)
 
@@ -245,49 +240,6 @@ class Tracker:
         autocast = torch.autocast(device, dtype=torch.bfloat16, enabled=device == "cuda")
         with self._accelerator_lock, torch.inference_mode(), autocast:
             yield
-
-    def _answer_stages(
-        self,
-        track: Track,
-        frame_index: int,
-        stages: Iterable[FramePrompt],
-        refined: Answer | None,
-    ) -> tuple[MaskPrediction, EncodedMask | None]:
-        """Returns the prediction for the last stage, and the prompt's mask if it is only a mask."""
-        mask_logits = None if refined is None else self._cache.logits(refined)
-        for stage in stages:
-            predicted = self._answer_stage(track, frame_index, stage, mask_logits).best()
-            mask_logits = self._filled(predicted.visible_logits())
-        return predicted, stage.mask if stage.is_mask_alone else None
-
-    def _answer_stage(
-        self,
-        track: Track,
-        frame_index: int,
-        prompt: FramePrompt,
-        mask_logits: Float[Tensor, "1 1 _ _"] | None,
-    ) -> MaskPrediction:
-        """Returns the prediction for a prompt that refines the previous mask, if there is one.
-
-        A single click gets all its candidates, or the chosen one. On a frame that was tracked, the
-        prediction is conditioned on the object's memories; a model that answers prompts without
-        them gets the tracked mask's box in their place.
-        """
-        size, device = self._model.config.image_size, self._model.device
-        features = self._cache.features(frame_index)
-        if prompt.is_mask_alone and prompt.mask is not None:
-            given = mask_to_model(prompt.mask.decode(), size, device)
-            return self._model.decode_mask(features, given)
-        tracked = track.tracked(frame_index) if frame_index in track.steps else None
-        if tracked is not None and not self._model.config.memory.prompts_attend:
-            prompt = with_tracked_box(prompt, tracked.mask)
-        if mask_logits is not None:
-            mask_logits = clamp_mask_prompt(mask_logits)
-        prompts = prompt_tensors(prompt, self._frames.size_hw, size, device, mask_logits)
-        is_ambiguous = prompts.points.shape[1] <= 1
-        conditioned = self._cache.conditioned_embedding(track, frame_index)
-        candidate = prompt.candidate if is_ambiguous else None
-        return self._model.decode(conditioned, features, prompts, is_ambiguous, candidate)
 
     def _track_batch(self, batch: Sequence[_Job], frame_index: int) -> dict[int, Answer]:
         """Returns the answers for a group of objects that attend to equally many frames."""
