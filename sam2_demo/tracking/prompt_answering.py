@@ -95,10 +95,10 @@ class PromptAnswering:
         if mask_logits is not None:
             mask_logits = clamp_mask_prompt(mask_logits)
             tracked = track.tracked(frame_index) if frame_index in track.steps else None
-            if tracked is not None and not self._model.config.memory.prompts_attend:
+            are_clicks = prompt.box_xyxy is None and prompt.mask is None
+            if tracked is not None and are_clicks and not self._model.config.memory.prompts_attend:
                 boxed = with_tracked_box(prompt, tracked.mask)
-                if boxed is not prompt:
-                    return self._refine(conditioned, features, boxed, mask_logits)
+                return self._refine(conditioned, features, boxed, mask_logits)
         prompts = self._tensors(prompt, mask_logits)
         is_ambiguous = prompts.points.shape[1] <= 1
         candidate = prompt.candidate if is_ambiguous else None

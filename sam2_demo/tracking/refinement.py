@@ -22,10 +22,10 @@ MARGIN = 0.15
 def with_tracked_box(prompt: FramePrompt, tracked: EncodedMask) -> FramePrompt:
     """Returns the prompt with the box of the tracked mask, grown to hold the include clicks.
 
-    A prompt that has a box or a mask of its own stays as it is. So does one with an include click
-    out of the box's reach: there, something else was tracked than what is meant.
+    Clicks stay alone where one of them includes something out of the box's reach: there, something
+    else was tracked than what is meant.
     """
-    if prompt.box_xyxy is not None or prompt.mask is not None or not tracked.area_px:
+    if not tracked.area_px:
         return prompt
     left, top, right, bottom = tracked.box_xyxy
     wide, high = MARGIN * (right - left), MARGIN * (bottom - top)

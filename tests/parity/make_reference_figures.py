@@ -78,6 +78,15 @@ MINIATURE = (
 """The tiny model's configuration, changed to that of ``miniature_config``."""
 
 
+class _Float32Torch:
+    """The module ``torch``, but that its bfloat16 is float32."""
+
+    bfloat16 = torch.float32
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(torch, name)
+
+
 def build(weights: str, corrections_condition: bool = False) -> Any:
     """Returns the reference's video predictor with the stored weights of this name, if any."""
     version, suffix = ("sam2.1", "2.1") if "2.1" in weights else ("sam2", "2")
@@ -90,6 +99,8 @@ def build(weights: str, corrections_condition: bool = False) -> Any:
             f"++model.add_all_frames_to_correct_as_cond={str(corrections_condition).lower()}",
         ],
     )
+    # Its memories are stored as bfloat16, for a GPU's autocast; here they stay float32.
+    vars(importlib.import_module("sam2.sam2_video_predictor"))["torch"] = _Float32Torch()
     path = REFERENCE / f"{weights}.pt"
     if path.exists():
         stored = torch.load(path, weights_only=True)["model"]

@@ -35,12 +35,6 @@ def test_the_tracked_box_holds_the_include_clicks_or_is_left_out(
     assert with_tracked_box(FramePrompt(points), tracked()) == FramePrompt(points, box)
 
 
-def test_a_prompt_with_a_box_or_a_mask_of_its_own_stays_as_it_is() -> None:
-    click = (Point(50, 25),)
-    for prompt in (FramePrompt(click, (0, 0, 9, 9)), FramePrompt(click, mask=tracked())):
-        assert with_tracked_box(prompt, tracked()) is prompt
-
-
 def test_where_nothing_was_tracked_there_is_no_box() -> None:
     prompt = FramePrompt((Point(50, 25),))
     assert with_tracked_box(prompt, EncodedMask.empty((50, 100))) is prompt
