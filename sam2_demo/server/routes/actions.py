@@ -23,9 +23,7 @@ from sam2_demo.server.routes.responses import (
     EncodedResponse,
     PreviewResponse,
     Response,
-    ReviewResponse,
 )
-from sam2_demo.server.sessions.reviewing import dismiss
 from sam2_demo.session.finding import add_found
 from sam2_demo.session.open_video import OpenVideo
 from sam2_demo.session.reply import Reply
@@ -118,10 +116,6 @@ def _masks(video: OpenVideo, fields: Fields) -> ChangesResponse:
     return ChangesResponse.of(replace(reply, frames=found))
 
 
-def _review(video: OpenVideo, fields: Fields) -> ReviewResponse:
-    return ReviewResponse.of(video.doubts())
-
-
 def _candidates(video: OpenVideo, fields: Fields) -> CandidatesResponse:
     return CandidatesResponse.of(video.session.candidates(*_object_frame(video, fields)))
 
@@ -137,13 +131,12 @@ def _encode(video: OpenVideo, fields: Fields) -> EncodedResponse:
     return EncodedResponse(encoded=not video.busy and video.session.tracker.encode(frame_index))
 
 
-READ: dict[str, Query] = {"masks": _masks, "review": _review}
+READ: dict[str, Query] = {"masks": _masks}
 """Queries with GET: the few fields they need are in the address."""
 
 ASKED: dict[str, Query] = {
     "candidates": _candidates,
     "preview": _preview,
     "encode": _encode,
-    "dismiss": dismiss,
 }
-"""Queries with POST: they need fields that do not fit an address, or change something."""
+"""Queries with POST: they need fields that do not fit an address."""

@@ -34,7 +34,7 @@ from sam2_demo.server.sessions.finding import finding
 from sam2_demo.server.sessions.opening import choosing, find_or_reopen, opening, switching
 from sam2_demo.server.sessions.parts import going_on
 from sam2_demo.server.sessions.propagating import finding_scenes, tracking
-from sam2_demo.server.sessions.reviewing import checking
+from sam2_demo.server.sessions.reviewing import checking, dismiss, review
 from sam2_demo.server.sessions.saved_sessions import open_uploaded_session, saved_session
 from sam2_demo.session.live_video import check_settled
 from sam2_demo.session.open_video import OpenVideo
@@ -52,10 +52,12 @@ Endpoint = Callable[[Request], Awaitable[Response]]
 def build_routes(state: AppState) -> PrefixedRoutes:
     """Returns the routes of the annotator, for the server that Gradio starts."""
     of_video = "/videos/{token}"
-    read = [Route(f"{of_video}/{name}", _computed(state, query)) for name, query in READ.items()]
+    asked: dict[str, Query] = {**READ, "review": partial(review, state)}
+    read = [Route(f"{of_video}/{name}", _computed(state, query)) for name, query in asked.items()]
     posted: dict[str, Query] = {
         **{name: partial(_changes, action) for name, action in ACTIONS.items()},
         **ASKED,
+        "dismiss": partial(dismiss, state),
         "open_session": partial(open_uploaded_session, state),
         "finish": finish_recording,
     }

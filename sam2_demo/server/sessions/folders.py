@@ -6,6 +6,7 @@ import shutil
 from contextlib import suppress
 from pathlib import Path
 
+from sam2_demo.session.open_video import WORK_FILE
 from sam2_demo.video.video import FACTS_FILE
 
 VIDEO_FOLDER = "video"
@@ -13,9 +14,12 @@ PARTIAL_FILES = ("*.part", "exports/*.part", f"{VIDEO_FOLDER}/*.part")
 
 
 def remove_unfinished(folder: Path) -> None:
-    """Removes half-opened videos and half-written files that an earlier run left behind."""
+    """Removes half-opened videos and half-written files that an earlier run left behind.
+
+    A video without a file for the work on it was never announced: nobody knows its token.
+    """
     for video in folder.iterdir():
-        if not (video / VIDEO_FOLDER / FACTS_FILE).is_file():
+        if not (video / VIDEO_FOLDER / FACTS_FILE).is_file() or not (video / WORK_FILE).is_file():
             shutil.rmtree(video, ignore_errors=True)
             continue
         for pattern in PARTIAL_FILES:

@@ -9,22 +9,40 @@ from sam2_demo.server.routes.requests import DismissRequest
 from sam2_demo.server.routes.responses import ReviewResponse
 from sam2_demo.server.routes.streams import Report, Stopped, Work, waiting_report
 from sam2_demo.session.open_video import OpenVideo
+from sam2_demo.session.review.doubts import Doubt
 from sam2_demo.tracking.direction_check import frames_to_check
 
 
-def dismiss(video: OpenVideo, fields: Fields) -> ReviewResponse:
+def review(state: AppState, video: OpenVideo, fields: Fields) -> ReviewResponse:
+    """Returns the doubts about a video's masks, worst first.
+
+    Raises:
+        ResourceError: too many are waiting for theirs.
+    """
+    return ReviewResponse.of(_doubts(state, video))
+
+
+def dismiss(state: AppState, video: OpenVideo, fields: Fields) -> ReviewResponse:
     """Marks a doubt's mask as looking right; returns the remaining doubts.
 
     Raises:
         InputError: there is no such doubt.
+        ResourceError: too many are waiting for theirs.
     """
     key = DismissRequest.read(fields).key
-    doubts = video.doubts()
+    doubts = _doubts(state, video)
     left = [doubt for doubt in doubts if doubt.key != key]
     if len(left) == len(doubts):
         raise InputError("that mask is no longer in doubt", "NO_DOUBT")
     video.review.dismiss(key)
     return ReviewResponse.of(left)
+
+
+def _doubts(state: AppState, video: OpenVideo) -> list[Doubt]:
+    """Returns the doubts, for which every frame is looked at; few videos are at a time."""
+    visitor = state.store.owner_of(video)
+    with video.held(), state.scanning.slot(lambda _before: None, lambda: False, visitor):
+        return video.doubts()
 
 
 def checking(state: AppState, video: OpenVideo, fields: Fields) -> Work:

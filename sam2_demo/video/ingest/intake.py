@@ -128,7 +128,7 @@ def _worker(job: Job, log: IO[bytes]) -> Iterator[subprocess.Popen[bytes]]:
     """Returns a context with the running worker, which is killed at the end if need be."""
     process = subprocess.Popen(
         [sys.executable, "-m", "sam2_demo.video.ingest.worker", job.to_json()],
-        stdin=subprocess.DEVNULL,
+        stdin=subprocess.PIPE,  # nothing is sent; its end tells the worker that this process ended
         stdout=subprocess.PIPE,
         stderr=log,
         cwd=_PACKAGE_PARENT,
@@ -140,8 +140,9 @@ def _worker(job: Job, log: IO[bytes]) -> Iterator[subprocess.Popen[bytes]]:
     finally:
         process.kill()
         process.wait()
-        if process.stdout is not None:
-            process.stdout.close()
+        for pipe in (process.stdin, process.stdout):
+            if pipe is not None:
+                pipe.close()
 
 
 def worker_environment() -> dict[str, str]:

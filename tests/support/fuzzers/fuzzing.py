@@ -28,7 +28,7 @@ def fuzz_bodies(client: TestClient, token: str, seed: int, count: int) -> list[s
     rng = random.Random(seed)
     faults = []
     for _ in range(count):
-        action = rng.choice([*ACTIONS, *ASKED])
+        action = rng.choice([*ACTIONS, *ASKED, "dismiss"])
         fields: dict[str, Any] = {"frame": 0, "object": 1, "points": [[20, 20, 1]]}
         for name in rng.sample(FIELDS, rng.randint(1, 4)):
             fields[name] = rng.choice(ODD)

@@ -2,15 +2,19 @@
 
 import hashlib
 import json
+import os
+import subprocess
+import sys
 from pathlib import Path
 
 import media_clips
 import pytest
 
 from sam2_demo.core.errors import VideoError
-from sam2_demo.video.excerpt import Excerpt
-from sam2_demo.video.ingest.intake import ingest
+from sam2_demo.video.excerpt import WHOLE, Excerpt
+from sam2_demo.video.ingest.intake import ingest, worker_environment
 from sam2_demo.video.ingest.limits import Limits
+from sam2_demo.video.ingest.worker import Job
 from sam2_demo.video.video import FACTS_FILE, Video
 
 
@@ -157,6 +161,19 @@ def test_a_reader_that_dies_is_reported_in_one_sentence(tmp_path: Path) -> None:
     clip = media_clips.write_clip(tmp_path / "clip.mp4", 3)
     error = refusal(clip, Limits(memory_bytes=64 * 1024 * 1024))
     assert error.code in ("DECODER_FAILED", "TOO_MUCH_MEMORY")
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="needs a file whose reading waits")
+def test_a_reader_ends_with_the_process_that_started_it(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "clip.mp4")
+    (tmp_path / "video").mkdir()
+    job = Job(tmp_path / "clip.mp4", tmp_path / "video", "clip.mp4", Limits(), WHOLE)
+    command = [sys.executable, "-m", "sam2_demo.video.ingest.worker", job.to_json()]
+    pipes = {"stdin": subprocess.PIPE, "env": worker_environment()}
+    with subprocess.Popen(command, **pipes) as reader:
+        assert reader.stdin is not None
+        reader.stdin.close()  # as when the other end is killed
+        assert reader.wait() == 1
 
 
 def test_an_error_of_the_caller_leaves_nothing(tmp_path: Path) -> None:

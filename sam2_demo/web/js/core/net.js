@@ -1,30 +1,11 @@
 // Talking to the server. Addresses are relative to this file's own, which the page derives from
 // its own location, so that a sub-path, a share link and a proxy all work.
 
-import { visitorHeaders } from './visitor.js';
+import { VISITOR, visitorHeaders } from './visitor.js';
 
 /** Where the server's routes are; this file is served below them, as web/VERSION/core/net.js. */
 const ROOT = new URL('../../../', import.meta.url).href;
 const UNREACHABLE = 'The server cannot be reached: check your connection, then try again.';
-
-/**
- * Tells visitors apart who come through one proxy, so that each has a fair share of the server.
- * Without storage, each page counts as a visitor.
- */
-const VISITOR = { 'X-SAM2-Visitor': visitor() };
-
-function visitor() {
-  const fresh = [...globalThis.crypto.getRandomValues(new Uint8Array(12))]
-    .map((byte) => byte.toString(16).padStart(2, '0'))
-    .join('');
-  try {
-    const known = localStorage.getItem('sam2-visitor') || fresh;
-    localStorage.setItem('sam2-visitor', known);
-    return known;
-  } catch {
-    return fresh;
-  }
-}
 
 /** Returns the address of one of the server's routes. */
 export function address(path) {
@@ -63,7 +44,7 @@ export async function fetchOrRefuse(path, options) {
 }
 
 async function posting(fields, signal) {
-  const headers = { 'Content-Type': 'application/json', ...VISITOR, ...(await visitorHeaders()) };
+  const headers = { 'Content-Type': 'application/json', ...(await visitorHeaders()) };
   return { method: 'POST', headers, body: JSON.stringify(fields), signal };
 }
 

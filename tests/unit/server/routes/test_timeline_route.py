@@ -1,5 +1,6 @@
 """The timeline's routes: small pictures, scene cuts, runs within bounds, the review queue."""
 
+import dataclasses
 import json
 from pathlib import Path
 from typing import Any
@@ -7,10 +8,11 @@ from typing import Any
 import cv2
 import numpy as np
 import pytest
-from small_app import open_small
+from small_app import client_of, open_small
 from starlette.testclient import TestClient
 
 from sam2_demo.server.app_state import AppState
+from sam2_demo.server.gate import Gate
 from sam2_demo.server.sessions.store import token_of
 from sam2_demo.session.open_video import OpenVideo
 from sam2_demo.video.small_frames import small_frame, thumbnail_jpeg
@@ -149,3 +151,14 @@ def test_a_check_of_both_ways_changes_no_mask(client: TestClient, video: OpenVid
     assert [video.session.masks(frame) for frame in range(6)] == before
     assert set(video.review.both_ways_ious(before)) == {(3, 1), (4, 1), (1, 1)}
     assert min(video.review.both_ways_ious(before).values()) > 0.8
+
+
+def test_doubts_are_searched_for_in_few_videos_at_a_time(state: AppState) -> None:
+    state = dataclasses.replace(state, scanning=Gate(slots=1, max_waiting=0))
+    with client_of(state) as client:
+        routes = f"videos/{token_of(open_small(state))}"
+        with state.scanning.slot(lambda _before: None, lambda: False):
+            asked = client.get(f"{routes}/review")
+            said = client.post(f"{routes}/dismiss", json={"key": "a"})
+        assert [each.json()["error"]["code"] for each in (asked, said)] == ["BUSY", "BUSY"]
+        assert client.get(f"{routes}/review").json() == {"doubts": [], "count": 0}

@@ -1,6 +1,7 @@
 """The store of open videos, and the order of their events."""
 
 import os
+import shutil
 import threading
 import time
 from collections.abc import Iterator
@@ -152,8 +153,11 @@ def test_what_a_kill_left_half_done_is_swept_at_the_start(store: SessionStore) -
     half = store.folder / ("h" * 32)
     (half / "video").mkdir(parents=True)
     (half / "video" / "video.json.part").write_bytes(b"x")
+    unannounced = store.folder / ("u" * 32)
+    shutil.copytree(whole.folder / "video", unannounced / "video")
     later = SessionStore(store.folder)
     assert not half.exists()
+    assert not unannounced.exists()
     assert list((whole.folder / "exports").iterdir()) == []
     assert later.is_away(token_of(whole))
 
