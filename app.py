@@ -16,7 +16,9 @@ from pathlib import Path
 
 from sam2_demo.checkpoints.loading import MODEL_NAMES
 from sam2_demo.core.device import prepare_cpu
-from sam2_demo.core.errors import Sam2DemoError
+from sam2_demo.core.errors import Sam2DemoError, SettingError
+from sam2_demo.data_engine.project.models import latest_model
+from sam2_demo.data_engine.project.project import Project
 from sam2_demo.server.app_settings import AppSettings
 from sam2_demo.server.app_state import AppState
 from sam2_demo.server.limit_options import add_limit_options, store_limits, video_limits
@@ -63,6 +65,9 @@ def parse_arguments(arguments: list[str]) -> argparse.Namespace:
         action="store_true",
         help="let users of the page open checkpoint files on this machine",
     )
+    add("--project", type=Path, metavar="DIR", help="work on the annotation project in this folder")
+    add("--database", metavar="URL", help="the project's database (default: a file in its folder)")
+    add("--users", type=Path, metavar="FILE", help="who may work on it (default: one person)")
     add_limit_options(parser)
     return parser.parse_args(arguments)
 
@@ -84,6 +89,30 @@ def settings_from(options: argparse.Namespace, data_dir: Path) -> AppSettings:
         max_waiting_bytes=options.max_waiting_megabytes * MIB,
         max_objects=options.max_objects,
     )
+
+
+@contextmanager
+def opened_project(options: argparse.Namespace) -> Iterator[Project | None]:
+    """Returns a context with the project to work on, if there is one.
+
+    Its newest model answers, and its folder keeps what is open, unless the operator says otherwise.
+    """
+    if options.project is None and options.database is None:
+        if options.users is not None:
+            raise SettingError("--users is about a project: give --project, too", "NO_PROJECT")
+        yield None
+        return
+    project = Project.open(options.project, options.database, options.users)
+    try:
+        options.data_dir = options.data_dir or project.folder / "open"
+        newest = latest_model(project.database)
+        if options.model == "auto" and newest is not None:
+            options.model = str(newest)
+        if project.people.is_for_one:
+            print("This project is for one person, as there are no --users.")
+        yield project
+    finally:
+        project.close()
 
 
 @contextmanager
@@ -123,9 +152,9 @@ def main(arguments: list[str]) -> int:
     options = parse_arguments(arguments)
     signal.signal(signal.SIGTERM, signal.default_int_handler)  # lets hosts stop it cleanly
     try:
-        with data_folder(options) as data_dir:
+        with opened_project(options) as project, data_folder(options) as data_dir:
             prepare(data_dir, options.host)  # before anything imports Gradio, which looks around
-            serve(options, AppState.build(settings_from(options, data_dir)))
+            serve(options, AppState.build(settings_from(options, data_dir), project))
     except (Sam2DemoError, OSError) as error:  # such as a port already in use
         print(error, file=sys.stderr)
         return 2

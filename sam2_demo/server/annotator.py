@@ -21,8 +21,11 @@ from sam2_demo.server.sessions.export_kinds import exports_json
 
 FOLDER = Path(__file__).parents[1] / "web"
 
-STYLES = ("page", "start", "picture", "timeline", "side", "dialogs", "live", "narrow")
+STYLES = ("page", "start", "picture", "timeline", "side", "dialogs", "live", "project", "narrow")
 """In the order in which later ones overrule earlier ones."""
+
+PROJECT_PLACE = "<!-- project -->"
+"""Where in the page the elements of a project are put."""
 
 KEYFRAMES = """
 @keyframes s2-pulse { 50% { opacity: 0.55; } }
@@ -34,17 +37,26 @@ KEYFRAMES = """
 class VideoAnnotator(gr.HTML):
     """The canvas, the object list, the timeline and the downloads of one video."""
 
-    def __init__(self) -> None:
+    def __init__(self, is_project: bool = False) -> None:
         super().__init__(
-            html_template=_read("annotator.html"),
+            html_template=annotator_html(is_project),
             css_template="\n".join(_read("css", f"{name}.css") for name in STYLES),
-            js_on_load=annotator_script(),
+            js_on_load=annotator_script(is_project),
             apply_default_css=False,
             elem_id="annotator",
         )
 
 
-def annotator_script() -> str:
+def annotator_html(is_project: bool) -> str:
+    """Returns the elements of the page, with those of a project where one is worked on."""
+    html = _read("annotator.html")
+    if not is_project:
+        return html.replace(PROJECT_PLACE, "")
+    whole = html.replace(PROJECT_PLACE, _read("project.html"))
+    return whole.replace('class="s2"', 'class="s2" data-project="on"', 1)
+
+
+def annotator_script(is_project: bool = False) -> str:
     """Returns the script that loads the modules and passes them their settings."""
     modules = page_modules()
     annotator = {
@@ -55,6 +67,7 @@ def annotator_script() -> str:
             "colors": list(PALETTE.items()),
             "exports": exports_json(),
             "effects": effects_json(),
+            "isProject": is_project,
         },
     }
     return f"const ANNOTATOR = {json.dumps(annotator)};\n{_read('loader.js')}"

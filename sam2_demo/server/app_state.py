@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeVar
 
+from sam2_demo.data_engine.project.project import Project
 from sam2_demo.server.app_settings import AppSettings
 from sam2_demo.server.gate import Gate
 from sam2_demo.server.loaded_models import ModelShelf
@@ -26,7 +27,7 @@ T = TypeVar("T")
 
 @dataclass(frozen=True, slots=True)
 class AppState:
-    """The open videos, the models, and the gates that limit long-running work."""
+    """The open videos, the models, the gates that limit long work, and the project if any."""
 
     settings: AppSettings
     store: SessionStore
@@ -39,9 +40,10 @@ class AppState:
     reading: Gate
     scanning: Gate
     threads: ThreadPoolExecutor
+    project: Project | None = None
 
     @classmethod
-    def build(cls, settings: AppSettings) -> "AppState":
+    def build(cls, settings: AppSettings, project: Project | None = None) -> "AppState":
         """Returns the state of a new app, with nothing open and no model loaded."""
         return cls(
             settings=settings,
@@ -61,6 +63,7 @@ class AppState:
             reading=Gate(slots=1),
             scanning=Gate(slots=1),
             threads=ThreadPoolExecutor(COMPUTED_AT_ONCE, "computing"),
+            project=project,
         )
 
     def sweep_files(self) -> None:

@@ -72,6 +72,8 @@ def _status(error: Sam2DemoError) -> int:
         return 403 if error.code == "UNKNOWN_SESSION" else 410
     if isinstance(error, ResourceError):
         return 503
+    if error.code == "SIGN_IN":
+        return 401
     if error.code == "BAD_FRAME":
         return 404
     return 422 if isinstance(error, InputError | CheckpointError) else 500

@@ -33,8 +33,9 @@ def build_page(state: AppState) -> gr.Blocks:
         title=TITLE, analytics_enabled=False, delete_cache=(CALLS_FILES_S, CALLS_FILES_S)
     )
     with page:
-        VideoAnnotator()
-        AnnotationApi(state).declare()
+        VideoAnnotator(is_project=state.project is not None)
+        if state.project is None:  # whose videos are its people's alone
+            AnnotationApi(state).declare()
     return page
 
 
@@ -57,12 +58,12 @@ def launch_options(state: AppState) -> dict[str, Any]:
         "theme": page_theme(),
         "css": PAGE_CSS + KEYFRAMES,
         "favicon_path": FOLDER / "icon.png",
-        "footer_links": ["api"],
+        "footer_links": ["api"] if state.project is None else [],
         "run_history": False,
         "allowed_paths": [],
         "enable_monitoring": False,
         "strict_cors": True,
         "show_error": False,
-        "mcp_server": True,
+        "mcp_server": state.project is None,
         "max_file_size": state.settings.video_limits.max_bytes,
     }

@@ -15,6 +15,7 @@ const LAYERS = [
   ['core'],
   ['canvas'],
   ['timeline', 'objects', 'tools', 'runs', 'effects', 'files', 'live'],
+  ['project'],
   ['shell'],
   ['.'],
 ];

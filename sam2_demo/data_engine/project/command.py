@@ -6,7 +6,7 @@
     python -m sam2_demo project status --project DIR
     python -m sam2_demo project again --phase 3 --share 0.2 --project DIR
     python -m sam2_demo project statistics --csv FILE --project DIR
-    python -m sam2_demo project split table.csv --by filmed_by,place --project DIR
+    python -m sam2_demo project split table.csv --by filmed_by,place --hard hard --project DIR
     python -m sam2_demo project export --out DIR --phases 0,1,2,3 --only-hard --project DIR
     python -m sam2_demo project retrain --out DIR --phases 0,1,2,3 --project DIR
 

@@ -5,7 +5,7 @@ response is JSON, a stream of JSON lines, or one of the video's files.
 """
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -19,10 +19,20 @@ from starlette.routing import Route
 from sam2_demo.core.errors import InputError, SessionExpired, VideoError
 from sam2_demo.server.access.visitors import sender_of
 from sam2_demo.server.app_state import AppState
-from sam2_demo.server.messages import explain
 from sam2_demo.server.places.visitor import KnownVisitor
+from sam2_demo.server.project.gate import ProjectGate
+from sam2_demo.server.project.routes import ProjectRoutes
 from sam2_demo.server.routes.actions import ACTIONS, ASKED, READ, Action, Query
-from sam2_demo.server.routes.body import MAX_BODY_BYTES, Fields, parse_body
+from sam2_demo.server.routes.answering import (
+    IMMUTABLE,
+    Endpoint,
+    answered,
+    body_of,
+    fields_of,
+    number_in,
+    query_of,
+)
+from sam2_demo.server.routes.body import Fields
 from sam2_demo.server.routes.mount import PrefixedRoutes
 from sam2_demo.server.routes.requests import FrameRequest
 from sam2_demo.server.routes.responses import AboutResponse, ChangesResponse, VideoResponse
@@ -44,9 +54,6 @@ from sam2_demo.video.small_frames import thumbnail_jpeg
 PREFIX = "/gradio_api/sam2"
 
 PICTURE_TIMEOUT_S = 30.0
-IMMUTABLE = {"Cache-Control": "private, max-age=86400, immutable"}
-
-Endpoint = Callable[[Request], Awaitable[Response]]
 
 
 def build_routes(state: AppState) -> PrefixedRoutes:
@@ -70,24 +77,28 @@ def build_routes(state: AppState) -> PrefixedRoutes:
         for name, work in STREAMS.items()
     ]
     routes = [
-        Route("/about", _answered(partial(_about, state))),
-        Route("/uploads", _answered(partial(_upload, state)), methods=["POST"]),
-        Route("/open", _answered(partial(_begin, state, opening)), methods=["POST"]),
-        Route("/camera", _answered(partial(_begin_camera, state)), methods=["POST"]),
-        Route("/model", _answered(partial(_begin, state, choosing)), methods=["POST"]),
-        Route("/samples/{name}/poster.jpg", _answered(partial(_poster, state))),
-        Route(of_video, _answered(partial(_video, state))),
-        Route(f"{of_video}/frames/{{frame_index}}.jpg", _answered(partial(_frame, state))),
-        Route(f"{of_video}/frames", _answered(partial(_record, state)), methods=["POST"]),
-        Route(f"{of_video}/thumbnails/{{frame_index}}.jpg", _answered(partial(_thumbnail, state))),
-        Route(f"{of_video}/exports/{{kind}}", _answered(partial(_download, state))),
-        Route(f"{of_video}/session", _answered(partial(_save, state))),
-        Route(f"{of_video}/stop", _answered(partial(_stop, state)), methods=["POST"]),
+        Route("/about", answered(partial(_about, state))),
+        Route("/uploads", answered(partial(_upload, state)), methods=["POST"]),
+        Route("/open", answered(partial(_begin, state, opening)), methods=["POST"]),
+        Route("/camera", answered(partial(_begin_camera, state)), methods=["POST"]),
+        Route("/model", answered(partial(_begin, state, choosing)), methods=["POST"]),
+        Route("/samples/{name}/poster.jpg", answered(partial(_poster, state))),
+        Route(of_video, answered(partial(_video, state))),
+        Route(f"{of_video}/frames/{{frame_index}}.jpg", answered(partial(_frame, state))),
+        Route(f"{of_video}/frames", answered(partial(_record, state)), methods=["POST"]),
+        Route(f"{of_video}/thumbnails/{{frame_index}}.jpg", answered(partial(_thumbnail, state))),
+        Route(f"{of_video}/exports/{{kind}}", answered(partial(_download, state))),
+        Route(f"{of_video}/session", answered(partial(_save, state))),
+        Route(f"{of_video}/stop", answered(partial(_stop, state)), methods=["POST"]),
         *read,
         *posts,
         *streams,
     ]
-    return PrefixedRoutes(PREFIX, routes=routes, middleware=[Middleware(KnownVisitor)])
+    middleware = [Middleware(KnownVisitor)]
+    if state.project is not None:
+        routes += ProjectRoutes(state, state.project).routes()
+        middleware.insert(0, Middleware(ProjectGate, project=state.project))
+    return PrefixedRoutes(PREFIX, routes=routes, middleware=middleware)
 
 
 STREAMS: dict[str, Callable[[AppState, OpenVideo, Fields], Work]] = {
@@ -101,19 +112,6 @@ STREAMS: dict[str, Callable[[AppState, OpenVideo, Fields], Work]] = {
 }
 
 
-def _answered(answer: Endpoint) -> Endpoint:
-    """Returns the endpoint with every error turned into a JSON refusal."""
-
-    async def endpoint(request: Request) -> Response:
-        try:
-            return await answer(request)
-        except Exception as error:
-            refusal = explain(error)
-            return JSONResponse(refusal.as_json(), refusal.status)
-
-    return endpoint
-
-
 def _computed(state: AppState, query: Query) -> Endpoint:
     """Returns the endpoint that answers a query about a video.
 
@@ -121,7 +119,7 @@ def _computed(state: AppState, query: Query) -> Endpoint:
     """
 
     async def endpoint(request: Request) -> Response:
-        fields = await _fields(request)
+        fields = await fields_of(request)
 
         async def answer() -> Response:
             video = await _found(state, request)
@@ -132,17 +130,17 @@ def _computed(state: AppState, query: Query) -> Endpoint:
         except SessionExpired:  # perhaps put away just now, before anything was done
             return await answer()
 
-    return _answered(endpoint)
+    return answered(endpoint)
 
 
 def _stream(state: AppState, begin: Callable[[AppState, OpenVideo, Fields], Work]) -> Endpoint:
     async def endpoint(request: Request) -> Response:
-        fields = await _fields(request)
+        fields = await fields_of(request)
         video = await _found(state, request)
         check_settled(video)
         return streamed(await state.compute(partial(begin, state, video, fields)))
 
-    return _answered(endpoint)
+    return answered(endpoint)
 
 
 async def _about(state: AppState, request: Request) -> Response:
@@ -169,7 +167,7 @@ async def _upload(state: AppState, request: Request) -> Response:
 async def _begin(
     state: AppState, begin: Callable[[AppState, Fields, str], Work], request: Request
 ) -> Response:
-    return streamed(begin(state, await _fields(request), _visitor(request)))
+    return streamed(begin(state, await fields_of(request), _visitor(request)))
 
 
 def _visitor(request: Request) -> str:
@@ -186,14 +184,14 @@ async def _found(state: AppState, request: Request) -> OpenVideo:
 
 async def _begin_camera(state: AppState, request: Request) -> Response:
     picture = await _picture(request)
-    begin = partial(begin_recording, state, _query(request), picture, _visitor(request))
+    begin = partial(begin_recording, state, query_of(request), picture, _visitor(request))
     return JSONResponse(await state.compute(lambda: begin().json_fields()))
 
 
 async def _record(state: AppState, request: Request) -> Response:
     video = await _found(state, request)
     picture = await _picture(request)
-    record = partial(record_frame, state, video, _query(request), picture)
+    record = partial(record_frame, state, video, query_of(request), picture)
     return JSONResponse(await state.compute(lambda: record().json_fields()))
 
 
@@ -238,13 +236,8 @@ async def _thumbnail(state: AppState, request: Request) -> Response:
 async def _frame_named(state: AppState, request: Request) -> tuple[OpenVideo, Path]:
     """Returns the open video and the file of the frame that the address names."""
     video = await _found(state, request)
-    named = FrameRequest.read({"frame": _number_in(request.path_params["frame_index"])})
+    named = FrameRequest.read({"frame": number_in(request.path_params["frame_index"])})
     return video, video.video.jpeg_path(named.frame_of(len(video.video)))
-
-
-def _number_in(text: str) -> int | str:
-    """Returns a part of an address as a number, or unchanged if it is not one."""
-    return int(text) if text.isdecimal() and len(text) < 9 else text
 
 
 async def _download(state: AppState, request: Request) -> Response:
@@ -260,17 +253,6 @@ async def _save(state: AppState, request: Request) -> Response:
     return await state.compute(partial(saved_session, video, active_s))
 
 
-async def _fields(request: Request) -> Fields:
-    """Returns the fields of a request: from its body, or for GET from its query string."""
-    if request.method == "GET":
-        return _query(request)
-    return parse_body(await _body(request, MAX_BODY_BYTES))
-
-
-def _query(request: Request) -> Fields:
-    return {name: _number_in(text) for name, text in request.query_params.items()}
-
-
 async def _picture(request: Request) -> bytes:
     """Returns the picture that a request sends.
 
@@ -279,19 +261,9 @@ async def _picture(request: Request) -> bytes:
             when it is decoded.
     """
     try:
-        return await asyncio.wait_for(_body(request, MAX_JPEG_BYTES), PICTURE_TIMEOUT_S)
+        return await asyncio.wait_for(body_of(request, MAX_JPEG_BYTES), PICTURE_TIMEOUT_S)
     except TimeoutError as error:
         raise VideoError(
             f"The picture did not arrive within {PICTURE_TIMEOUT_S:g} seconds: send it smaller.",
             "PICTURE_LATE",
         ) from error
-
-
-async def _body(request: Request, most_bytes: int) -> bytes:
-    """Returns the body of a request; of a larger one, only so much that it shows."""
-    body = b""
-    async for chunk in request.stream():
-        body += chunk
-        if len(body) > most_bytes:
-            break
-    return body

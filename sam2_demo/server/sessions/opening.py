@@ -7,6 +7,7 @@ from pathlib import Path
 
 from sam2_demo.core.errors import CheckpointError, InputError, SessionExpired, VideoError
 from sam2_demo.server.app_state import AppState
+from sam2_demo.server.project.task_video import open_folder
 from sam2_demo.server.routes.body import Fields
 from sam2_demo.server.routes.requests import ModelRequest, OpenRequest
 from sam2_demo.server.routes.responses import ChangesResponse, VideoResponse
@@ -137,7 +138,7 @@ def find_or_reopen(state: AppState, token: object) -> OpenVideo:
     def fill(folder: Path) -> OpenVideo:
         frames = Video.open(folder / VIDEO_FOLDER)
         session = state.shelf.session(model, frames)
-        return OpenVideo(folder, frames, session, state.shelf.label(model))
+        return open_folder(folder, frames, session, state.shelf.label(model))
 
     return state.store.reopen(token, fill)
 

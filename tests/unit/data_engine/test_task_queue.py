@@ -292,6 +292,8 @@ from sam2_demo.data_engine.project.store.tables import TaskKind
 name = sys.argv[1]
 with small_project(Path.cwd(), Clock(), os.environ["DATABASE"]) as project:
     who = person(project, name)
+    print("ready", flush=True)
+    input()
     while project.queue.take(who.id, TaskKind.ANNOTATE):
         print(submit(project, who).task_id, flush=True)
 """
@@ -301,6 +303,7 @@ def worker(project: Project, name: str) -> "subprocess.Popen[str]":
     command = [sys.executable, "-c", WORKER, name, *sys.path]
     return subprocess.Popen(
         command,
+        stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         text=True,
         cwd=project.folder.parent,
@@ -312,6 +315,11 @@ def worker(project: Project, name: str) -> "subprocess.Popen[str]":
 def test_programs_share_a_queue_and_a_kill_loses_no_submission(project: Project) -> None:
     add_masklets(project, 120)
     with worker(project, "victim") as victim, worker(project, "other") as other:
+        for program in (victim, other):
+            assert program.stdout.readline() == "ready\n"
+        for program in (victim, other):
+            program.stdin.write("\n")
+            program.stdin.flush()
         reported = [int(victim.stdout.readline()) for _ in range(20)]
         os.kill(victim.pid, signal.SIGKILL)
         reported += [int(line) for line in victim.stdout.read().split("\n")[:-1]]

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import Select, and_, exists, func, or_, select
+from sqlalchemy import ColumnElement, Select, and_, exists, func, or_, select
 from sqlalchemy.orm import Session, joinedload
 
 from sam2_demo.core.errors import ProjectError
@@ -113,15 +113,12 @@ class TaskQueue:
             return [Held.of(task) for task in rows]
 
     def find(self, user_id: int, task_id: int) -> Held:
-        """Returns a task that the person holds; its lease is renewed.
+        """Returns a task that the person holds; its lease is renewed now and then.
 
         Raises:
             ProjectError: somebody else holds it, or it is done.
         """
-        with self._database.changes() as session:
-            task = held_task(session, user_id, task_id)
-            self._renew(task)
-            return Held.of(task)
+        return self._found(user_id, TaskRow.id == task_id, no_task(task_id))
 
     def work_in(self, user_id: int, token: str) -> Held:
         """Returns the task that belongs to an open video; its lease is renewed now and then.
@@ -129,16 +126,23 @@ class TaskQueue:
         Raises:
             ProjectError: it is not, or no longer, this person's.
         """
+        return self._found(user_id, TaskRow.session == token, lost())
+
+    def _found(self, user_id: int, where: ColumnElement[bool], otherwise: ProjectError) -> Held:
+        """Returns the task of a condition; pictures and clicks ask for it, so it seldom writes."""
         with self._database.reads() as session:
-            where = select(TaskRow).where(TaskRow.session == token)
-            task = session.scalar(where.options(joinedload(TaskRow.masklet)))
+            query = select(TaskRow).where(where).options(joinedload(TaskRow.masklet))
+            task = session.scalar(query)
             if task is None:
-                raise lost()
+                raise otherwise
             check_held(task, user_id)
             found = Held.of(task)
-        if found.lease_until - self._database.clock() < self._lease_s / 2:
-            return self.find(user_id, found.task_id)
-        return found
+        if found.lease_until - self._database.clock() > self._lease_s / 2:
+            return found
+        with self._database.changes() as session:
+            task = held_task(session, user_id, found.task_id)
+            self._renew(task)
+            return Held.of(task)
 
     def open_in(self, user_id: int, task_id: int, token: str) -> None:
         """Notes in which open video a person works on a task.
@@ -220,7 +224,7 @@ def held_task(session: Session, user_id: int, task_id: int) -> TaskRow:
     """
     task = session.scalar(select(TaskRow).where(TaskRow.id == task_id).with_for_update(of=TaskRow))
     if task is None:
-        raise ProjectError(f"there is no task {task_id}: take the next one", "NO_TASK")
+        raise no_task(task_id)
     check_held(task, user_id)
     return task
 
@@ -235,6 +239,11 @@ def check_held(task: TaskRow, user_id: int) -> None:
         raise ProjectError(f"task {task.id} is done already: take the next one", "TASK_DONE")
     if task.holder_id != user_id:
         raise lost()
+
+
+def no_task(task_id: int) -> ProjectError:
+    """Returns the refusal of a task that there is not."""
+    return ProjectError(f"there is no task {task_id}: take the next one", "NO_TASK")
 
 
 def lost() -> ProjectError:

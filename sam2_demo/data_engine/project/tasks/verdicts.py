@@ -138,14 +138,19 @@ class Desk:
             return judged.state
 
 
+def find_submission(session: Session, masklet_id: int) -> SubmissionRow | None:
+    """Returns the masklet as it was left last; None if nobody has made it yet."""
+    of_it = select(SubmissionRow).where(SubmissionRow.masklet_id == masklet_id)
+    return session.scalars(of_it.order_by(SubmissionRow.id.desc()).limit(1)).first()
+
+
 def latest_submission(session: Session, masklet_id: int) -> SubmissionRow:
     """Returns the masklet as it was left last.
 
     Raises:
         ProjectError: nobody has made it yet.
     """
-    of_it = select(SubmissionRow).where(SubmissionRow.masklet_id == masklet_id)
-    found = session.scalars(of_it.order_by(SubmissionRow.id.desc()).limit(1)).first()
+    found = find_submission(session, masklet_id)
     if found is None:
         raise ProjectError(f"masklet {masklet_id} has not been made yet", "NO_SUBMISSION")
     return found

@@ -3,6 +3,7 @@
 import { getJson } from '../core/net.js';
 import { Project } from '../core/project.js';
 import { Store } from '../core/store.js';
+import { Desk } from '../project/desk.js';
 import { listenToControls } from './controls.js';
 import { fillHelp } from './help.js';
 import { listenToKeys } from './keys.js';
@@ -40,7 +41,10 @@ const STATE = {
 };
 
 export class App {
-  /** `settings` is what the server decides: `colors`, each with its name, `exports`, `effects`. */
+  /**
+   * `settings` is what the server decides: `colors`, each with its name, `exports`, `effects`, and
+   * whether it `isProject`.
+   */
   constructor(element, settings) {
     this.element = element;
     this.settings = settings;
@@ -53,9 +57,13 @@ export class App {
     listenToKeys(this);
     fillHelp(this.find('help-groups'));
     new ResizeObserver(() => this.store.touch('look')).observe(this.find('stage'));
-    this.opening
-      .start((about) => this.model.offer(about))
-      .catch((error) => this.status.fail(error));
+    this.begin(settings.isProject).catch((error) => this.status.fail(error));
+  }
+
+  /** Shows what there is to do: the tasks of a project, or videos to open. */
+  begin(isProject) {
+    if (isProject) return new Desk(this).start();
+    return this.opening.start((about) => this.model.offer(about));
   }
 
   get project() {
