@@ -3,6 +3,7 @@
 from typing import Any
 
 import gradio as gr
+
 from sam2_demo.server.access.failed_calls import ExplainedPage
 from sam2_demo.server.access.guards import guards
 from sam2_demo.server.annotator import FOLDER, KEYFRAMES, VideoAnnotator

@@ -7,10 +7,10 @@ raised by the framework, on names, files and sessions that no page of ours sends
 import logging
 from typing import Any
 
+import gradio as gr
 from starlette.responses import JSONResponse
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-import gradio as gr
 from sam2_demo.server.messages import Refusal
 
 logger = logging.getLogger(__name__)

@@ -22,6 +22,7 @@ def main() -> None:
     prepare(Path.cwd(), "127.0.0.1")  # before anything imports Gradio
 
     import gradio  # noqa: F401
+
     import sam2_demo.server.page  # noqa: F401
 
     signal.signal(signal.SIGCHLD, signal.SIG_IGN)  # apps that were killed are not waited for
