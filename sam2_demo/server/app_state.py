@@ -1,8 +1,9 @@
 """Everything that the running app shares between requests, built in one place."""
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from contextvars import copy_context
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,10 +14,12 @@ from sam2_demo.server.app_settings import AppSettings
 from sam2_demo.server.gate import Gate
 from sam2_demo.server.loaded_models import ModelShelf
 from sam2_demo.server.places.zero_gpu import is_zero_gpu, zero_gpu
+from sam2_demo.server.routes.streams import Report, Stopped, waiting_report
 from sam2_demo.server.samples import Samples
 from sam2_demo.server.sessions.framework_files import sweep_files
 from sam2_demo.server.sessions.store import SessionStore
 from sam2_demo.server.sessions.uploads import Uploads
+from sam2_demo.session.open_video import OpenVideo
 from sam2_demo.session.session import SessionOptions
 
 COMPUTED_AT_ONCE = 64
@@ -72,6 +75,19 @@ class AppState:
 
         self.uploads.remove_forgotten()
         sweep_files(Path(get_upload_folder()), self.settings.max_waiting_bytes)
+
+    @contextmanager
+    def turn(
+        self, gate: Gate, video: OpenVideo, report: Report, stopped: Stopped
+    ) -> Iterator[bool]:
+        """Holds a video open, and yields True in its visitor's turn, or False if it was stopped.
+
+        Raises:
+            ResourceError: too many are waiting already, or too much of this visitor's.
+        """
+        visitor = self.store.owner_of(video)
+        with video.held(), gate.slot(waiting_report(report), stopped, visitor) as is_entered:
+            yield is_entered
 
     async def compute(self, work: Callable[[], T]) -> T:
         """Returns the result of work that may block; it runs outside the server's event loop."""

@@ -5,12 +5,12 @@ than 0.75 with its true mask. True masks are of some of the objects in a picture
 that a proposal without a true mask is not an error; how many there are is reported beside.
 """
 
-from collections.abc import Collection, Sequence
+from collections.abc import Sequence
 from statistics import fmean
 
 from sam2_demo.core.masks import EncodedMask
-from sam2_demo.datasets.registry import DataSet
-from sam2_demo.evaluation.clips import ImageSet, open_images
+from sam2_demo.evaluation.clips import ImageSet
+from sam2_demo.evaluation.protocols.on_images import OnImages
 from sam2_demo.evaluation.scores import FramesDone, ObjectScore, Stopwatch
 from sam2_demo.model.sam2 import Sam2
 from sam2_demo.tracking.everything.proposals import FindOptions
@@ -19,7 +19,7 @@ from sam2_demo.tracking.everything.search import EverythingSearch
 FOUND_IOU = 0.75
 
 
-class FindEverything:
+class FindEverything(OnImages):
     """The protocol.
 
     Args:
@@ -29,16 +29,8 @@ class FindEverything:
     """
 
     def __init__(self, model: Sam2, options: FindOptions, every: int = 1) -> None:
+        super().__init__(every)
         self._search = EverythingSearch(model, options)
-        self._every = every
-
-    def clips(self, data: DataSet, names: Collection[str]) -> Sequence[ImageSet]:
-        """Returns the pictures of these names, all of them if there are none."""
-        return open_images(data, names, self._every)
-
-    def work(self, clip: ImageSet) -> int:
-        """Returns how many pictures there are to do."""
-        return len(clip)
 
     def score(self, clip: ImageSet, frames_done: FramesDone) -> list[ObjectScore]:
         """Returns the score of each object: the means over the pictures on which it is visible.

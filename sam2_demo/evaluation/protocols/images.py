@@ -9,7 +9,7 @@ Source: arXiv 2408.00714, section 6.3 (mean IoU after one click and after five);
 the true mask.
 """
 
-from collections.abc import Collection, Sequence
+from collections.abc import Sequence
 from statistics import fmean
 from typing import NamedTuple
 
@@ -19,9 +19,9 @@ from torch import Tensor
 
 from sam2_demo.core.masks import EncodedMask
 from sam2_demo.core.prompts import FramePrompt
-from sam2_demo.datasets.registry import DataSet
-from sam2_demo.evaluation.clips import ImageSet, open_images
+from sam2_demo.evaluation.clips import ImageSet
 from sam2_demo.evaluation.measures import region_similarity
+from sam2_demo.evaluation.protocols.on_images import OnImages
 from sam2_demo.evaluation.protocols.simulated_user import next_click
 from sam2_demo.evaluation.scores import FramesDone, ObjectScore, Stopwatch
 from sam2_demo.model.sam2 import Sam2
@@ -44,7 +44,7 @@ class Clicked(NamedTuple):
     best: float
 
 
-class SegmentAnything:
+class SegmentAnything(OnImages):
     """The protocol.
 
     Args:
@@ -53,16 +53,8 @@ class SegmentAnything:
     """
 
     def __init__(self, model: Sam2, every: int = 1) -> None:
+        super().__init__(every)
         self._model = model
-        self._every = every
-
-    def clips(self, data: DataSet, names: Collection[str]) -> Sequence[ImageSet]:
-        """Returns the pictures of these names, all of them if there are none."""
-        return open_images(data, names, self._every)
-
-    def work(self, clip: ImageSet) -> int:
-        """Returns how many pictures there are to do."""
-        return len(clip)
 
     def score(self, clip: ImageSet, frames_done: FramesDone) -> list[ObjectScore]:
         """Returns the score of each object: the means over the pictures on which it is visible.

@@ -17,7 +17,7 @@ from sam2_demo.server.app_state import AppState
 from sam2_demo.server.palette import object_color
 from sam2_demo.server.routes.body import Fields
 from sam2_demo.server.routes.requests import ExportRequest
-from sam2_demo.server.routes.streams import Report, Stopped, Work, progress_report, waiting_report
+from sam2_demo.server.routes.streams import Report, Stopped, Work, progress_report
 from sam2_demo.server.sessions.export_kinds import export_kind
 from sam2_demo.server.sessions.opening import find_or_reopen
 from sam2_demo.server.sessions.part_links import part_tokens
@@ -40,11 +40,7 @@ def exporting(state: AppState, video: OpenVideo, fields: Fields) -> Work:
     first, last = request.bounds_of(len(video.video))
 
     def work(report: Report, stopped: Stopped) -> None:
-        visitor = state.store.owner_of(video)
-        with (
-            video.held(),
-            state.exporting.slot(waiting_report(report), stopped, visitor) as entered,
-        ):
+        with state.turn(state.exporting, video, report, stopped) as entered:
             if not entered:
                 return
             frames, chosen = range(first, last + 1), request.objects

@@ -6,7 +6,7 @@ from sam2_demo.server.app_state import AppState
 from sam2_demo.server.routes.body import Fields
 from sam2_demo.server.routes.requests import FindRequest
 from sam2_demo.server.routes.responses import FoundResponse
-from sam2_demo.server.routes.streams import Report, Stopped, Work, waiting_report
+from sam2_demo.server.routes.streams import Report, Stopped, Work
 from sam2_demo.session.finding import find_new
 from sam2_demo.session.open_video import OpenVideo
 from sam2_demo.tracking.everything.proposals import Proposal
@@ -37,11 +37,7 @@ def finding(state: AppState, video: OpenVideo, fields: Fields) -> Work:
             report({"stage": "searching", "done": done, "total": total})
 
         found: list[Proposal] = []
-        visitor = state.store.owner_of(video)
-        with (
-            video.held(),
-            state.propagating.slot(waiting_report(report), stopped, visitor) as entered,
-        ):
+        with state.turn(state.propagating, video, report, stopped) as entered:
             if entered:
                 with video.turn():
                     watch = SearchWatch(progress, video.ended_by(stopped))

@@ -10,7 +10,7 @@ from sam2_demo.core.prompts import FramePrompt
 from sam2_demo.server.app_state import AppState
 from sam2_demo.server.routes.body import Fields
 from sam2_demo.server.routes.responses import VideoResponse
-from sam2_demo.server.routes.streams import Report, Stopped, Work, progress_report, waiting_report
+from sam2_demo.server.routes.streams import Report, Stopped, Work, progress_report
 from sam2_demo.server.sessions.folders import VIDEO_FOLDER
 from sam2_demo.server.sessions.opening import find_or_reopen, model_used
 from sam2_demo.server.sessions.part_links import UPLOAD_FILE, PartLinks, keep_upload
@@ -35,11 +35,7 @@ def going_on(state: AppState, video: OpenVideo, fields: Fields) -> Work:
         raise InputError("The video ends here: there is no next part.", "NO_NEXT_PART")
 
     def work(report: Report, stopped: Stopped) -> None:
-        visitor = state.store.owner_of(video)
-        with (
-            video.held(),
-            state.opening.slot(waiting_report(report), stopped, visitor) as entered,
-        ):
+        with state.turn(state.opening, video, report, stopped) as entered:
             if not entered:
                 return
             after = _neighbour(state, PartLinks.of(video.folder).after)

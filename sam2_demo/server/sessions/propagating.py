@@ -8,7 +8,7 @@ from sam2_demo.server.app_state import AppState
 from sam2_demo.server.routes.body import Fields
 from sam2_demo.server.routes.requests import PropagateRequest
 from sam2_demo.server.routes.responses import ChangesResponse
-from sam2_demo.server.routes.streams import Report, Stopped, Work, waiting_report
+from sam2_demo.server.routes.streams import Report, Stopped, Work
 from sam2_demo.session.open_video import OpenVideo
 from sam2_demo.tracking.propagation import Agreement, planned_passes
 from sam2_demo.video.scene_cuts import scene_cuts
@@ -29,8 +29,7 @@ def tracking(state: AppState, video: OpenVideo, fields: Fields) -> Work:
         def stopped() -> bool:
             return closed() or run.is_set()
 
-        visitor = state.store.owner_of(video)
-        with video.held(), state.propagating.slot(waiting_report(report), stopped, visitor):
+        with state.turn(state.propagating, video, report, stopped):
             began_s = time.monotonic()
             done = 0
             tracked = video.propagate(start, direction, stopped, within, request.objects, agreement)
@@ -51,11 +50,7 @@ def finding_scenes(state: AppState, video: OpenVideo, fields: Fields) -> Work:
     """Returns the work that detects scene cuts and reports them."""
 
     def work(report: Report, stopped: Stopped) -> None:
-        visitor = state.store.owner_of(video)
-        with (
-            video.held(),
-            state.scanning.slot(waiting_report(report), stopped, visitor) as entered,
-        ):
+        with state.turn(state.scanning, video, report, stopped) as entered:
             cuts = scene_cuts(video.video, stopped) if entered else None
             if cuts is not None:
                 report({"cuts": cuts})

@@ -7,7 +7,7 @@ from sam2_demo.server.app_state import AppState
 from sam2_demo.server.routes.body import Fields
 from sam2_demo.server.routes.requests import DismissRequest
 from sam2_demo.server.routes.responses import ReviewResponse
-from sam2_demo.server.routes.streams import Report, Stopped, Work, waiting_report
+from sam2_demo.server.routes.streams import Report, Stopped, Work
 from sam2_demo.session.open_video import OpenVideo
 from sam2_demo.session.review.doubts import Doubt
 from sam2_demo.tracking.direction_check import frames_to_check
@@ -57,8 +57,7 @@ def checking(state: AppState, video: OpenVideo, fields: Fields) -> Work:
         def stopped() -> bool:
             return closed() or run.is_set()
 
-        visitor = state.store.owner_of(video)
-        with video.held(), state.propagating.slot(waiting_report(report), stopped, visitor):
+        with state.turn(state.propagating, video, report, stopped):
             done = 0
             with closing(video.check_directions(stopped)) as frames:
                 for done, _ in enumerate(frames, start=1):
