@@ -2,11 +2,13 @@
 
     python -m sam2_demo ablations --pack PACK --test DAVIS --out DIR
     python -m sam2_demo ablations --pack PACK --test DAVIS --out DIR --only base 1-memory
+    python -m sam2_demo ablations --by-phase sa-v:P1 sa-v:P2 sa-v:P3 --test DAVIS --out DIR
 
 All variants start from the image part of one model that is pre-trained on images, and are trained
 on clips for the same number of steps. The evaluation is semi-supervised, from a mask and from one
 click. After each variant, the table is written to ablations.md and ablations.csv; running the same
-command again continues where it was stopped.
+command again continues where it was stopped. With --by-phase, it is the data that varies: those
+sets are added one after another, such as what a project exported of each phase.
 
 Source: arXiv 2408.00714, appendix A; these are the ablations that a small model can show.
 """
@@ -94,12 +96,14 @@ class Variant:
         change: How it differs from the base, in words.
         settings: The same as settings.
         is_pretrained: Whether it starts from the pre-trained image part.
+        data: The data sets that are added to those of the command line.
     """
 
     name: str
     change: str
     settings: tuple[str, ...] = ()
     is_pretrained: bool = True
+    data: tuple[str, ...] = ()
 
 
 VARIANTS = (
@@ -136,6 +140,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--start", help="a model whose image part replaces pre-training")
     parser.add_argument(
+        "--by-phase",
+        nargs="+",
+        default=[],
+        metavar="KIND:PATH",
+        help="variants of the data instead: these sets, added one after another",
+    )
+    parser.add_argument(
         "--only", nargs="+", default=[], metavar="NAME", help=", ".join(v.name for v in VARIANTS)
     )
     parser.add_argument(
@@ -149,19 +160,24 @@ def run(arguments: argparse.Namespace) -> None:
     Raises:
         Sam2DemoError: data, settings or clips cannot be used.
     """
-    variants = _chosen(arguments.only)
     data = data_sets(arguments)
+    variants = _chosen(arguments.only)
+    if arguments.by_phase:
+        variants = by_phase(data, arguments.by_phase)
     length = (f"steps={arguments.steps}", f"minutes={arguments.minutes}")
     base = with_settings(replace(BASE, data=data), (*length, *arguments.settings))
     pretraining = with_settings(
-        replace(PRETRAINING, data=data),
+        replace(PRETRAINING, data=data or tuple(arguments.by_phase[:1])),
         (f"steps={arguments.pretraining_steps}", *arguments.settings),
     )
     # All inputs are checked now, not after hours of training.
     clips = open_videos(DataSet.parse(arguments.test, "davis"), arguments.clips)
     for clip in clips:
         TrueMasks(clip, CountedFrames.INNER)
-    experiments = [with_settings(base, variant.settings) for variant in variants]
+    experiments = [
+        with_settings(replace(base, data=(*data, *variant.data)), variant.settings)
+        for variant in variants
+    ]
     restart_with_malloc_settings()
     set_matmul_precision(local_device())
     start = arguments.start
@@ -189,6 +205,23 @@ def _chosen(names: Sequence[str]) -> Sequence[Variant]:
                 "UNKNOWN_VARIANT",
             )
     return [known[name] for name in names] or VARIANTS
+
+
+def by_phase(data: Sequence[str], added: Sequence[str]) -> Sequence[Variant]:
+    """Returns variants whose data grow by one set after another, all trained for as many steps.
+
+    Args:
+        data: What all have; if there is none, the first set is the base.
+        added: The sets.
+
+    Source: arXiv 2408.00714, appendix A (data ablations).
+    """
+    base = [Variant("base", "no phase")] if data else []
+    grown = [
+        Variant(f"{count}-added", f"with {name}", data=tuple(added[:count]))
+        for count, name in enumerate(added, start=1)
+    ]
+    return [*base, *grown]
 
 
 def _train(experiment: Experiment, folder: Path) -> Trainer:

@@ -11,7 +11,7 @@ from sam2_demo.core.errors import SettingError
 from sam2_demo.training.command import MALLOC_SETTINGS
 from sam2_demo.training.experiments import ablations
 from sam2_demo.training.experiments.ablation_table import Result, write_table
-from sam2_demo.training.experiments.ablations import BASE, VARIANTS, take_image_part
+from sam2_demo.training.experiments.ablations import BASE, VARIANTS, by_phase, take_image_part
 from sam2_demo.training.experiments.named import EXPERIMENTS
 from sam2_demo.training.experiments.settings import with_settings
 from sam2_demo.training.first_model import first_model
@@ -30,6 +30,16 @@ def test_every_variant_is_the_base_but_for_its_own_settings() -> None:
     assert all(experiment.steps == BASE.steps for experiment in experiments)
     same = [v.name for v, e in zip(VARIANTS, experiments, strict=True) if e == BASE]
     assert same == ["base", "no-pretraining"]
+
+
+def test_the_data_of_the_phases_are_added_one_after_another() -> None:
+    with_base = by_phase(("davis:D",), ("sa-v:A", "sa-v:B"))
+    assert [(variant.name, variant.data) for variant in with_base] == [
+        ("base", ()),
+        ("1-added", ("sa-v:A",)),
+        ("2-added", ("sa-v:A", "sa-v:B")),
+    ]
+    assert [variant.name for variant in by_phase((), ("sa-v:A",))] == ["1-added"]
 
 
 def test_only_the_image_part_is_copied() -> None:
@@ -82,3 +92,17 @@ def test_variants_are_trained_and_evaluated_once(
         ablations.run(_arguments(tmp_path, "--only", "base", "--set=learning_rate=0.1"))
     with pytest.raises(SettingError, match="did you mean 'no-pointers'"):
         ablations.run(_arguments(tmp_path, "--only", "no-pointer"))
+
+
+@pytest.mark.slow
+def test_a_model_is_trained_on_the_data_of_each_phase(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name, value in MALLOC_SETTINGS.items():
+        monkeypatch.setenv(name, value)
+    write_discs(tmp_path / "data", frames=5)
+    write_discs(tmp_path / "more", frames=5)
+    ablations.run(_arguments(tmp_path, "--by-phase", f"davis:{tmp_path / 'more'}"))
+    table = (tmp_path / "runs" / "ablations.md").read_text()
+    assert "| base | no phase |" in table
+    assert f"| 1-added | with davis:{tmp_path / 'more'} |" in table

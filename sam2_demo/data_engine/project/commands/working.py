@@ -16,7 +16,7 @@ from sam2_demo.core.errors import ExportError, InputError, ResourceError, Settin
 from sam2_demo.data_engine.masklets.inputs import videos_of
 from sam2_demo.data_engine.project import statistics as phase_statistics
 from sam2_demo.data_engine.project.files.again import annotate_again
-from sam2_demo.data_engine.project.files.importing import Imported, Importer
+from sam2_demo.data_engine.project.files.importing import Imported, Importer, automatic_files
 from sam2_demo.data_engine.project.people.users_file import Right, set_user
 from sam2_demo.data_engine.project.project import Project
 from sam2_demo.data_engine.project.store.settings import set_correction_rate
@@ -31,7 +31,6 @@ from sam2_demo.data_engine.project.store.tables import (
     VideoRow,
 )
 from sam2_demo.data_engine.project.tasks.lifecycle import PHASES
-from sam2_demo.datasets.formats.sa_v import find_sa_v
 from sam2_demo.video.ingest.intake import DEFAULT_LIMITS
 
 LATEST_SKIPS = 10
@@ -71,7 +70,7 @@ def import_files(arguments: argparse.Namespace) -> None:
         if arguments.videos:
             _import_each(tqdm(videos_of(arguments.videos), unit="video"), add, counts)
         for folder in arguments.auto:
-            files = tqdm(find_sa_v(folder), unit="video")
+            files = tqdm(automatic_files(folder), unit="video")
             _import_each(files, importer.add_automatic, counts)
     print(
         f"{counts['videos']} videos with {counts['tasks']} new tasks; {counts['known']} masklets "

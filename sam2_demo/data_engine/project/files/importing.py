@@ -25,12 +25,13 @@ from sam2_demo.data_engine.project.tasks.lifecycle import ANNOTATED_EVERY, AUTOM
 from sam2_demo.data_engine.project.tasks.queue import add_task
 from sam2_demo.data_engine.project.tasks.verdicts import model_version
 from sam2_demo.data_engine.project.tasks.work import automatic_work, packed
-from sam2_demo.datasets.formats.sa_v import SavVideo
+from sam2_demo.datasets.formats.sa_v import SavVideo, find_sa_v
 from sam2_demo.session.provenance import ModelLabel, Provenance
 from sam2_demo.video.ingest.intake import DEFAULT_LIMITS
 from sam2_demo.video.ingest.limits import Limits
 from sam2_demo.video.video import Video
 
+AUTO = "_auto.json"
 UNKNOWN_MODEL = ModelLabel("unknown", "", "")
 
 
@@ -146,6 +147,22 @@ class Importer:
         )
         session.add(submission)
         add_task(session, masklet, TaskKind.VERIFY)
+
+
+def automatic_files(folder: Path) -> list[Path]:
+    """Returns the files of automatic masklets in a folder and those below it.
+
+    Raises:
+        DataError: there are none, or one lacks its video.
+    """
+    found = [path for path in find_sa_v(folder) if path.name.endswith(AUTO)]
+    if not found:
+        raise DataError(
+            f"{folder} holds no file whose name ends with {AUTO}: give a folder that the command "
+            "masklets wrote",
+            "NO_MASKLETS",
+        )
+    return found
 
 
 def _video_row(session: Session, video: Video, file_name: str) -> VideoRow:

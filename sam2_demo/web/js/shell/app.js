@@ -253,7 +253,8 @@ export class App {
   }
 
   newObject() {
-    this.project.newObject();
+    if (this.settings.isProject) this.status.say('A task is about one object: submit it first.');
+    else this.project.newObject();
   }
 
   openHelp() {
