@@ -26,6 +26,7 @@ from sam2_demo.video.excerpt import MAX_FPS, MAX_TIME_S
 MAX_OBJECTS_NAMED = 1000
 MAX_TEXT_LENGTH = 1024
 MAX_KEY_LENGTH = 80
+MAX_EVERY_FRAMES = 10_000
 
 Info = Any
 """A ``ValidationInfo``, which is a protocol that beartype cannot check at run time."""
@@ -196,6 +197,11 @@ Milliseconds = Annotated[
     _in_range(0, 1000 * MAX_TIME_S),
 ]
 FramesPerSecond = Annotated[_Finite, _in_range(1, MAX_FPS)]
+EveryFrames = Annotated[
+    Integer,
+    _refused("BAD_NUMBER", "{field} must be a whole number, not {value}", InputError),
+    _in_range(0, MAX_EVERY_FRAMES),
+]
 Truthy = Annotated[bool, BeforeValidator(bool)]
 
 _EFFECTS = EffectChoice()

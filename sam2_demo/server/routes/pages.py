@@ -45,7 +45,11 @@ from sam2_demo.server.sessions.opening import choosing, find_or_reopen, opening,
 from sam2_demo.server.sessions.parts import going_on
 from sam2_demo.server.sessions.propagating import finding_scenes, tracking
 from sam2_demo.server.sessions.reviewing import checking, dismiss, review
-from sam2_demo.server.sessions.saved_sessions import open_uploaded_session, saved_session
+from sam2_demo.server.sessions.saved_sessions import (
+    load_masks,
+    open_uploaded_session,
+    saved_session,
+)
 from sam2_demo.session.live_video import check_settled
 from sam2_demo.session.open_video import OpenVideo
 from sam2_demo.video.ingest.received_jpeg import MAX_JPEG_BYTES
@@ -66,6 +70,7 @@ def build_routes(state: AppState) -> PrefixedRoutes:
         **ASKED,
         "dismiss": partial(dismiss, state),
         "open_session": partial(open_uploaded_session, state),
+        "load_masks": partial(load_masks, state),
         "finish": finish_recording,
     }
     posts = [

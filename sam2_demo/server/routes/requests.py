@@ -20,6 +20,7 @@ from sam2_demo.server.routes.fields import (
     Color,
     EdgeChoice,
     Effects,
+    EveryFrames,
     FrameIndex,
     FramesPerSecond,
     GridClicks,
@@ -300,6 +301,17 @@ class UploadRequest(Request):
     """Names an upload."""
 
     upload: Text = ""
+
+
+class LoadMasksRequest(UploadRequest):
+    """Names a file of masks, and says which of its frames count as prompted.
+
+    Attributes:
+        prompted_every: Every so many of the frames on which an object has a mask; 0 for the first
+            alone.
+    """
+
+    prompted_every: EveryFrames = 0
 
 
 class DismissRequest(Request):

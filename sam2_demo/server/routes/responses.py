@@ -256,26 +256,6 @@ class ReviewResponse(Response):
         return cls(doubts=rows, count=len(doubts))
 
 
-class OpenedSessionResponse(Response):
-    """Facts about a session file that was just opened.
-
-    Attributes:
-        made_by: The model in use when the file was saved.
-        same_model: Whether it is the one in use now.
-        same_video: Whether the open video comes from the same file.
-        first: The first frame here that the session covers.
-        last: The last frame here that the session covers.
-        active_s: Seconds of active work until it was saved.
-    """
-
-    made_by: str
-    same_model: bool
-    same_video: bool
-    first: int
-    last: int
-    active_s: float
-
-
 class NamedMask(Response):
     """One object's mask, as API clients receive it."""
 

@@ -1,4 +1,4 @@
-"""Session files: saving them to the browser, and opening them."""
+"""Session files, saved to the browser and opened again; files of masks, which other tools make."""
 
 import math
 from pathlib import Path
@@ -6,11 +6,15 @@ from urllib.parse import quote
 
 from starlette.responses import Response
 
+from sam2_demo.datasets.mask_files.found import Place
+from sam2_demo.datasets.mask_files.reading import read_mask_file
 from sam2_demo.export.file_names import clip_name
 from sam2_demo.server.app_state import AppState
 from sam2_demo.server.routes.body import Fields
-from sam2_demo.server.routes.requests import UploadRequest
-from sam2_demo.server.routes.responses import OpenedSessionResponse
+from sam2_demo.server.routes.file_responses import LoadedMasksResponse, OpenedSessionResponse
+from sam2_demo.server.routes.requests import LoadMasksRequest, UploadRequest
+from sam2_demo.session.live_video import check_settled
+from sam2_demo.session.loaded_masks import objects_of
 from sam2_demo.session.open_video import OpenVideo
 from sam2_demo.session.reply import Reply
 from sam2_demo.session.session_file import SUFFIX, read_session, session_as_text
@@ -76,6 +80,36 @@ def open_uploaded_session(
         return open_session(state, video, path)[1]
     finally:
         path.unlink(missing_ok=True)
+
+
+def load_masks(state: AppState, video: OpenVideo, fields: Fields) -> LoadedMasksResponse:
+    """Replaces all objects by those of an uploaded file of masks, which is not kept.
+
+    What changed is not returned: the page reloads the whole video anyway.
+
+    Raises:
+        InputError: the file cannot be used, or does not fit the video; nothing is changed.
+        ResourceError: too many files are waiting to be read.
+    """
+    check_settled(video)
+    request = LoadMasksRequest.read(fields)
+    path = state.uploads.find(request.upload)
+    place = Place(video.video.size_hw, len(video.video), video.video.first_frame)
+    try:
+        with state.reading.slot(lambda _before: None, lambda: False):
+            found = read_mask_file(path, place)
+            objects = objects_of(found.objects, request.prompted_every)
+            video.change(lambda session: session.replace_objects("load masks", objects))
+    finally:
+        path.unlink(missing_ok=True)
+    frames = [frame for each in found.objects.values() for frame in each.masks]
+    return LoadedMasksResponse(
+        objects=len(objects),
+        masks=len(frames),
+        boxes=found.boxes,
+        elsewhere=found.elsewhere,
+        first=min(frames),
+    )
 
 
 def _seconds(text: str) -> float | None:

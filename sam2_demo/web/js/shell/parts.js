@@ -7,6 +7,7 @@ import { EffectMenu } from '../effects/menu.js';
 import { Downloads } from '../files/downloads.js';
 import { LongVideo } from '../files/long_video.js';
 import { Opening } from '../files/opening.js';
+import { MaskFile } from '../files/mask_file.js';
 import { SessionFile } from '../files/session_file.js';
 import { Live } from '../live/live.js';
 import { ObjectActions } from '../objects/actions.js';
@@ -87,6 +88,7 @@ function buildPanels(app) {
   app.downloads = new Downloads(app, find);
   app.longVideo = new LongVideo(app, find);
   app.sessionFile = new SessionFile(app, find);
+  app.maskFile = new MaskFile(app, find);
   app.opening = new Opening(
     find,
     app.status,

@@ -136,3 +136,36 @@ def test_the_file_has_the_name_of_the_video_in_every_script(
     video.video = replace(video.video, name="Кошка 猫.mp4")
     headers = client.get(f"videos/{token_of(video)}/session").headers
     assert unquote(headers["content-disposition"]).endswith("utf-8''Кошка 猫.sam2.json")
+
+
+def test_masks_of_another_tool_become_objects(
+    state: AppState, client: TestClient, video: OpenVideo
+) -> None:
+    token = token_of(video)
+    image = {"id": 1, "file_name": "00003.jpg", "height": 60, "width": 80}
+    height, width = video.video.size_hw
+    image |= {"height": height, "width": width}
+    outline = [5, 5, 25, 5, 25, 25, 5, 25]
+    record = {"image_id": 1, "category_id": 1, "track_id": 9, "segmentation": [outline]}
+    content = {
+        "images": [image],
+        "categories": [{"id": 1, "name": "dog"}],
+        "annotations": [record, {"image_id": 1, "category_id": 1}],
+    }
+
+    def load(content: object, **fields: Any) -> Any:
+        upload = client.post("uploads", content=json.dumps(content).encode()).json()["upload"]
+        answer = client.post(f"videos/{token}/load_masks", json={"upload": upload} | fields)
+        assert client.post(f"videos/{token}/load_masks", json={"upload": upload}).status_code == 422
+        return answer
+
+    refused = load(content | {"images": []}, prompted_every=2)
+    assert refused.status_code == 422
+    assert refused.json()["code"] == "BAD_MASK_FILE"
+    assert video.session.object_ids == (1,)
+    answer = load(content, prompted_every=1)
+    assert answer.json() == {"objects": 1, "masks": 1, "boxes": 1, "elsewhere": 0, "first": 3}
+    assert video.session.settings[9].name == "dog"
+    assert video.session.masks(3).objects[9].mask.area_px == 400
+    client.post(f"videos/{token}/undo", json={})
+    assert video.session.settings[1].name == "cup"

@@ -1,0 +1,1 @@
+"""Reading masks of one video that were made elsewhere, or downloaded here."""
