@@ -66,5 +66,8 @@ def launch_options(state: AppState) -> dict[str, Any]:
         "strict_cors": True,
         "show_error": False,
         "mcp_server": state.project is None,
+        # Otherwise Gradio asks for its own page, and ends the app if that takes three seconds, as
+        # it may while a machine is busy or visitors come back at once after a restart.
+        "_frontend": False,
         "max_file_size": state.settings.video_limits.max_bytes,
     }

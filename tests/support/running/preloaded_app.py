@@ -8,6 +8,7 @@ import json
 import os
 import signal
 import sys
+import traceback
 from pathlib import Path
 
 TOP = Path(__file__).parents[3]
@@ -46,6 +47,8 @@ def _become(log: str, options: list[str]) -> None:
             os.dup2(written, stream)
         os.dup2(os.open(os.devnull, os.O_RDONLY), 0)
         status = app.main(options)
+    except BaseException:
+        traceback.print_exc()
     finally:
         sys.stdout.flush()
         os._exit(status)

@@ -1,11 +1,15 @@
 """The command line of the app."""
 
 import os
+import socket
+import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 from unittest.mock import patch
 
 import pytest
+from browser import TOP
 
 from app import main, parse_arguments, settings_from
 from sam2_demo.server.sessions.store import StoreLimits
@@ -57,3 +61,25 @@ def test_host_names_are_bound_where_the_page_is_private_or_they_are_given(tmp_pa
     assert public == {"127.0.0.1", "localhost", "::1", "me.example"}
     assert "10.0.0.5" in hosts("--host", "10.0.0.5", "--allowed-host", "me.example")
     assert hosts("--share") is None
+
+
+SLOW_PAGE = """
+import sys
+import gradio.networking
+gradio.networking.url_ok = lambda url: False
+import app
+sys.exit(app.main(sys.argv[1:]))
+"""
+
+
+def test_a_page_that_answers_slowly_at_the_start_does_not_end_the_app(tmp_path: Path) -> None:
+    command = [sys.executable, "-u", "-c", SLOW_PAGE, "--data-dir", str(tmp_path), "--port"]
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        command.append(str(free.getsockname()[1]))
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True, cwd=TOP) as server:
+        try:
+            assert server.stdout is not None
+            assert any("MCP server" in line for line in server.stdout)  # it has started
+        finally:
+            server.kill()
