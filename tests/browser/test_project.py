@@ -15,8 +15,8 @@ from sam2_demo.datasets.clip import ClipOptions
 from sam2_demo.datasets.registry import open_clips
 
 SIZE_HW = (120, 160)
-FRAMES = 13
-"""Of which four are annotated."""
+FRAMES = 9
+"""Of which three are annotated."""
 PASSWORD = "correct horse"
 
 
@@ -76,7 +76,7 @@ def test_a_masklet_goes_from_the_model_through_three_people_to_a_data_set(
 ) -> None:
     eva = visitor(browser, server, "eva")
     eva.find("take-verify").click()
-    eva.page.wait_for_selector('[data-id="verify-canvas"][data-frame="3"]')
+    eva.page.wait_for_selector('[data-id="verify-canvas"][data-frame="2"]')
     eva.page.wait_for_selector('[data-id="verify-canvas"][data-frame="0"]')  # it is a loop
     eva.page.keyboard.press("u")
     eva.find("status-text").get_by_text("Mark at least one frame").wait_for()
@@ -97,6 +97,8 @@ def test_a_masklet_goes_from_the_model_through_three_people_to_a_data_set(
     ana.page.keyboard.press("p")
     ana.find("status-text").get_by_text("does not allow this").wait_for()
     ana.find("task-submit").click()
+    ana.find("status-text").get_by_text("2 of 3 frames have no mask").wait_for()
+    ana.find("status-action").click()
     ana.find("desk-home").wait_for()
 
     ana.find("take-annotate").click()
@@ -139,7 +141,7 @@ def test_a_masklet_goes_from_the_model_through_three_people_to_a_data_set(
 def test_a_task_is_skipped_for_a_reason_and_wrong_passwords_are_refused(
     browser: Browser, server: str, folder: Path
 ) -> None:
-    clip = write_clip(folder / "more.mp4", 9, size_hw=SIZE_HW)
+    clip = write_clip(folder / "more.mp4", 5, size_hw=SIZE_HW)
     assert main(["project", "import", str(clip), "--project", str(folder / "project")]) == 0
     ben = visitor(browser, server, "ben")
     ben.find("take-annotate").click()

@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from sqlalchemy import func, select
+from sqlalchemy.orm import Session
 
 from sam2_demo.data_engine.project.store.database import Database
 from sam2_demo.data_engine.project.store.tables import AgreementRow, SubmissionRow
@@ -77,7 +78,7 @@ def figures(database: Database) -> dict[int, PhaseFigures]:
         for phase, count, seconds, frames, edited, clicks, clicked in session.execute(by_phase):
             if phase in PHASES:
                 found[phase] = count, seconds / frames, 100 * edited / frames, clicks, clicked
-        shares = {phase: _agreement(database, phase) for phase in found}
+        shares = {phase: _agreement(session, phase) for phase in found}
     return {
         phase: PhaseFigures(
             count, seconds, edited, clicks / clicked if clicked else None, shares[phase]
@@ -86,7 +87,7 @@ def figures(database: Database) -> dict[int, PhaseFigures]:
     }
 
 
-def _agreement(database: Database, phase: int) -> dict[str, float]:
+def _agreement(session: Session, phase: int) -> dict[str, float]:
     """Returns by size the share of masks that agree with phase 1's, in percent."""
     counts = (func.sum(AgreementRow.masks), func.sum(AgreementRow.agreeing))
     by_size = (
@@ -95,8 +96,7 @@ def _agreement(database: Database, phase: int) -> dict[str, float]:
         .where(SubmissionRow.phase == phase)
         .group_by(AgreementRow.size)
     )
-    with database.reads() as session:
-        rows = [(size, int(masks), int(same)) for size, masks, same in session.execute(by_size)]
+    rows = [(size, int(masks), int(same)) for size, masks, same in session.execute(by_size)]
     if not rows:
         return {}
     every = ALL, sum(masks for _, masks, _ in rows), sum(same for _, _, same in rows)

@@ -150,7 +150,20 @@ def test_a_video_that_cannot_be_used_costs_itself_alone(
         4 * opened.videos.whole(digest).frame_times_s[1]
     )
     opened.close()
-    assert not list((folder / ".work").iterdir())
+    assert [path.name for path in (folder / ".work").iterdir()] == ["lock"]
+
+
+def test_one_import_at_a_time_and_what_a_kill_left_is_removed(
+    tmp_path: Path, folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    rest = folder / ".work" / "killed" / "frames"
+    rest.mkdir(parents=True)
+    opened = Project.open(folder)
+    with opened.videos.alone():
+        assert not rest.exists()
+        assert call(folder, "import", tmp_path / "gone.mp4") == 2
+    assert capsys.readouterr().err.startswith("FOLDER_IN_USE: another import into ")
+    opened.close()
 
 
 def test_masklets_of_another_video_are_refused(

@@ -57,7 +57,7 @@ def import_files(arguments: argparse.Namespace) -> None:
     limits = DEFAULT_LIMITS
     if arguments.max_frames:
         limits = replace(limits, max_frames=arguments.max_frames)
-    with opened(arguments) as project:
+    with opened(arguments) as project, project.videos.alone():
         if arguments.correction_rate is not None:
             with project.database.changes() as session:
                 set_correction_rate(session, arguments.correction_rate)

@@ -9,8 +9,12 @@ A folder is there completely or not at all.
 
 import secrets
 import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
+
+from filelock import FileLock, Timeout
 
 from sam2_demo.core.errors import ProjectError
 from sam2_demo.core.whole_files import link_or_copy
@@ -34,6 +38,27 @@ class ProjectVideos:
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
+
+    @contextmanager
+    def alone(self) -> Iterator[None]:
+        """Returns a context in which nobody else imports; what a killed import left is removed.
+
+        Raises:
+            ProjectError: somebody else does.
+        """
+        work = self._folder / WORK
+        try:
+            work.mkdir(parents=True, exist_ok=True)
+            with FileLock(work / "lock", timeout=0):
+                for rest in work.iterdir():
+                    if rest.is_dir():
+                        shutil.rmtree(rest, ignore_errors=True)
+                yield
+        except Timeout as error:
+            raise ProjectError(
+                f"another import into {self._folder} is running: wait for it, then try again",
+                "FOLDER_IN_USE",
+            ) from error
 
     def add(
         self, path: Path, limits: Limits = DEFAULT_LIMITS, progress: ReadProgress | None = None

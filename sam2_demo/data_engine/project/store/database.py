@@ -66,7 +66,7 @@ class Database:
 
     @contextmanager
     def reads(self) -> Iterator[Session]:
-        """Returns a context with a transaction that sees one moment and changes nothing."""
+        """Returns a context with a transaction that changes nothing, and so waits for nobody."""
         reading = self._engine.execution_options(**{READS: True})
         with _kept(), Session(reading, expire_on_commit=False) as session, session.begin():
             yield session

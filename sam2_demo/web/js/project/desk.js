@@ -53,6 +53,7 @@ export class Desk {
   async home() {
     const { app } = this;
     if (app.project) app.leave();
+    app.find('desk-home').hidden = true;
     this.show('desk');
     let home = null;
     try {

@@ -67,7 +67,22 @@ export class TaskBar {
     }
   }
 
+  /** Hands the masklet in; where frames have no mask, only once that is meant. */
   async submit() {
+    const { video, masks } = this.app.project;
+    const missing = video.frames - [...masks.values()].filter(({ size }) => size).length;
+    if (missing === 0 || missing === video.frames) {
+      await this.send();
+      return;
+    }
+    this.app.status.propose(
+      `${missing} of ${video.frames} frames have no mask: the object counts as hidden there.`,
+      'Submit all the same',
+      () => this.attempt(() => this.send()),
+    );
+  }
+
+  async send() {
     const seconds = this.app.effort.activeMs / 1000;
     await postJson(`project/tasks/${this.task.task_id}/submit`, { active_s: seconds });
     await this.close();
