@@ -10,7 +10,7 @@ import multiprocessing
 import statistics
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from contextlib import closing
 from dataclasses import dataclass
@@ -27,6 +27,14 @@ from sam2_demo.core.arguments import positive
 from sam2_demo.core.device import choose_device, prepare_cpu
 from sam2_demo.core.errors import SettingError
 from sam2_demo.core.prompts import FramePrompt, Point
+from sam2_demo.evaluation.peer import (
+    FILLING_FRAMES,
+    PEER_MODEL,
+    compare,
+    described,
+    peer_model,
+)
+from sam2_demo.model.config import RELEASED
 from sam2_demo.session.session import VideoSession
 
 PERIOD = 48
@@ -68,7 +76,8 @@ class MadeUpClip:
         """Returns the place (x, y) of a disc's centre."""
         height, width = self._size_hw
         angle = 2 * np.pi * (object_index / self.objects + frame_index / PERIOD)
-        return width * (0.5 + 0.3 * np.cos(angle)), height * (0.5 + 0.3 * np.sin(angle))
+        x, y = width * (0.5 + 0.3 * np.cos(angle)), height * (0.5 + 0.3 * np.sin(angle))
+        return float(x), float(y)
 
     def _draw(
         self, picture: UInt8[np.ndarray, "height width 3"], frame_index: int
@@ -103,6 +112,14 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar=("SHORT", "LONG"),
         help="lengths of the two clips whose peak memory is compared; 0 0 leaves that out",
     )
+    parser.add_argument(
+        "--peer",
+        type=int,
+        default=0,
+        metavar="FRAMES",
+        help=f"measure {PEER_MODEL} on the CPU on so many frames beside the transformers library, "
+        "on equal weights, instead of anything else",
+    )
 
 
 def run(arguments: argparse.Namespace) -> None:
@@ -120,6 +137,9 @@ def run(arguments: argparse.Namespace) -> None:
             ),
             "BAD_SETTING",
         )
+    if arguments.peer > 0:
+        _print(measure_peer(size_hw, arguments.objects, arguments.peer))
+        return
     loaded = _load(arguments.model, arguments.device)
     megabytes = sum(p.numel() * p.element_size() for p in loaded.model.parameters()) / 1e6
     print(
@@ -134,9 +154,7 @@ def run(arguments: argparse.Namespace) -> None:
         figures += measure_memory(
             arguments.model, arguments.device, size_hw, *arguments.memory_frames
         )
-    width = max(len(figure.what) for figure in figures)
-    for figure in figures:
-        print(f"{figure.what:<{width}}  {figure.value}")
+    _print(figures)
 
 
 def measure_clicks(loaded: LoadedModel, size_hw: tuple[int, int]) -> list[Figure]:
@@ -175,6 +193,22 @@ def measure_propagation(
         Figure(name, f"{rates[0]:.1f} frames/s"),
         Figure(f"{name}, again", f"{rates[1]:.1f} frames/s"),
     ]
+
+
+def measure_peer(size_hw: tuple[int, int], objects: Sequence[int], frames: int) -> list[Figure]:
+    """Returns how fast a session is beside the transformers library, for numbers of objects.
+
+    Raises:
+        SettingError: the library is not installed.
+    """
+    prepare_cpu()
+    peer, config = peer_model(), RELEASED[PEER_MODEL]
+    figures = []
+    for count in objects:
+        clip = MadeUpClip(FILLING_FRAMES + frames, size_hw, count)
+        places = [clip.centre(index, 0) for index in range(count)]
+        figures.append(Figure(*described(count, compare(peer, config, clip, places))))
+    return figures
 
 
 def measure_memory(
@@ -223,6 +257,12 @@ def _prompted(loaded: LoadedModel, clip: MadeUpClip) -> VideoSession:
         for _ in islice(frames, 3):
             pass
     return session
+
+
+def _print(figures: Sequence[Figure]) -> None:
+    width = max(len(figure.what) for figure in figures)
+    for figure in figures:
+        print(f"{figure.what:<{width}}  {figure.value}")
 
 
 def _load(model: str, device: str) -> LoadedModel:
