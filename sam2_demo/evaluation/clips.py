@@ -11,7 +11,8 @@ from sam2_demo.datasets.annotated_clips import AnnotatedVideo
 from sam2_demo.datasets.formats.coco_set import read_coco
 from sam2_demo.datasets.formats.davis import DavisClip, read_davis
 from sam2_demo.datasets.formats.image_sets import find_sa_1b, read_sa_1b
-from sam2_demo.datasets.registry import KINDS, DataSet, Holds
+from sam2_demo.datasets.formats.sa_v_clips import read_sa_v
+from sam2_demo.datasets.registry import KINDS, DataSet, Holds, has_label_pictures
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,6 +51,8 @@ def open_videos(data: DataSet, names: Collection[str] = ()) -> Sequence[DavisCli
             "a pack serves the protocol object-scores alone: give --data DIR",
             "NO_VIDEOS",
         )
+    if data.kind == "sa-v" and not has_label_pictures(data.path):
+        return read_sa_v(data.path, names)
     return read_davis(data.path, names, kind.every_frame)
 
 

@@ -134,6 +134,9 @@ def test_a_masklet_goes_from_the_model_through_three_people_to_a_data_set(
     assert clip.masks.any()
     assert main(["statistics", f"sa-v:{out}"]) == 0
     assert "masklets" in capsys.readouterr().out
+    scored = ["evaluate", "semi-supervised", "--data", f"sa-v:{out}"]
+    assert main([*scored, "--model", str(folder / "embedded.pt")]) == 0
+    assert "J&F" in capsys.readouterr().out
     for visit in (eva, ana, ben):
         visit.end()
 

@@ -26,7 +26,8 @@ from sam2_demo.data_engine.project.tasks.verdicts import Judgement, latest_submi
 from sam2_demo.data_engine.project.tasks.work import OBJECT, Effort, unpacked
 from sam2_demo.datasets.clip import ClipOptions
 from sam2_demo.datasets.formats.sa_v import SavVideo
-from sam2_demo.datasets.registry import open_clips
+from sam2_demo.datasets.registry import DataSet, open_clips
+from sam2_demo.evaluation.clips import open_videos
 from sam2_demo.export.masklets import Masklets, ObjectLabel
 from sam2_demo.export.run_length_files import write_sa_v_json
 from sam2_demo.video.times import FrameTimes
@@ -124,6 +125,13 @@ def test_masklets_go_in_and_come_back_out_as_sa_v(
     assert written["video_frame_count"] == FRAMES
     clip = open_clips(f"sa-v:{out}", ClipOptions(64, frames=2)).sample(np.random.default_rng(1))
     assert clip.masks.any()
+    scored = open_videos(DataSet.parse(f"sa-v:{out}"), ["clip_manual"])
+    assert [(each.name, list(each.annotated_frames)) for each in scored] == [
+        ("clip_manual", [0, 4, 8])
+    ]
+    np.testing.assert_array_equal(scored[0].true_masks(8)[2], square(60))
+    with pytest.raises(DataError, match="no clip named 'other'"):
+        open_videos(DataSet.parse(f"sa-v:{out}"), ["other"])
     assert call(folder, "export", "--out", out) == 2
     assert capsys.readouterr().err.startswith("NOT_EMPTY: ")
 
