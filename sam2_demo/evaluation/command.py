@@ -1,4 +1,4 @@
-"""Measures a model, or a baseline, on clips with true masks in the DAVIS layout.
+"""Measures a model, or a baseline, on clips with true masks: in the layout of DAVIS, or SA-V's.
 
     python -m sam2_demo evaluate semi-supervised --data DIR --model embedded --prompt 1-click
     python -m sam2_demo evaluate interactive-offline --data DIR --out scores
