@@ -129,8 +129,10 @@ def data_folder(options: argparse.Namespace) -> Iterator[Path]:
 def serve(options: argparse.Namespace, state: AppState) -> None:
     """Serves the page until the program is interrupted."""
     from sam2_demo.server.page import build_page, launch_options
+    from sam2_demo.server.patient_start import start_patiently
 
     prepare_cpu()
+    start_patiently()
     state.store.start_sweeper(also=state.sweep_files)
     loading = threading.Thread(target=state.shelf.load_default, name="first model", daemon=True)
     loading.start()

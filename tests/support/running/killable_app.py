@@ -69,7 +69,14 @@ class Starter:
         self.running: list[App] = []
 
     def start(self, folder: Path, options: Sequence[str] = ()) -> App:
-        """Returns an app that answers; its data and its log are in a folder."""
+        """Returns an app that answers, in place of the last one, which is killed.
+
+        Args:
+            folder: For its data and its log.
+            options: More options of the command line.
+        """
+        for earlier in self.running:
+            earlier.kill()
         with socket.socket() as free:
             free.bind(("127.0.0.1", 0))
             port = free.getsockname()[1]
@@ -108,6 +115,9 @@ def starter() -> Iterator[Starter]:
         started = Starter(process)
         try:
             yield started
+        except BaseException:
+            print(*(app.log.read_text()[-4000:] for app in started.running), file=sys.stderr)
+            raise
         finally:
             for app in started.running:
                 app.kill()
