@@ -13,7 +13,7 @@ class PatientServer(http_server.Server):
 
     def run_in_thread(self) -> None:
         try:
-            super().run_in_thread()
+            super().run_in_thread()  # type: ignore[no-untyped-call]
         except ServerFailedToStartError:
             while not self.started and self.thread.is_alive():
                 time.sleep(LOOK_INTERVAL_S)
