@@ -12,6 +12,7 @@ from sam2_demo.server.messages import Refusal
 MAX_BODY_BYTES = 2 << 20
 BODY_TIMEOUT_S = 30.0
 CHUNK_TIMEOUT_S = 60.0
+SECOND_CHANCE_S = 1.0
 FORM_BYTES = 1 << 20
 """What a form adds to the file that it holds."""
 UPLOADS = ("/gradio_api/upload", "/gradio_api/sam2/uploads")
@@ -75,6 +76,7 @@ class _Body:
         self._limit = limit
         self._deadline_s = None if timeout_s is None else _now_s() + timeout_s
         self._is_whole = False
+        self._was_late = False
 
     async def receive(self) -> Message:
         if self.refusal is not None:
@@ -82,9 +84,11 @@ class _Body:
         if self._is_whole or self.is_answered:
             return await self._receive()
         left_s = CHUNK_TIMEOUT_S if self._deadline_s is None else self._deadline_s - _now_s()
-        message: Message | None = None
-        with suppress(TimeoutError):
-            message = await asyncio.wait_for(self._receive(), max(0.0, left_s))
+        message = await self._next(left_s)
+        if message is None and not self._was_late:
+            # Perhaps the server stood still meanwhile, and not the client.
+            self._was_late = True
+            message = await self._next(SECOND_CHANCE_S)
         if message is None:
             self.refusal = TOO_SLOW
             raise Refused
@@ -94,6 +98,12 @@ class _Body:
             self.refusal = TOO_LARGE
             raise Refused
         return message
+
+    async def _next(self, within_s: float) -> Message | None:
+        """Returns what arrives within so many seconds, or None."""
+        with suppress(TimeoutError):
+            return await asyncio.wait_for(self._receive(), max(0.0, within_s))
+        return None
 
     async def send(self, message: Message) -> None:
         if self.refusal is None or self.is_answered:

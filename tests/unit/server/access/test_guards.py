@@ -91,7 +91,7 @@ def test_calls_that_gradio_cannot_read_are_refused_in_words(whole_app: httpx.Cli
 
 
 def answer_to(
-    messages: list[dict[str, Any]], path: str = "/call", **options: Any
+    messages: list[dict[str, Any]], path: str = "/call", stands_still_s: float = 0.0, **options: Any
 ) -> tuple[int, bool]:
     """Returns the status of the answer to a body that stalls after these messages."""
     sent: list[dict[str, Any]] = []
@@ -106,6 +106,11 @@ def answer_to(
         await send({"type": "http.response.body", "body": b""})
 
     async def receive() -> Any:
+        nonlocal stands_still_s
+        time.sleep(stands_still_s)  # as a whole machine does; what was sent meanwhile is there
+        if stands_still_s:
+            stands_still_s = 0.0
+            await asyncio.sleep(60)
         if messages:
             return messages.pop(0)
         await asyncio.sleep(60)
@@ -129,6 +134,10 @@ def test_a_body_that_stalls_is_given_up() -> None:
     assert answer_to([part(True)], body_timeout_s=0.05) == (408, False)
     assert answer_to([], body_timeout_s=0.05) == (408, False)
     assert answer_to([part(True), part(False)], body_timeout_s=5) == (200, True)
+
+
+def test_a_body_that_was_sent_while_the_server_stood_still_is_read() -> None:
+    assert answer_to([part(False)], stands_still_s=0.1, body_timeout_s=0.05) == (200, True)
 
 
 def test_an_upload_is_as_large_as_a_video_may_be_and_another_body_is_small() -> None:
