@@ -10,7 +10,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from media_clips import write_clip
+from media_clips import write_clip, write_part
 from small_project import Clock, add_masklets, box, clicks, made, person, small_project, take
 
 from sam2_demo.__main__ import main
@@ -21,7 +21,12 @@ from sam2_demo.data_engine.project.models import latest_model
 from sam2_demo.data_engine.project.people.people import Person
 from sam2_demo.data_engine.project.project import Project
 from sam2_demo.data_engine.project.statistics import PAPER, PhaseFigures, as_csv, figures
-from sam2_demo.data_engine.project.store.tables import ModelVersionRow, TaskKind, Verdict
+from sam2_demo.data_engine.project.store.tables import (
+    ModelVersionRow,
+    TaskKind,
+    Verdict,
+    VideoRow,
+)
 from sam2_demo.data_engine.project.tasks.verdicts import Judgement, latest_submission
 from sam2_demo.data_engine.project.tasks.work import OBJECT, Effort, unpacked
 from sam2_demo.datasets.clip import ClipOptions
@@ -141,17 +146,20 @@ def test_a_video_that_cannot_be_used_costs_itself_alone(
 ) -> None:
     write_clip(tmp_path / "good.mp4", size_hw=SIZE_HW, frames=FRAMES)
     (tmp_path / "bad.mp4").write_bytes(b"nothing")
-    named = [tmp_path / "good.mp4", tmp_path / "bad.mp4", tmp_path / "gone.mp4"]
+    named = [tmp_path / f"{name}.mp4" for name in ("good", "bad", "gone", "timeless")]
+    write_part(named[-1], named[0], FRAMES - 1)  # whose frames have no times
     assert call(folder, "import", *named, "--phase", 1, "--masklets", 2) == 0
     told = capsys.readouterr()
     assert told.out.startswith("1 videos with 2 new tasks;")
-    assert told.out.rstrip().endswith("2 files could not be used")
+    assert told.out.rstrip().endswith("3 files could not be used")
+    assert "(UNREADABLE_TIMES)" in told.err
     assert "(NOT_A_VIDEO)" in told.err
     assert "(MISSING_FILE)" in told.err
     opened = Project.open(folder)
     task = take(opened, person(opened, "ana"), TaskKind.ANNOTATE)
     assert task.phase == 1
-    digest = next((folder / "videos").iterdir()).name
+    with opened.database.reads() as session:
+        digest = session.get_one(VideoRow, task.video_id).digest
     annotated = opened.videos.annotated(digest)
     assert len(annotated) == 3
     assert annotated.frame_times_s[1] == pytest.approx(

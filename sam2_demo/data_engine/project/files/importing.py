@@ -26,6 +26,7 @@ from sam2_demo.data_engine.project.tasks.queue import add_task
 from sam2_demo.data_engine.project.tasks.verdicts import model_version
 from sam2_demo.data_engine.project.tasks.work import automatic_work, packed
 from sam2_demo.datasets.formats.sa_v import SavVideo, find_sa_v
+from sam2_demo.datasets.formats.video_frames import VideoFile
 from sam2_demo.session.provenance import ModelLabel, Provenance
 from sam2_demo.video.ingest.intake import DEFAULT_LIMITS
 from sam2_demo.video.ingest.limits import Limits
@@ -71,6 +72,7 @@ class Importer:
             InputError: it cannot be used; nothing is imported.
         """
         video = self._ingested(path)
+        _check_reads_back(path, self._videos.whole(video.digest))
         with self._database.changes() as session:
             row = _video_row(session, video, path.name)
             for _ in range(masklets):
@@ -196,6 +198,21 @@ def _masks_by_object(read: SavVideo) -> dict[int, dict[int, EncodedMask]]:
         for object_id, mask in read.true_masks(frame).items():
             masks[object_id][number] = EncodedMask.encode(mask)
     return masks
+
+
+def _check_reads_back(path: Path, whole: Video) -> None:
+    """Checks that a data set with the video could be read: its reader counts as many frames.
+
+    Raises:
+        DataError: it does not.
+    """
+    count = len(VideoFile(path))
+    if abs(count - len(whole)) >= ANNOTATED_EVERY:
+        raise DataError(
+            f"{path} has {len(whole)} frames, of which a reader of data sets finds {count}: "
+            "convert it to an MP4 file whose frames have times",
+            "UNREADABLE_TIMES",
+        )
 
 
 def _check_fits(read: SavVideo, video: Video) -> None:

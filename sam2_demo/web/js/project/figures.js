@@ -50,7 +50,7 @@ function makeBar({ label, whose, value, share }) {
   row.dataset.whose = whose;
   const bar = document.createElement('i');
   bar.style.width = `${(100 * share).toFixed(1)}%`;
-  const name = whose === 'paper' ? 'paper' : label;
+  const name = whose === 'paper' ? `${label}, paper` : label;
   row.append(makeElement('span', name), bar, makeElement('output', value));
   return row;
 }
