@@ -9,9 +9,10 @@ import torch
 
 from sam2_demo.core.errors import SettingError
 
-MALLOC_OPTIONS = {-1: 512 << 20, -2: 64 << 20, -3: 32 << 20}
+MALLOC_OPTIONS = {-1: 512 << 20, -2: 64 << 20, -3: 32 << 20, -8: 2}
 """Of glibc's ``mallopt``: how much free memory is kept at the heap's end, how much is taken at once
-when it grows, and from which size on memory is taken from the system (the largest it allows)."""
+when it grows, from which size on memory is taken from the system (the largest it allows), and how
+many heaps there are: each keeps its own free memory, and every request has a thread."""
 
 
 def choose_device(wanted: str = "auto") -> torch.device:

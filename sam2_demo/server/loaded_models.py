@@ -2,6 +2,7 @@
 
 import logging
 import threading
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from weakref import WeakKeyDictionary, WeakValueDictionary
@@ -19,14 +20,19 @@ from sam2_demo.core.frames import FrameSource
 from sam2_demo.server.messages import explain
 from sam2_demo.session.provenance import ModelLabel
 from sam2_demo.session.session import SessionOptions, VideoSession
+from sam2_demo.tracking.byte_cache import SharedBytes
+from sam2_demo.tracking.frame_cache import CacheBudgets
 from sam2_demo.tracking.remote.calls import Place
 from sam2_demo.tracking.remote.remote_tracker import RemoteTracker
 from sam2_demo.tracking.remote.worker import lend_model
+from sam2_demo.tracking.tracker import TrackerOptions
 from sam2_demo.video.video import Video
 
 logger = logging.getLogger(__name__)
 
 LOADED_AT_MOST = 2
+FEATURE_BYTES = 512 << 20
+"""What the features of all videos' frames may take of a computer's memory."""
 CHECKPOINT_SUFFIXES = {".pt", ".pth", ".safetensors"}
 
 
@@ -54,9 +60,12 @@ class ModelShelf:
         self._paths = {} if is_name else {self.default: default}
         self.allow_paths = allow_paths
         self.notice = ""
-        self._options = options
+        self._options = options or SessionOptions()
         self._place = place
         self._device = choose_device(device if place is None else "cpu")
+        if self._device.type == "cpu":
+            shared = TrackerOptions(CacheBudgets(shared_features=SharedBytes(FEATURE_BYTES)))
+            self._options = replace(self._options, tracker=shared)
         self._loaded: dict[str, LoadedModel] = {}
         self._in_use: WeakKeyDictionary[VideoSession, LoadedModel] = WeakKeyDictionary()
         self._alive: WeakValueDictionary[str, LoadedModel] = WeakValueDictionary()

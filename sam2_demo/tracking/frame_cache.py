@@ -20,7 +20,7 @@ from torch import Tensor
 
 from sam2_demo.core.frames import FrameSource, length_in_the_end
 from sam2_demo.model.sam2 import ImageFeatures, MemoryBank, Sam2, logits_of_mask
-from sam2_demo.tracking.byte_cache import Budget, ByteCache
+from sam2_demo.tracking.byte_cache import Budget, ByteCache, SharedBytes
 from sam2_demo.tracking.memory_bank import AttendedFrames, attended_frames, build_memory_bank
 from sam2_demo.tracking.preprocessing import frame_to_pixels, mask_to_model
 from sam2_demo.tracking.track import Answer, Track
@@ -36,6 +36,7 @@ class CacheBudgets:
         logits: Mask logits, for refinement.
         embeddings: Embeddings conditioned on memories, for clicks in a row on one frame.
         edges: Mask logits near the edge only, compressed, which lasts for thousands of frames.
+        shared_features: A limit of the features of several videos together; None for none.
     """
 
     features: Budget = field(default=Budget(512 << 20, 192))
@@ -43,6 +44,7 @@ class CacheBudgets:
     logits: Budget = field(default=Budget(64 << 20, 512))
     embeddings: Budget = field(default=Budget(32 << 20, 4))
     edges: Budget = field(default=Budget(64 << 20, 1 << 16))
+    shared_features: SharedBytes | None = None
 
 
 EDGE_CELLS = 3
@@ -74,7 +76,9 @@ class FrameCache:
     def __init__(self, model: Sam2, frames: FrameSource, budgets: CacheBudgets) -> None:
         self._model = model
         self._frames = frames
-        self._features: ByteCache[int, ImageFeatures] = ByteCache(budgets.features)
+        self._features: ByteCache[int, ImageFeatures] = ByteCache(
+            budgets.features, budgets.shared_features
+        )
         self._memories: ByteCache[Answer, Tensor] = ByteCache(budgets.memories)
         self._logits: ByteCache[Answer, Tensor] = ByteCache(budgets.logits)
         self._embeddings: ByteCache[_EmbeddingKey, Tensor] = ByteCache(budgets.embeddings)

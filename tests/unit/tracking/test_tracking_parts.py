@@ -7,7 +7,7 @@ import torch
 from sam2_demo.core.errors import PromptError
 from sam2_demo.core.masks import EncodedMask
 from sam2_demo.core.prompts import FramePrompt, Point
-from sam2_demo.tracking.byte_cache import Budget, ByteCache
+from sam2_demo.tracking.byte_cache import Budget, ByteCache, SharedBytes
 from sam2_demo.tracking.preprocessing import FILLED_LOGIT, fill_holes, prompt_tensors
 
 
@@ -37,6 +37,20 @@ def test_the_number_of_entries_is_limited_too_and_replacing_is_no_entry_more() -
     assert cache.get(1) is None
     cache.clear()
     assert (len(cache), cache.bytes_held) == (0, 0)
+
+
+def test_caches_that_share_a_limit_are_emptied_by_age() -> None:
+    shared = SharedBytes(3 * 4)
+    first, second, third = (
+        ByteCache[str, torch.Tensor](Budget(max_bytes=99, max_entries=99), shared) for _ in range(3)
+    )
+    for cache in (first, second, first, third):
+        cache.put("a", torch.zeros(1))
+    assert [len(cache) for cache in (first, second, third)] == [1, 1, 1]
+    third.put("b", torch.zeros(1))
+    assert [len(cache) for cache in (first, second, third)] == [1, 0, 2]
+    third.put("c", torch.zeros(3))  # the newest is kept, even if it is too large
+    assert [len(cache) for cache in (first, second, third)] == [0, 0, 3]
 
 
 def test_small_holes_are_filled_and_large_ones_stay() -> None:
