@@ -155,8 +155,26 @@ def write_sa_v_json(
                 areas[object_id].append(mask.area_px)
             yield [_run_lengths(mask) for mask in row]
 
-    height, width = size_hw
-    about = {
+    with whole_file(path) as partial, partial.open("w", encoding="utf-8") as file:
+        file.write(json.dumps(_about_video(masklets, facts))[:-1])
+        _write_list(file, "masklet", rows())
+        kind = "auto" if facts.is_automatic else "manual"
+        rows_of_facts = [
+            _masklet_facts(
+                areas[key], size_hw[0] * size_hw[1], kind, facts.edited_frames.get(key, 0)
+            )
+            for key in areas
+        ]
+        for name in _masklet_facts([], 1, kind, 0):
+            file.write(f', "{name}": ' + json.dumps([row[name] for row in rows_of_facts]))
+        scores = None if stability is None else _stability_rows(masklets, frames, stability)
+        file.write(f', "masklet_stability_score": {json.dumps(scores)}}}\n')
+
+
+def _about_video(masklets: Masklets, facts: SaVFacts) -> dict[str, object]:
+    """Returns what SA-V says of a video, before its masks."""
+    height, width = masklets.video.size_hw
+    return {
         "video_id": masklets.clip_name,
         "video_duration": masklets.duration_s,
         "video_frame_count": len(masklets.frames),
@@ -168,18 +186,6 @@ def write_sa_v_json(
         "masklet_num": len(masklets.objects),
         "masklet_id": list(masklets.objects),
     }
-    with whole_file(path) as partial, partial.open("w", encoding="utf-8") as file:
-        file.write(json.dumps(about)[:-1])
-        _write_list(file, "masklet", rows())
-        kind = "auto" if facts.is_automatic else "manual"
-        rows_of_facts = [
-            _masklet_facts(areas[key], height * width, kind, facts.edited_frames.get(key, 0))
-            for key in areas
-        ]
-        for name in _masklet_facts([], 1, kind, 0):
-            file.write(f', "{name}": ' + json.dumps([row[name] for row in rows_of_facts]))
-        scores = None if stability is None else _stability_rows(masklets, frames, stability)
-        file.write(f', "masklet_stability_score": {json.dumps(scores)}}}\n')
 
 
 def _stability_rows(
