@@ -25,7 +25,7 @@ def programs() -> Path | None:
 
 
 @contextmanager
-def running_postgres(folder: Path) -> Iterator[str]:
+def running_postgres() -> Iterator[str]:
     """Returns a context with the address of an empty database; skips the test without a server."""
     pytest.importorskip("psycopg")
     bin_folder = programs()
