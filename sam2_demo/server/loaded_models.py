@@ -31,7 +31,7 @@ from sam2_demo.video.video import Video
 logger = logging.getLogger(__name__)
 
 LOADED_AT_MOST = 2
-FEATURE_BYTES = 512 << 20
+FEATURE_BYTES = 256 << 20
 """What the features of all videos' frames may take of a computer's memory."""
 CHECKPOINT_SUFFIXES = {".pt", ".pth", ".safetensors"}
 
