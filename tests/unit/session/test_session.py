@@ -218,8 +218,8 @@ def test_a_model_can_answer_clicks_on_a_tracked_frame_without_its_memories(
     monkeypatch.setattr(
         model,
         "decode",
-        lambda image, features, prompts, *rest: (
-            sent.append(prompts) or decode(image, features, prompts, *rest)
+        lambda image, features, prompts, *rest, **named: (
+            sent.append(prompts) or decode(image, features, prompts, *rest, **named)
         ),
     )
     session.set_prompt(3, 1, EXCLUDED)
