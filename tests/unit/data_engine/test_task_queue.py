@@ -311,19 +311,24 @@ def worker(project: Project, name: str) -> "subprocess.Popen[str]":
     )
 
 
+def begin(program: "subprocess.Popen[str]") -> None:
+    program.stdin.write("\n")
+    program.stdin.flush()
+
+
 @pytest.mark.slow
 def test_programs_share_a_queue_and_a_kill_loses_no_submission(project: Project) -> None:
     add_masklets(project, 120)
     with worker(project, "victim") as victim, worker(project, "other") as other:
         for program in (victim, other):
             assert program.stdout.readline() == "ready\n"
-        for program in (victim, other):
-            program.stdin.write("\n")
-            program.stdin.flush()
-        reported = [int(victim.stdout.readline()) for _ in range(20)]
+        begin(victim)
+        reported = [int(victim.stdout.readline()) for _ in range(10)]
+        begin(other)  # from here on both want the same tasks
+        done = [int(other.stdout.readline()) for _ in range(5)]
         os.kill(victim.pid, signal.SIGKILL)
         reported += [int(line) for line in victim.stdout.read().split("\n")[:-1]]
-        done = [int(line) for line in other.stdout.read().split()]
+        done += [int(line) for line in other.stdout.read().split()]
     assert other.returncode == 0
     assert not set(done) & set(reported)
     with project.database.reads() as session:

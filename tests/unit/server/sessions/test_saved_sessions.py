@@ -161,7 +161,7 @@ def test_masks_of_another_tool_become_objects(
 
     refused = load(content | {"images": []}, prompted_every=2)
     assert refused.status_code == 422
-    assert refused.json()["code"] == "BAD_MASK_FILE"
+    assert refused.json()["error"]["code"] == "BAD_MASK_FILE"
     assert video.session.object_ids == (1,)
     answer = load(content, prompted_every=1)
     assert answer.json() == {"objects": 1, "masks": 1, "boxes": 1, "elsewhere": 0, "first": 3}
