@@ -26,6 +26,7 @@ from av.video.frame import VideoFrame
 from browser import Visit, running_app, running_browser
 
 from sam2_demo.core.masks import EncodedMask
+from sam2_demo.session.schemas import EdgeSchema
 
 SIZE_HW = (720, 1280)
 SHAPES = 60
@@ -97,8 +98,9 @@ def made_up_masks(frames: int, objects: int) -> dict[str, Any]:
         ]
         for frame in range(frames)
     ]
-    prompts = [[one, 0, [[100, 100, 1]], None] for one in range(1, objects + 1)]
-    listed = [[one, "", None, True, False] for one in range(1, objects + 1)]
+    edge = EdgeSchema().model_dump()
+    prompts = [[one, 0, [[100, 100, 1]], None, 0, None] for one in range(1, objects + 1)]
+    listed = [[one, "", None, True, False, edge] for one in range(1, objects + 1)]
     answer = {"sequence": 10**6, "frames": rows, "prompts": prompts, "objects": listed}
     return answer | {"undo": None, "redo": None}
 
