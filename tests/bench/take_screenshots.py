@@ -17,7 +17,7 @@ from PIL import Image
 
 ASSETS = Path(__file__).parents[2] / "assets"
 SAMPLE, FRAMES, SHOWN = "meadow.mp4", 96, 31
-CLICKS = ((0.28, 0.62), (0.62, 0.55))
+CLICKS = ((0.068, 0.724), (0.8, 0.85))
 QUALITY = 85
 WINDOWS: dict[str, dict[str, Any]] = {
     "screenshot": {"viewport": {"width": 1360, "height": 860}, "color_scheme": "light"},
