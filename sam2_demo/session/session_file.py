@@ -16,6 +16,7 @@ from pydantic import ValidationError
 
 from sam2_demo.core.errors import ExportError, InputError, PromptError
 from sam2_demo.core.masks import EncodedMask
+from sam2_demo.datasets.formats.annotation_json import count_values
 from sam2_demo.session.objects import Objects, ObjectSettings, ObjectState
 from sam2_demo.session.provenance import Provenance
 from sam2_demo.session.schemas import (
@@ -152,7 +153,7 @@ def _refusal(problem: str) -> InputError:
 
 def _contents_of(content: bytes) -> SessionSchema:
     # Once parsed, a hostile file would already have taken the memory.
-    if sum(content.count(mark) for mark in (b",", b"[", b"{")) > MAX_VALUES:
+    if count_values(content) > MAX_VALUES:
         raise ValueError("it holds more values than any session does")
     return SessionSchema.model_validate(json.loads(content, parse_constant=_refuse_number))
 

@@ -12,16 +12,26 @@ MOST_BYTES = 2 * 1024**3
 """Larger than any file of SA-V, SA-1B or COCO."""
 
 
-def read_json(path: Path) -> Mapping[str, Any]:
+def read_json(
+    path: Path, most_bytes: int = MOST_BYTES, most_values: int | None = None
+) -> Mapping[str, Any]:
     """Returns the object that a file holds.
+
+    Args:
+        path: The file.
+        most_bytes: The largest file that is read.
+        most_values: The most lists, records and values that are parsed; None for any number.
 
     Raises:
         DataError: the file is missing, too large, or no JSON object.
     """
     try:
-        if path.stat().st_size > MOST_BYTES:
-            raise malformed(path, f"it is larger than {MOST_BYTES / 1e9:.1f} GB")
-        content = json.loads(path.read_bytes())
+        if path.stat().st_size > most_bytes:
+            raise malformed(path, f"it is larger than {most_bytes / 1e6:,.0f} MB")
+        written = path.read_bytes()
+        if most_values is not None and count_values(written) > most_values:
+            raise malformed(path, f"it holds more than {most_values:,} values")
+        content = json.loads(written)
     except OSError as error:
         raise DataError(
             f"{path} cannot be read ({error.strerror}): give the path of a JSON file",
@@ -32,6 +42,11 @@ def read_json(path: Path) -> Mapping[str, Any]:
     if not isinstance(content, dict):
         raise malformed(path, "it holds no JSON object")
     return content
+
+
+def count_values(written: bytes) -> int:
+    """Returns about how many values a JSON file holds, which tells the memory that it takes."""
+    return sum(written.count(mark) for mark in (b",", b"[", b"{"))
 
 
 def list_field(record: Mapping[str, Any], name: str, path: Path) -> list[Any]:

@@ -27,11 +27,13 @@ def read_cvat_xml(path: Path, found: FoundMasks) -> None:
     if path.stat().st_size > MAX_XML_BYTES:
         raise refusal(f"it is larger than {MAX_XML_BYTES >> 20} MB")
     content = path.read_bytes()
+    if b"\0" in content:  # in UTF-16, what is looked for below would not be found
+        raise refusal("it is not written in UTF-8")
     if b"<!DOCTYPE" in content or b"<!ENTITY" in content:  # entities can grow without bound
         raise refusal("it declares a document type, which CVAT's files do not")
     try:
         root = ElementTree.fromstring(content)
-    except ElementTree.ParseError as error:
+    except (ElementTree.ParseError, ValueError, LookupError) as error:  # or an odd encoding
         raise refusal(f"it is damaged XML ({error})") from error
     if root.tag != "annotations":
         raise refusal(f"its outermost element is {root.tag[:40]!r}, not CVAT's 'annotations'")

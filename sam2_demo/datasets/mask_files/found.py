@@ -88,10 +88,11 @@ class FoundMasks:
                 )
             reason = f" ({'; '.join(left_out)})" if left_out else ""
             raise refusal(f"it holds no mask for this video{reason}", "NO_MASKS")
-        empty = EncodedMask.empty(self.place.size_hw)
-        for each in found.values():
-            each.masks = {**dict.fromkeys(sorted(self._seen), empty), **each.masks}
-        return found
+        hidden = dict.fromkeys(sorted(self._seen), EncodedMask.empty(self.place.size_hw))
+        return {
+            object_id: FoundObject(each.name, {**hidden, **each.masks})
+            for object_id, each in found.items()
+        }
 
     def look_at(self, number: int) -> bool:
         """Returns whether the frame of this number is open; objects not added to it are hidden."""

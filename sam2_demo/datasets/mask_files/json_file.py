@@ -25,8 +25,7 @@ def read_json_file(path: Path, found: FoundMasks) -> None:
         InputError: it is no such file, is damaged, holds several videos, or does not fit the video.
     """
     try:
-        _check_bounds(path)
-        content = read_json(path)
+        content = read_json(path, MAX_JSON_BYTES, MAX_VALUES)
         if "masklet" in content:
             _read_sa_v(content, path, found)
         elif "videos" in content:
@@ -42,15 +41,6 @@ def read_json_file(path: Path, found: FoundMasks) -> None:
         raise refusal(problem.removeprefix("cannot be used: ")) from error
 
 
-def _check_bounds(path: Path) -> None:
-    """Refuses what would take much memory once it is parsed."""
-    if path.stat().st_size > MAX_JSON_BYTES:
-        raise refusal(f"it is larger than {MAX_JSON_BYTES >> 20} MB: split it, or use PNGs")
-    content = path.read_bytes()
-    if sum(content.count(mark) for mark in (b",", b"[", b"{")) > MAX_VALUES:
-        raise refusal("it holds too many values: write masks as run lengths, or use PNGs")
-
-
 def _read_coco(content: Record, path: Path, found: FoundMasks) -> None:
     """Adds each annotation to the object of its track, or of its category where it has none."""
     names = _category_names(content, path)
@@ -64,13 +54,14 @@ def _read_coco(content: Record, path: Path, found: FoundMasks) -> None:
             raise refusal(f"it names image {record.get('image_id')!r}, which it does not list")
         number, size_hw = images[str(record.get("image_id"))]
         category = str(record.get("category_id"))
+        name = names[category]
         attributes = record.get("attributes")
         track = record.get("track_id")
         if track is None and isinstance(attributes, dict):
             track = attributes.get("track_id")
         object_id = list(names).index(category) + 1 if track is None else _whole(track, "track_id")
         _add(found, object_id, number, record.get("segmentation"), size_hw)
-        found.name(object_id, names[category])
+        found.name(object_id, name)
 
 
 def _read_youtube_vis(content: Record, path: Path, found: FoundMasks) -> None:

@@ -28,7 +28,7 @@ class LoadedMasksResponse(Response):
 
     Attributes:
         objects: How many objects it held.
-        masks: On how many frames of them there is a mask now, all objects together.
+        masks: How many masks that are not empty, of all objects together.
         boxes: How many objects on a frame were left out because they have a box alone.
         elsewhere: How many masks were left out because their frames are not open.
         first: The first frame with a mask.

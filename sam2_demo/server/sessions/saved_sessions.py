@@ -98,11 +98,12 @@ def load_masks(state: AppState, video: OpenVideo, fields: Fields) -> LoadedMasks
     try:
         with state.reading.slot(lambda _before: None, lambda: False):
             found = read_mask_file(path, place)
-            objects = objects_of(found.objects, request.prompted_every)
+            masks = found.objects
+            objects = objects_of(masks, request.prompted_every)
             video.change(lambda session: session.replace_objects("load masks", objects))
     finally:
         path.unlink(missing_ok=True)
-    frames = [frame for each in found.objects.values() for frame in each.masks]
+    frames = [f for each in masks.values() for f, mask in each.masks.items() if mask.area_px]
     return LoadedMasksResponse(
         objects=len(objects),
         masks=len(frames),

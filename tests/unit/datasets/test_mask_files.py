@@ -2,14 +2,17 @@
 
 import io
 import json
+import random
 import zipfile
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 from made_masklets import FrameArrays, box_mask, masklets_of, moving_masks, odd_video
+from media_fuzzing import mutated
 from PIL import Image
 
 from sam2_demo.core.errors import InputError
@@ -187,6 +190,42 @@ def test_the_last_digits_of_a_name_are_the_frames_number() -> None:
     assert number_of("mask.png") is None
 
 
+def test_a_faint_soft_mask_of_an_object_is_no_image_of_numbers(tmp_path: Path) -> None:
+    faint = np.full(SIZE, 40)
+    files = {"clip/001_cup/0.png": png(SQUARE * 255), "clip/001_cup/1.png": png(faint)}
+    masks = masks_of(read_mask_file(zipped(tmp_path / "a.zip", files), PLACE))
+    assert set(masks) == {1}
+    assert not masks[1][1].any()
+
+
+def test_a_category_that_is_not_listed_has_no_name(tmp_path: Path) -> None:
+    found = read_mask_file(as_json(tmp_path / "a.json", coco(category_id="new")), PLACE)
+    assert names_of(found) == {2: ""}
+
+
+@pytest.mark.parametrize("kind", ["palette", "objects", "coco", "ytvis", "sa_v", "cvat"])
+def test_any_damage_is_refused_in_words_or_does_no_harm(
+    kind: str, video: Video, tmp_path: Path
+) -> None:
+    path, rng = tmp_path / "masks", random.Random(kind)
+    masklets = masklets_of(video, moving_masks(video), LABELS)
+    write: dict[str, Callable[[], object]] = {
+        "palette": lambda: write_palette_zip(masklets, path),
+        "objects": lambda: write_object_zip(masklets, path),
+        "coco": lambda: write_coco_json(masklets, path),
+        "ytvis": lambda: write_ytvis_json(masklets, path),
+        "sa_v": lambda: write_sa_v_json(masklets, path),
+        "cvat": lambda: path.write_text(CVAT),
+    }
+    write[kind]()
+    whole = path.read_bytes()
+    place = Place(video.size_hw, len(video)) if kind != "cvat" else PLACE
+    for _ in range(60):
+        path.write_bytes(mutated(whole, rng, [CVAT.encode()]))
+        with suppress(InputError):
+            _ = read_mask_file(path, place).objects
+
+
 BOMB = '<!DOCTYPE a [<!ENTITY b "bbbb">]><annotations>&b;</annotations>'
 
 
@@ -199,6 +238,8 @@ BOMB = '<!DOCTYPE a [<!ENTITY b "bbbb">]><annotations>&b;</annotations>'
         (b"{}", "neither COCO nor YouTube-VIS nor SA-V"),
         (b"<svg/>", "'svg'"),
         (BOMB.encode(), "document type"),
+        (CVAT.encode("utf-16-le"), "UTF-8"),
+        (CVAT.replace("utf-8", "x-odd").encode(), "damaged XML"),
         (CVAT.replace("1, 3, 2", "1, 3").encode(), "do not fill"),
         (CVAT.replace('left="1"', 'left="7"').encode(), "beyond the video's frame"),
         (json.dumps(coco(image_id=8)).encode(), "image 8"),
