@@ -1,6 +1,6 @@
 """Masks that were made elsewhere, as objects of a session: tracked, with some frames prompted."""
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 
 from sam2_demo.core.masks import EncodedMask
 from sam2_demo.core.prompts import FramePrompt
@@ -9,8 +9,10 @@ from sam2_demo.session.objects import MAX_NAME_LENGTH, Objects, ObjectSettings, 
 from sam2_demo.tracking.prompt_log import log_of
 from sam2_demo.tracking.track import Answer, PromptedFrame, Track
 
-CERTAIN_LOGIT = 10.0
-"""The object score of a mask that somebody gave; its negative where the object is hidden."""
+SEEN = 1.0, 10.0
+"""IoU and object score of a mask that was given."""
+HIDDEN = 0.0, -10.0
+"""Those of an object that is said to be hidden."""
 
 
 def objects_of(found: Mapping[int, FoundObject], prompted_every: int) -> Objects:
@@ -33,17 +35,28 @@ def _settings(found: FoundObject) -> ObjectSettings:
 
 
 def _track(masks: Mapping[int, EncodedMask], prompted_every: int) -> Track:
-    """Returns a track with these masks; frames that are not prompted count as tracked forward."""
     seen = [frame for frame in sorted(masks) if masks[frame].area_px]
-    prompted = set(seen[::prompted_every] if prompted_every else seen[:1])
+    return track_of_masks(masks, seen[::prompted_every] if prompted_every else seen[:1])
+
+
+def track_of_masks(masks: Mapping[int, EncodedMask], prompted: Collection[int]) -> Track:
+    """Returns a track with these masks, some of which are prompts; they condition corrections.
+
+    Other frames count as tracked: backward before the first prompt, forward after it.
+
+    Args:
+        masks: By frame; empty ones where the object is hidden.
+        prompted: The frames whose masks are prompts; there is at least one.
+    """
     track = Track(conditioning=set(prompted))
-    for frame in sorted(masks):
-        logit = CERTAIN_LOGIT if masks[frame].area_px else -CERTAIN_LOGIT
-        track.answers[frame] = Answer(masks[frame], 1.0, logit, is_prompted=frame in prompted)
-        if frame in prompted:
-            track.prompts[frame] = PromptedFrame(FramePrompt(mask=masks[frame]), None)
+    for frame, mask in sorted(masks.items()):
+        is_prompted = frame in track.conditioning
+        scores = SEEN if mask.area_px else HIDDEN
+        track.answers[frame] = Answer(mask, *scores, is_prompted=is_prompted)
+        if is_prompted:
+            track.prompts[frame] = PromptedFrame(FramePrompt(mask=mask), None)
         else:
-            track.steps[frame] = 1
+            track.steps[frame] = 1 if frame > min(track.conditioning) else -1
     given = {frame: each.prompt for frame, each in track.prompts.items()}
     track.log = log_of(given, track.steps)
     return track

@@ -26,7 +26,8 @@ def test_every_so_many_frames_count_as_prompted(every: int, prompted: set[int]) 
     state = objects_of(found(), every)[5]
     track = state.track
     assert track.prompts.keys() == track.conditioning == prompted
-    assert track.steps == dict.fromkeys({0, 1, 2, 3, 4} - prompted, 1)
+    tracked = {0, 1, 2, 3, 4} - prompted
+    assert track.steps == {frame: -1 if frame == 0 else 1 for frame in tracked}
     for frame, answer in track.answers.items():
         assert answer.mask == found()[5].masks[frame]
         assert answer.is_prompted == (frame in prompted)

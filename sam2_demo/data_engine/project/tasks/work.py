@@ -2,22 +2,20 @@
 
 import zlib
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 from sam2_demo.core.errors import ProjectError
 from sam2_demo.core.masks import EncodedMask
 from sam2_demo.core.prompts import FramePrompt
+from sam2_demo.session.loaded_masks import track_of_masks
 from sam2_demo.session.objects import ObjectState
 from sam2_demo.session.provenance import Provenance
 from sam2_demo.session.session_file import SavedSession, parse_session, session_as_text
-from sam2_demo.tracking.prompt_log import Given, log_of
-from sam2_demo.tracking.track import Answer, PromptedFrame, Track
+from sam2_demo.tracking.prompt_log import Given
+from sam2_demo.tracking.track import Track
 
 OBJECT = 1
 """The id of the only object in a task."""
-SURE = 1.0, 10.0
-"""IoU and object score of a mask that was not predicted, or whose scores are unknown."""
-LEAST_ANSWER = -10.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,16 +101,6 @@ def automatic_work(made_of: Provenance, masks: Mapping[int, EncodedMask]) -> Sav
         masks: Those that are not empty, by frame; there is at least one.
     """
     empty = EncodedMask.empty(made_of.size_hw)
-    first = min(masks)
-    track = Track(conditioning={first})
-    for frame in range(made_of.frames):
-        if frame in masks:
-            track.answers[frame] = Answer(masks[frame], *SURE, is_prompted=frame == first)
-        else:
-            track.answers[frame] = Answer(empty, 0.0, LEAST_ANSWER, is_prompted=False)
-        if frame != first:
-            track.steps[frame] = 1 if frame > first else -1
-    track.prompts[first] = PromptedFrame(FramePrompt(mask=masks[first]), None)
-    prompts = {first: track.prompts[first].prompt}
-    whole = replace(track, log=log_of(prompts, track.steps))
-    return SavedSession(made_of, {OBJECT: ObjectState(track=whole)})
+    on_all = {frame: masks.get(frame, empty) for frame in range(made_of.frames)}
+    track = track_of_masks(on_all, [min(masks)])
+    return SavedSession(made_of, {OBJECT: ObjectState(track=track)})
