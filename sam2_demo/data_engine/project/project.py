@@ -5,18 +5,15 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from sqlalchemy import select
-
 from sam2_demo.core.errors import ProjectError
 from sam2_demo.data_engine.project.files.videos import ProjectVideos
 from sam2_demo.data_engine.project.people.people import People
 from sam2_demo.data_engine.project.store.database import Database, sqlite_url
-from sam2_demo.data_engine.project.store.tables import SettingRow
+from sam2_demo.data_engine.project.store.settings import folder_of, set_folder
 from sam2_demo.data_engine.project.tasks.queue import TaskQueue
 from sam2_demo.data_engine.project.tasks.verdicts import Desk
 
 DATABASE_FILE = "project.sqlite"
-FOLDER = "folder"
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,17 +90,14 @@ def _make(folder: Path) -> None:
 def _folder_of(database: Database, folder: Path | None) -> Path:
     """Returns the folder of a project, which its database notes."""
     with database.changes() as session:
-        row = session.scalar(select(SettingRow).where(SettingRow.name == FOLDER))
-        if folder is None:
-            if row is None:
-                raise ProjectError(
-                    "this database names no folder of videos yet: give it with --project once",
-                    "NO_FOLDER",
-                )
-            return Path(row.value)
-        _make(folder)
-        if row is None:
-            session.add(SettingRow(name=FOLDER, value=str(folder.resolve())))
-        elif row.value != str(folder.resolve()):  # it was moved
-            row.value = str(folder.resolve())
-    return folder
+        if folder is not None:
+            _make(folder)
+            set_folder(session, folder)
+            return folder
+        noted = folder_of(session)
+    if noted is None:
+        raise ProjectError(
+            "this database names no folder of videos yet: give it with --project once",
+            "NO_FOLDER",
+        )
+    return noted

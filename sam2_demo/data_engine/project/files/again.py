@@ -1,14 +1,16 @@
 """Has objects annotated again in a later phase, so that both annotations can be compared."""
 
 import json
+from collections.abc import Mapping
 
 import numpy as np
 from sqlalchemy import select
 
-from sam2_demo.data_engine.project.files.importing import add_again
+from sam2_demo.data_engine.project.files.importing import is_known
 from sam2_demo.data_engine.project.store.database import Database
-from sam2_demo.data_engine.project.store.tables import MaskletRow, MaskletState
+from sam2_demo.data_engine.project.store.tables import MaskletRow, MaskletState, TaskKind
 from sam2_demo.data_engine.project.tasks.lifecycle import is_sampled
+from sam2_demo.data_engine.project.tasks.queue import add_task
 from sam2_demo.data_engine.project.tasks.verdicts import latest_submission
 from sam2_demo.data_engine.project.tasks.work import masks_of, unpacked
 
@@ -31,7 +33,30 @@ def annotate_again(database: Database, phase: int, share: float) -> int:
                 masks = masks_of(unpacked(latest_submission(session, masklet_id).work))
                 frame = min(masks)
                 hints[masklet_id] = json.dumps([frame, *_inside(masks[frame].decode())])
-    return add_again(database, phase, list(hints), list(hints.values()))
+    return _add(database, phase, hints)
+
+
+def _add(database: Database, phase: int, hints: Mapping[int, str]) -> int:
+    """Adds tasks; returns how many. Hints are frame, x and y by masklet, as JSON."""
+    added = 0
+    with database.changes() as session:
+        for masklet_id, hint in hints.items():
+            first = session.get_one(MaskletRow, masklet_id)
+            origin = f"masklet {masklet_id} in phase {phase}"
+            if is_known(session, first.video_id, origin):
+                continue
+            masklet = MaskletRow(
+                video_id=first.video_id,
+                state=MaskletState.ANNOTATING,
+                phase=phase,
+                refusals=0,
+                origin=origin,
+                same_as=masklet_id,
+                hint=hint,
+            )
+            add_task(session, masklet, TaskKind.ANNOTATE)
+            added += 1
+    return added
 
 
 def _inside(mask: np.ndarray) -> tuple[float, float]:

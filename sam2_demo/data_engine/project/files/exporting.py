@@ -17,7 +17,6 @@ from sam2_demo.data_engine.project.store.tables import MaskletRow, MaskletState,
 from sam2_demo.data_engine.project.tasks.lifecycle import ANNOTATED_EVERY, AUTOMATIC
 from sam2_demo.data_engine.project.tasks.verdicts import latest_submission
 from sam2_demo.data_engine.project.tasks.work import masks_of, unpacked
-from sam2_demo.datasets.formats.sa_v import SavVideo
 from sam2_demo.export.file_names import clip_name
 from sam2_demo.export.masklets import Masklets, ObjectLabel
 from sam2_demo.export.run_length_files import SaVFacts, write_sa_v_json
@@ -121,13 +120,9 @@ class SavExporter:
             made = [_Made.read(session, masklet_id) for masklet_id in masklet_ids]
         for is_automatic, kind in ((False, "manual"), (True, "auto")):
             of_kind = {each.masklet_id: each for each in made if each.is_automatic == is_automatic}
-            path = folder / f"{name}_{kind}.json"
-            if not of_kind:
-                continue
-            self._write_masks(path, video, of_kind, is_automatic)
-            read = SavVideo.read(path)
-            for frame in read.annotated_frames:
-                read.areas_px(frame)
+            if of_kind:
+                path = folder / f"{name}_{kind}.json"
+                self._write_masks(path, video, of_kind, is_automatic)
 
     def _write_masks(
         self, path: Path, video: VideoRow, made: Mapping[int, "_Made"], is_automatic: bool

@@ -1,7 +1,6 @@
 """Takes videos and automatic masklets into a project, each video in one transaction."""
 
 import json
-from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -79,8 +78,6 @@ class Importer:
                 masklet = MaskletRow(
                     video_id=row.id, state=MaskletState.ANNOTATING, phase=phase, refusals=0
                 )
-                session.add(masklet)
-                session.flush()
                 add_task(session, masklet, TaskKind.ANNOTATE)
         return Imported(masklets)
 
@@ -101,7 +98,7 @@ class Importer:
             version = model_version(session, made_of, self._database.clock())
             for object_id, of_object in masks.items():
                 origin = f"{path.name} {object_id}"
-                if _is_known(session, row.id, origin):
+                if is_known(session, row.id, origin):
                     known += 1
                 elif of_object:
                     self._add_masklet(session, row, origin, made_of, version, of_object)
@@ -133,7 +130,7 @@ class Importer:
             refusals=0,
             origin=origin,
         )
-        session.add(masklet)
+        add_task(session, masklet, TaskKind.VERIFY)
         session.flush()
         submission = SubmissionRow(
             masklet_id=masklet.id,
@@ -148,7 +145,6 @@ class Importer:
             work=packed(automatic_work(made_of, masks)),
         )
         session.add(submission)
-        add_task(session, masklet, TaskKind.VERIFY)
 
 
 def automatic_files(folder: Path) -> list[Path]:
@@ -186,7 +182,8 @@ def _video_row(session: Session, video: Video, file_name: str) -> VideoRow:
     return find_or_add(session, known, new)
 
 
-def _is_known(session: Session, video_id: int, origin: str) -> bool:
+def is_known(session: Session, video_id: int, origin: str) -> bool:
+    """Returns whether a video has a masklet of this origin already."""
     where = MaskletRow.video_id == video_id, MaskletRow.origin == origin
     return session.scalar(select(MaskletRow.id).where(*where)) is not None
 
@@ -235,37 +232,3 @@ def _model_of(folder: Path) -> ModelLabel:
         )
     except (OSError, ValueError, KeyError, TypeError):
         return UNKNOWN_MODEL
-
-
-def add_again(
-    database: Database, phase: int, masklet_ids: Sequence[int], hints: Sequence[str]
-) -> int:
-    """Adds tasks that annotate objects of phase 1 again in a later phase; returns how many.
-
-    Args:
-        database: The project's.
-        phase: 2 or 3.
-        masklet_ids: Verified masklets of phase 1.
-        hints: Frame, x and y of each object, as JSON.
-    """
-    added = 0
-    with database.changes() as session:
-        for masklet_id, hint in zip(masklet_ids, hints, strict=True):
-            first = session.get_one(MaskletRow, masklet_id)
-            origin = f"masklet {masklet_id} in phase {phase}"
-            if _is_known(session, first.video_id, origin):
-                continue
-            masklet = MaskletRow(
-                video_id=first.video_id,
-                state=MaskletState.ANNOTATING,
-                phase=phase,
-                refusals=0,
-                origin=origin,
-                same_as=masklet_id,
-                hint=hint,
-            )
-            session.add(masklet)
-            session.flush()
-            add_task(session, masklet, TaskKind.ANNOTATE)
-            added += 1
-    return added

@@ -2,7 +2,7 @@
 
     {"ana": {"rights": ["annotate", "verify"], "salt": "…", "scrypt": "…"}}
 
-It is read at every sign-in, so that a person who was added need not wait for a restart.
+It is read whenever somebody asks for something, so that no change waits for a restart.
 """
 
 import hashlib

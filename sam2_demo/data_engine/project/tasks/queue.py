@@ -262,9 +262,9 @@ def add_task(
     maker_id: int | None = None,
     marks: Sequence[int] = (),
 ) -> None:
-    """Adds a task for a masklet, in its phase."""
+    """Adds a task for a masklet, in its phase; a new masklet is added with it."""
     task = TaskRow(
-        masklet_id=masklet.id,
+        masklet=masklet,
         kind=kind,
         phase=masklet.phase,
         maker_id=maker_id,
