@@ -3,13 +3,12 @@
 import { getJson, postJson, uploadFile } from '../core/net.js';
 
 export class MaskFile {
-  /** `app` gives project, status, editing, tracking, seek and open. */
+  /** `app` gives project, status, tracking, sessionFile, seek and open. */
   constructor(app, find) {
     this.app = app;
     this.find = find;
     this.file = null;
-    this.button = find('masks-load');
-    this.button.onclick = () => find('masks-file').click();
+    find('masks-load').onclick = () => find('masks-file').click();
     find('masks-file').onchange = (event) => {
       const [file] = event.target.files;
       event.target.value = '';
@@ -19,7 +18,8 @@ export class MaskFile {
     find('masks-form').onsubmit = (event) => {
       event.preventDefault();
       find('masks-dialog').close();
-      this.begin(this.file, Number(find('masks-prompted').value));
+      const promptedEvery = Number(find('masks-prompted').value);
+      app.sessionFile.alone(() => this.load(this.file, promptedEvery));
     };
   }
 
@@ -36,27 +36,18 @@ export class MaskFile {
     this.find('masks-dialog').showModal();
   }
 
-  async begin(file, promptedEvery) {
+  async load(file, promptedEvery) {
     const { app } = this;
     const { project, status } = app;
-    if (this.button.disabled) return;
-    this.button.disabled = true;
-    try {
-      await app.editing.chain; // requests in flight come first
-      status.say(`Loading ${file.name} …`);
-      const upload = await uploadFile(file, () => {}, new AbortController().signal);
-      const { token } = project.video;
-      const fields = { upload, prompted_every: promptedEvery };
-      const loaded = await postJson(`videos/${token}/load_masks`, fields);
-      if (project !== app.project) return; // another video was opened meanwhile
-      await app.open(await getJson(`videos/${token}`));
-      app.seek(loaded.first);
-      status.say(loadedText(file.name, loaded));
-    } catch (error) {
-      status.fail(error);
-    } finally {
-      this.button.disabled = false;
-    }
+    status.say(`Loading ${file.name} …`);
+    const upload = await uploadFile(file, () => {}, new AbortController().signal);
+    const { token } = project.video;
+    const fields = { upload, prompted_every: promptedEvery };
+    const loaded = await postJson(`videos/${token}/load_masks`, fields);
+    if (project !== app.project) return; // another video was opened meanwhile
+    await app.open(await getJson(`videos/${token}`));
+    app.seek(loaded.first);
+    status.say(loadedText(file.name, loaded));
   }
 }
 

@@ -8,7 +8,7 @@ export class SessionFile {
   /** `app` gives project, status, editing, tracking, effort, seek and open. */
   constructor(app, find) {
     this.app = app;
-    this.buttons = [find('session-save'), find('session-open')];
+    this.buttons = [find('session-save'), find('session-open'), find('masks-load')];
     find('session-save').onclick = () => this.alone(() => this.save());
     find('session-open').onclick = () => find('session-file').click();
     find('session-file').onchange = (event) => {
