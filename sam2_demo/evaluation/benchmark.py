@@ -114,8 +114,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument(
         "--peer",
-        type=int,
-        default=0,
+        type=positive,
         metavar="FRAMES",
         help=f"measure {PEER_MODEL} on the CPU on so many frames beside the transformers library, "
         "on equal weights, instead of anything else",
@@ -137,7 +136,7 @@ def run(arguments: argparse.Namespace) -> None:
             ),
             "BAD_SETTING",
         )
-    if arguments.peer > 0:
+    if arguments.peer is not None:
         _print(measure_peer(size_hw, arguments.objects, arguments.peer))
         return
     loaded = _load(arguments.model, arguments.device)

@@ -21,11 +21,9 @@ from sam2_demo.server.messages import explain
 from sam2_demo.session.provenance import ModelLabel
 from sam2_demo.session.session import SessionOptions, VideoSession
 from sam2_demo.tracking.byte_cache import SharedBytes
-from sam2_demo.tracking.frame_cache import CacheBudgets
 from sam2_demo.tracking.remote.calls import Place
 from sam2_demo.tracking.remote.remote_tracker import RemoteTracker
 from sam2_demo.tracking.remote.worker import lend_model
-from sam2_demo.tracking.tracker import TrackerOptions
 from sam2_demo.video.video import Video
 
 logger = logging.getLogger(__name__)
@@ -64,8 +62,9 @@ class ModelShelf:
         self._place = place
         self._device = choose_device(device if place is None else "cpu")
         if self._device.type == "cpu":
-            shared = TrackerOptions(CacheBudgets(shared_features=SharedBytes(FEATURE_BYTES)))
-            self._options = replace(self._options, tracker=shared)
+            tracker = self._options.tracker
+            budgets = replace(tracker.budgets, shared_features=SharedBytes(FEATURE_BYTES))
+            self._options = replace(self._options, tracker=replace(tracker, budgets=budgets))
         self._loaded: dict[str, LoadedModel] = {}
         self._in_use: WeakKeyDictionary[VideoSession, LoadedModel] = WeakKeyDictionary()
         self._alive: WeakValueDictionary[str, LoadedModel] = WeakValueDictionary()
