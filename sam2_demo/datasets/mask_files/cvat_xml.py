@@ -61,7 +61,7 @@ def read_cvat_xml(path: Path, found: FoundMasks) -> None:
 
 def _add(found: FoundMasks, object_id: int, number: int, shape: Element, label: str) -> None:
     if shape.tag not in ("polygon", "mask"):
-        found.boxes += 1
+        found.add_box(object_id, number)
     elif found.frame_index(number) is None:
         found.elsewhere += 1
     else:

@@ -62,13 +62,14 @@ class FoundMasks:
         """How many masks were left out because their frames are not open."""
         self._objects: dict[int, FoundObject] = {}
         self._seen: set[int] = set()
+        self._boxed: set[tuple[int, int]] = set()
         self._count = 0
 
     @property
     def objects(self) -> Mapping[int, FoundObject]:
         """The objects that have a mask, by id, in the order in which the file has them.
 
-        On frames that were looked at and on which they have no mask, they are hidden.
+        On frames that were looked at they are hidden where they have neither a mask nor a box.
 
         Raises:
             InputError: there is none.
@@ -88,11 +89,11 @@ class FoundMasks:
                 )
             reason = f" ({'; '.join(left_out)})" if left_out else ""
             raise refusal(f"it holds no mask for this video{reason}", "NO_MASKS")
-        hidden = dict.fromkeys(sorted(self._seen), EncodedMask.empty(self.place.size_hw))
-        return {
-            object_id: FoundObject(each.name, {**hidden, **each.masks})
-            for object_id, each in found.items()
-        }
+        empty = EncodedMask.empty(self.place.size_hw)
+        for object_id, each in found.items():
+            seen = (index for index in sorted(self._seen) if (object_id, index) not in self._boxed)
+            found[object_id] = FoundObject(each.name, {**dict.fromkeys(seen, empty), **each.masks})
+        return found
 
     def look_at(self, number: int) -> bool:
         """Returns whether the frame of this number is open; objects not added to it are hidden."""
@@ -133,6 +134,13 @@ class FoundMasks:
         if index in masks:
             fitted = fitted | masks[index].decode()
         masks[index] = EncodedMask.encode(fitted)
+
+    def add_box(self, object_id: int, number: int) -> None:
+        """Counts an object that has a box alone on the frame of this number."""
+        self.boxes += 1
+        index = self.frame_index(number)
+        if index is not None:
+            self._boxed.add((object_id, index))
 
     def _object(self, object_id: int) -> FoundObject:
         if not 1 <= object_id <= MAX_ID:

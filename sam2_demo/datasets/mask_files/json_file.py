@@ -102,7 +102,7 @@ def _add(
     found: FoundMasks, object_id: int, number: int, segmentation: Any, size_hw: tuple[int, int]
 ) -> None:
     if not segmentation or segmentation == [[]]:
-        found.boxes += 1
+        found.add_box(object_id, number)
         return
     check_shape(size_hw, found.place.size_hw)
     decode = mask_decoder(segmentation, size_hw)

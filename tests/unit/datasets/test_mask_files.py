@@ -171,6 +171,8 @@ def test_cvat_video_xml(tmp_path: Path) -> None:
     ball[1, 2:4] = ball[2, 1] = True  # within its box: one pixel outside, three inside, two outside
     np.testing.assert_array_equal(masks_of(found)[1][0], ball)
     assert not masks_of(found)[1][1].any()
+    assert set(masks_of(found)[1]) == {0, 1}  # a box says that it is there, but not its mask
+    assert set(masks_of(found)[2]) == {0, 1, 2}
     np.testing.assert_array_equal(masks_of(found)[2][1], SQUARE)
     assert found.boxes == 1
 
