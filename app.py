@@ -15,6 +15,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from sam2_demo.checkpoints.loading import MODEL_NAMES
+from sam2_demo.core.arguments import positive
 from sam2_demo.core.device import prepare_cpu
 from sam2_demo.core.errors import Sam2DemoError, SettingError
 from sam2_demo.data_engine.project.models import latest_model
@@ -22,6 +23,7 @@ from sam2_demo.data_engine.project.project import Project
 from sam2_demo.server.app_settings import AppSettings
 from sam2_demo.server.app_state import AppState
 from sam2_demo.server.limit_options import add_limit_options, store_limits, video_limits
+from sam2_demo.server.places.chosen import chosen_place
 from sam2_demo.server.surroundings import LOOPBACK, check_writable, prepare
 from sam2_demo.video.ingest.limits import MIB
 
@@ -68,6 +70,17 @@ def parse_arguments(arguments: list[str]) -> argparse.Namespace:
     add("--project", type=Path, metavar="DIR", help="work on the annotation project in this folder")
     add("--database", metavar="URL", help="the project's database (default: a file in its folder)")
     add("--users", type=Path, metavar="FILE", help="who may work on it (default: one person)")
+    add(
+        "--ray",
+        metavar="ADDRESS",
+        help="let actors of a Ray cluster compute the masks: HOST:PORT, or local for this computer",
+    )
+    add(
+        "--ray-actors",
+        type=positive,
+        metavar="N",
+        help="how many actors (default: one for each GPU, or else for each four cores)",
+    )
     add_limit_options(parser)
     return parser.parse_args(arguments)
 
@@ -156,7 +169,8 @@ def main(arguments: list[str]) -> int:
     try:
         with opened_project(options) as project, data_folder(options) as data_dir:
             prepare(data_dir, options.host)  # before anything imports Gradio, which looks around
-            serve(options, AppState.build(settings_from(options, data_dir), project))
+            with chosen_place(options.ray, options.ray_actors) as place:
+                serve(options, AppState.build(settings_from(options, data_dir), project, place))
     except (Sam2DemoError, OSError) as error:  # such as a port already in use
         print(error, file=sys.stderr)
         return 2

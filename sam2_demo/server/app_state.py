@@ -13,7 +13,6 @@ from sam2_demo.data_engine.project.project import Project
 from sam2_demo.server.app_settings import AppSettings
 from sam2_demo.server.gate import Gate
 from sam2_demo.server.loaded_models import ModelShelf
-from sam2_demo.server.places.zero_gpu import is_zero_gpu, zero_gpu
 from sam2_demo.server.routes.streams import Report, Stopped, waiting_report
 from sam2_demo.server.samples import Samples
 from sam2_demo.server.sessions.framework_files import sweep_files
@@ -21,6 +20,7 @@ from sam2_demo.server.sessions.store import SessionStore
 from sam2_demo.server.sessions.uploads import Uploads
 from sam2_demo.session.open_video import OpenVideo
 from sam2_demo.session.session import SessionOptions
+from sam2_demo.tracking.remote.calls import Place
 
 COMPUTED_AT_ONCE = 64
 """How many clicks and similar requests may run or wait at once; frames never wait for them."""
@@ -46,8 +46,16 @@ class AppState:
     project: Project | None = None
 
     @classmethod
-    def build(cls, settings: AppSettings, project: Project | None = None) -> "AppState":
-        """Returns the state of a new app, with nothing open and no model loaded."""
+    def build(
+        cls, settings: AppSettings, project: Project | None = None, place: Place | None = None
+    ) -> "AppState":
+        """Returns the state of a new app, with nothing open and no model loaded.
+
+        Args:
+            settings: What the operator chose.
+            project: The annotation project to work on, if any.
+            place: Where masks are computed; None for here.
+        """
         return cls(
             settings=settings,
             store=SessionStore(settings.data_dir / "videos", settings.store_limits),
@@ -56,12 +64,12 @@ class AppState:
                 settings.device,
                 settings.allow_local_checkpoints,
                 SessionOptions(max_objects=settings.max_objects),
-                zero_gpu() if is_zero_gpu() else None,
+                place,
             ),
             samples=Samples(settings.samples_dir),
             uploads=Uploads(settings.data_dir / "uploads", settings.upload_limits),
             opening=Gate(slots=2),
-            propagating=Gate(slots=4),
+            propagating=Gate(slots=4 if place is None else place.streams),
             exporting=Gate(slots=2),
             reading=Gate(slots=1),
             scanning=Gate(slots=1),

@@ -23,7 +23,6 @@ from sam2_demo.session.session import SessionOptions, VideoSession
 from sam2_demo.tracking.byte_cache import SharedBytes
 from sam2_demo.tracking.remote.calls import Place
 from sam2_demo.tracking.remote.remote_tracker import RemoteTracker
-from sam2_demo.tracking.remote.worker import lend_model
 from sam2_demo.video.video import Video
 
 logger = logging.getLogger(__name__)
@@ -60,6 +59,7 @@ class ModelShelf:
         self.notice = ""
         self._options = options or SessionOptions()
         self._place = place
+        self._has_gpu = place is not None and place.has_gpu
         self._device = choose_device(device if place is None else "cpu")
         if self._device.type == "cpu":
             tracker = self._options.tracker
@@ -93,7 +93,7 @@ class ModelShelf:
             loading = self._loading.setdefault(name, threading.Lock())
         with loading:
             model = self._alive.get(name) or load_model(
-                self._paths.get(name, name), self._device, progress, self._place is not None
+                self._paths.get(name, name), self._device, progress, self._has_gpu
             )
         with self._lock:
             self._alive[name] = model
@@ -124,7 +124,7 @@ class ModelShelf:
         elsewhere = None
         if self._place is not None and isinstance(frames, Video):
             name = model.name if model.name in MODEL_NAMES else model.source
-            lend_model(name, model.model)
+            self._place.lend(name, model.model)
             elsewhere = partial(
                 RemoteTracker, model=name, folder=frames.folder.resolve(), place=self._place
             )

@@ -5,10 +5,11 @@ from collections import OrderedDict
 from collections.abc import Hashable
 from typing import Any, Generic, NamedTuple, TypeVar
 
+import numpy as np
 from torch import Tensor
 
 Key = TypeVar("Key", bound=Hashable)
-Value = TypeVar("Value", bound="tuple[Tensor, ...] | Tensor")
+Value = TypeVar("Value", bound=tuple[Tensor | np.ndarray | None, ...] | Tensor)
 
 
 class Budget(NamedTuple):
@@ -99,6 +100,6 @@ class ByteCache(Generic[Key, Value]):
         self.bytes_held = 0
 
 
-def _bytes_of(value: tuple[Tensor, ...] | Tensor) -> int:
+def _bytes_of(value: tuple[Tensor | np.ndarray | None, ...] | Tensor) -> int:
     tensors = (value,) if isinstance(value, Tensor) else value
-    return sum(tensor.numel() * tensor.element_size() for tensor in tensors)
+    return sum(tensor.nbytes for tensor in tensors if tensor is not None)

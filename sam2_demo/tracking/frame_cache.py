@@ -23,7 +23,7 @@ from sam2_demo.model.sam2 import ImageFeatures, MemoryBank, Sam2, logits_of_mask
 from sam2_demo.tracking.byte_cache import Budget, ByteCache, SharedBytes
 from sam2_demo.tracking.memory_bank import AttendedFrames, attended_frames, build_memory_bank
 from sam2_demo.tracking.preprocessing import frame_to_pixels, mask_to_model
-from sam2_demo.tracking.track import Answer, Track
+from sam2_demo.tracking.track import Answer, AnswerState, Track
 
 
 @dataclass(frozen=True)
@@ -206,6 +206,23 @@ class FrameCache:
             self.keep_pointer(answer, decoded.pointer[0])
             pointer = self._pointers[answer]
         return pointer
+
+    def state_of(self, answer: Answer, with_logits: bool) -> AnswerState | None:
+        """Returns what is known of an answer besides its mask; None if that is nothing."""
+        pointer = self._pointers.get(answer)
+        if pointer is None:
+            return None
+        logits = self._logits.get(answer) if with_logits else None
+        return AnswerState(
+            None if logits is None else logits.float().cpu().numpy(), pointer.cpu().numpy()
+        )
+
+    def take_state(self, answer: Answer, state: AnswerState) -> None:
+        """Stores what another process knows of an answer."""
+        device = self._model.device
+        if state.logits is not None:
+            self.keep_logits(answer, torch.tensor(state.logits, device=device))
+        self.keep_pointer(answer, torch.tensor(state.pointer, device=device))
 
     def attended(self, track: Track, frame_index: int, step: int) -> AttendedFrames:
         """Returns the frames that an object attends to when it is tracked on a frame."""

@@ -7,6 +7,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
+import numpy as np
+from jaxtyping import Float
+
 from sam2_demo.core.masks import EncodedMask
 from sam2_demo.core.prompts import FramePrompt
 from sam2_demo.tracking.prompt_log import Event, note_tracked, shifted
@@ -29,6 +32,18 @@ class Answer:
     iou: float
     object_score_logits: float
     is_prompted: bool
+
+
+class AnswerState(NamedTuple):
+    """What the model knows of an answer besides its mask, to continue from it exactly elsewhere.
+
+    Attributes:
+        logits: Its mask logits at stride 4; None if they are not known, or not worth sending.
+        pointer: Its object pointer.
+    """
+
+    logits: Float[np.ndarray, "1 1 _ _"] | None
+    pointer: Float[np.ndarray, " channels"]
 
 
 @dataclass(frozen=True, slots=True)

@@ -32,7 +32,7 @@ from sam2_demo.tracking.preprocessing import (
 )
 from sam2_demo.tracking.prompt_answering import PromptAnswering
 from sam2_demo.tracking.propagation import Step
-from sam2_demo.tracking.track import Answer, ObjectMask, Track
+from sam2_demo.tracking.track import Answer, AnswerState, ObjectMask, Track
 
 RELEASE_EVERY = 64
 """Number of tracked frames after which freed memory is returned; each time costs a moment."""
@@ -232,6 +232,16 @@ class Tracker:
         """Returns the object pointer of an answer on a frame."""
         with self._computing():
             return self._cache.pointer(answer, frame_index)
+
+    def state_of(self, answer: Answer, with_logits: bool) -> AnswerState | None:
+        """Returns what is known of an answer besides its mask; None if that is nothing."""
+        with self._computing():
+            return self._cache.state_of(answer, with_logits)
+
+    def take_state(self, answer: Answer, state: AnswerState) -> None:
+        """Takes over what another process knows of an answer."""
+        with self._computing():
+            self._cache.take_state(answer, state)
 
     @contextmanager
     def _computing(self) -> Iterator[None]:

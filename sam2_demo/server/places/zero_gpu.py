@@ -7,14 +7,13 @@ one needs. The time is the visitor's: the request in Gradio's context says whose
 import math
 import os
 from collections.abc import Callable, Generator
-from typing import Any
 
 import cv2
 import torch
 
 from sam2_demo.core.errors import ResourceError, SettingError
-from sam2_demo.tracking.remote.calls import Call, Place
-from sam2_demo.tracking.remote.worker import results_of
+from sam2_demo.tracking.remote.calls import Call, Failure, Place, Result
+from sam2_demo.tracking.remote.worker import lend_model, results_of
 
 START_S = 8.0
 """For the process to start, to move the model to the GPU, and to make prompted frames again."""
@@ -26,7 +25,7 @@ CALL_S = 60.0
 LONGEST_S = 120.0
 """The most that is asked for, whatever the call."""
 
-Compute = Callable[[Call], Generator[Any, None, None]]
+Compute = Callable[[Call], Generator[Result | Failure, None, None]]
 
 
 def is_zero_gpu() -> bool:
@@ -49,7 +48,7 @@ def zero_gpu() -> Place:
         ) from error
     lent: Compute = spaces.GPU(duration=seconds_for)(compute)
 
-    def run(call: Call) -> Generator[Any, None, None]:
+    def run(call: Call) -> Generator[Result | Failure, None, None]:
         from gradio import Error
 
         try:
@@ -57,10 +56,10 @@ def zero_gpu() -> Place:
         except Error as error:  # such as a quota that is used up; it says so in plain words
             raise ResourceError(str(error.message), "NO_GPU") from error
 
-    return Place(run, frames_per_call)
+    return Place(run, frames_per_call, lend_model)
 
 
-def compute(call: Call) -> Generator[Any, None, None]:
+def compute(call: Call) -> Generator[Result | Failure, None, None]:
     """Yields the results of a call; runs in the forked process."""
     # The threads of the process that this one was forked from are not here.
     torch.set_num_threads(1)

@@ -5,9 +5,8 @@ that was there all the time. If it is still there at the next call, it recognise
 """
 
 from collections import OrderedDict
-from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
-from contextlib import nullcontext
-from pathlib import Path
+from collections.abc import Callable, Generator, Iterable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from typing import Any
 from weakref import WeakValueDictionary
 
@@ -15,13 +14,14 @@ import torch
 
 from sam2_demo.checkpoints.loading import load_model
 from sam2_demo.core.errors import Sam2DemoError
+from sam2_demo.core.frames import FrameSource
 from sam2_demo.core.masks import EncodedMask
 from sam2_demo.core.prompts import FramePrompt
 from sam2_demo.model.sam2 import Sam2
-from sam2_demo.tracking.everything.proposals import FindOptions, Proposal
+from sam2_demo.tracking.everything.proposals import FindOptions
 from sam2_demo.tracking.propagation import Step
-from sam2_demo.tracking.remote.calls import THE_OBJECT, Call, Failure
-from sam2_demo.tracking.track import Answer, ObjectMask, PromptedFrame, Track
+from sam2_demo.tracking.remote.calls import THE_OBJECT, Call, Failure, Result
+from sam2_demo.tracking.track import Answer, PromptedFrame, Track
 from sam2_demo.tracking.tracker import Tracker, TrackerOptions
 from sam2_demo.video.video import Video
 
@@ -29,16 +29,23 @@ VIDEOS_KEPT = 2
 ANSWERS_KEPT = 8192
 
 
-def results_of(call: Call, device: torch.device) -> Generator[Any, None, None]:
-    """Yields the results of a call in the process that computes it; an error of ours ends them."""
+def results_of(call: Call, device: torch.device) -> Generator[Result | Failure, None, None]:
+    """Yields the results of a call in a process that computes; an error of ours ends them."""
+    return answers_to(call, lambda: _worker(call, device))
+
+
+def answers_to(
+    call: Call, worker: Callable[[], "Worker"]
+) -> Generator[Result | Failure, None, None]:
+    """Yields the results of a call by a worker that is yet to be found."""
     try:
-        yield from _worker(call, device).results(call)
+        yield from worker().results(call)
     except (Sam2DemoError, MemoryError, torch.OutOfMemoryError) as error:
         yield Failure(error)
 
 
 _models: WeakValueDictionary[str, Sam2] = WeakValueDictionary()
-_workers: "OrderedDict[tuple[str, Path], Worker]" = OrderedDict()
+_workers: "OrderedDict[str, Worker]" = OrderedDict()
 
 
 def lend_model(name: str, model: Sam2) -> None:
@@ -48,13 +55,12 @@ def lend_model(name: str, model: Sam2) -> None:
 
 def _worker(call: Call, device: torch.device) -> "Worker":
     """Returns what this process knows of the call's video, if anything; it keeps the last ones."""
-    key = call.model, call.folder
-    worker = _workers.pop(key, None)
+    worker = _workers.pop(call.session, None)
     if worker is None:
         model = _models.get(call.model) or load_model(call.model, torch.device("cpu")).model
-        worker = Worker(model.to(device), call.folder)
+        worker = Worker(model.to(device), Video.open(call.folder))
         _models[call.model] = model
-    _workers[key] = worker
+    _workers[call.session] = worker
     while len(_workers) > VIDEOS_KEPT:
         _workers.popitem(last=False)
     return worker
@@ -64,26 +70,41 @@ _Content = tuple[str, float, float, bool]
 
 
 class Worker:
-    """Computes the calls about one video with one model.
+    """Computes the calls of one session.
 
     Args:
         model: On the device that computes.
-        folder: Where the video was ingested.
+        frames: The session's video.
+        options: Budgets and settings.
+        accelerator_lock: Held while one frame is computed.
     """
 
-    def __init__(self, model: Sam2, folder: Path) -> None:
-        self._video = Video.open(folder)
-        self._tracker = Tracker(model, self._video, TrackerOptions(), nullcontext())
+    def __init__(
+        self,
+        model: Sam2,
+        frames: FrameSource,
+        options: TrackerOptions | None = None,
+        accelerator_lock: AbstractContextManager[object] | None = None,
+    ) -> None:
+        self._memory_frames = model.config.memory.frames
+        self._tracker = Tracker(
+            model, frames, options or TrackerOptions(), accelerator_lock or nullcontext()
+        )
         self._known: OrderedDict[_Content, Answer] = OrderedDict()
 
-    def results(self, call: Call) -> Iterator[Any]:
+    def results(self, call: Call) -> Iterator[Result]:
         """Yields the results of a call."""
+        for answer, state in call.states.items():
+            if _content(answer) not in self._known:
+                self._tracker.take_state(self._own(answer), state)
         tracks = {key: self._made_again(track) for key, track in call.tracks.items()}
-        methods: dict[str, Callable[..., Iterator[Any]]] = {
+        methods: dict[str, Callable[..., Iterator[Result]]] = {
             "answer_prompt": self._answer_prompt,
             "candidates": self._candidates,
+            "preview": self._preview,
+            "encode": self._encode,
             "track": self._track,
-            "check_directions": self._tracker.check_directions,
+            "check_directions": self._check_directions,
             "find_everything": self._find_everything,
         }
         yield from methods[call.method](tracks, *call.arguments)
@@ -94,10 +115,11 @@ class Worker:
         frame_index: int,
         stages: Sequence[FramePrompt],
         refined: Answer | None,
-    ) -> Iterator[Answer]:
+    ) -> Iterator[Result]:
         refined = None if refined is None else self._own(refined)
-        answer = self._tracker.answer_prompt(tracks[THE_OBJECT], frame_index, stages, refined)
-        yield self._own(answer)
+        found = self._tracker.answer_prompt(tracks[THE_OBJECT], frame_index, stages, refined)
+        answer = self._own(found)
+        yield self._result(answer, [answer], with_logits=True)
 
     def _candidates(
         self,
@@ -105,17 +127,34 @@ class Worker:
         frame_index: int,
         click: FramePrompt,
         refined: Answer | None,
-    ) -> Iterator[list[ObjectMask]]:
+    ) -> Iterator[Result]:
         refined = None if refined is None else self._own(refined)
-        yield self._tracker.candidates(tracks[THE_OBJECT], frame_index, click, refined)
+        yield Result(self._tracker.candidates(tracks[THE_OBJECT], frame_index, click, refined))
 
-    def _track(
-        self, tracks: Mapping[int, Track], steps: Sequence[Step]
-    ) -> Iterator[dict[int, Answer]]:
-        for step, answers in zip(steps, self._tracker.track(tracks, steps), strict=True):
+    def _preview(
+        self,
+        tracks: Mapping[int, Track],
+        frame_index: int,
+        stages: Sequence[FramePrompt],
+        refined: Answer | None,
+    ) -> Iterator[Result]:
+        refined = None if refined is None else self._own(refined)
+        yield Result(self._tracker.preview(tracks[THE_OBJECT], frame_index, stages, refined))
+
+    def _encode(self, tracks: Mapping[int, Track], frame_index: int) -> Iterator[Result]:
+        yield Result(self._tracker.encode(frame_index))
+
+    def _track(self, tracks: Mapping[int, Track], steps: Sequence[Step]) -> Iterator[Result]:
+        # What comes after these steps attends to the memories of the last ones, made from logits.
+        recent = set(steps[-self._memory_frames :])
+        for step, found in zip(steps, self._tracker.track(tracks, steps), strict=True):
+            answers = {object_id: self._own(answer) for object_id, answer in found.items()}
             for object_id, answer in answers.items():
-                tracks[object_id].take_tracked(*step, self._own(answer))
-            yield answers
+                tracks[object_id].take_tracked(*step, answer)
+            yield self._result(answers, answers.values(), with_logits=step in recent)
+
+    def _check_directions(self, tracks: Mapping[int, Track], frame_count: int) -> Iterator[Result]:
+        yield from map(Result, self._tracker.check_directions(tracks, frame_count))
 
     def _find_everything(
         self,
@@ -123,8 +162,12 @@ class Worker:
         frame_index: int,
         earlier: Sequence[EncodedMask],
         options: FindOptions,
-    ) -> Iterator[list[Proposal]]:
-        yield self._tracker.find_everything(frame_index, earlier, options)
+    ) -> Iterator[Result]:
+        yield Result(self._tracker.find_everything(frame_index, earlier, options))
+
+    def _result(self, value: Any, answers: Iterable[Answer], with_logits: bool) -> Result:
+        states = {each: self._tracker.state_of(each, with_logits) for each in answers}
+        return Result(value, {each: state for each, state in states.items() if state is not None})
 
     def _own(self, answer: Answer) -> Answer:
         """Returns the answer of this process that another one is a copy of, or else that one."""

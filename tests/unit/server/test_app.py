@@ -32,6 +32,14 @@ def test_a_device_that_is_not_there_is_said(
     assert device in capsys.readouterr().err
 
 
+def test_a_cluster_without_ray_is_one_sentence(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(sys.modules, "ray", None)
+    assert main(["--ray", "local", "--data-dir", str(tmp_path)]) == 2
+    assert capsys.readouterr().err == "--ray needs the package ray: pip install ray\n"
+
+
 def test_numbers_are_checked(capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit):
         parse_arguments(["--max-frames", "0"])

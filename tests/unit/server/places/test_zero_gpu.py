@@ -8,12 +8,18 @@ from pathlib import Path
 
 import pytest
 from lent_gpu import LentGpu
-from miniature import reference_miniature
+from placed_session import (
+    BOX,
+    CLICK,
+    click_and_propagate,
+    correct,
+    masks,
+    session_at,
+    small_checkpoint,
+)
 from small_app import FAKE, client_of, post, small_state, small_video
 
-from sam2_demo.checkpoints.loading import save_checkpoint
 from sam2_demo.core.errors import PromptError, ResourceError, SettingError
-from sam2_demo.core.prompts import FramePrompt, Point
 from sam2_demo.model.sam2 import Sam2
 from sam2_demo.server.loaded_models import ModelShelf
 from sam2_demo.server.places.zero_gpu import frames_per_call, seconds_for, zero_gpu
@@ -22,10 +28,6 @@ from sam2_demo.session.session import VideoSession
 from sam2_demo.tracking.remote import worker
 from sam2_demo.tracking.remote.calls import Call, Place
 from sam2_demo.tracking.track import Track
-
-CLICK = FramePrompt((Point(30.0, 20.0),))
-REFINED = FramePrompt((Point(30.0, 20.0), Point(50.0, 40.0, False)))
-BOX = FramePrompt(box_xyxy=(10.0, 10.0, 40.0, 30.0))
 
 
 @pytest.fixture
@@ -39,42 +41,11 @@ def lent(monkeypatch: pytest.MonkeyPatch) -> LentGpu:
 
 @pytest.fixture(scope="module")
 def checkpoint(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A small model with trained weights."""
-    path = tmp_path_factory.mktemp("weights") / "miniature.pt"
-    save_checkpoint(path, reference_miniature("miniature_2.1.pt"))
-    return path
-
-
-def session_at(place: Place | None, checkpoint: Path, folder: Path) -> VideoSession:
-    """Returns a session on the small video whose masks are computed in that place."""
-    shelf = ModelShelf(str(checkpoint), "cpu", place=place)
-    return shelf.session(shelf.find(checkpoint.name), small_video(folder))
+    return small_checkpoint(tmp_path_factory.mktemp("weights"))
 
 
 def limited(place: Place, frames: int) -> Place:
     return dataclasses.replace(place, frames_per_call=lambda objects: frames)
-
-
-def click_and_propagate(session: VideoSession) -> None:
-    session.set_prompt(1, 1, CLICK)
-    session.set_prompt(1, 1, REFINED)
-    session.set_prompt(2, 2, BOX)
-    for _ in session.propagate():
-        pass
-
-
-def correct(session: VideoSession) -> None:
-    session.set_prompt(4, 1, FramePrompt((Point(12.0, 40.0),)))
-    for _ in session.propagate(4):
-        pass
-
-
-def masks(session: VideoSession) -> dict[tuple[int, int], str]:
-    return {
-        (frame_index, object_id): found.mask.counts
-        for frame_index in range(len(session.frames))
-        for object_id, found in session.masks(frame_index).objects.items()
-    }
 
 
 def test_a_process_that_is_new_at_each_call_answers_as_this_one(
@@ -94,10 +65,15 @@ def test_a_process_that_is_new_at_each_call_answers_as_this_one(
 
 
 @pytest.mark.parametrize("act", [correct, lambda session: session.merge_object(2, 1)])
-def test_a_process_that_is_kept_continues_as_this_one(
-    lent: LentGpu, checkpoint: Path, tmp_path: Path, act: Callable[[VideoSession], None]
+@pytest.mark.parametrize("keeps_process", [True, False])
+def test_a_process_goes_on_as_this_one_whether_it_is_kept_or_new(
+    lent: LentGpu,
+    checkpoint: Path,
+    tmp_path: Path,
+    act: Callable[[VideoSession], None],
+    keeps_process: bool,
 ) -> None:
-    lent.keeps_process = True
+    lent.keeps_process = keeps_process
     there = session_at(limited(zero_gpu(), 2), checkpoint, tmp_path / "there")
     here = session_at(None, checkpoint, tmp_path / "here")
     for session in (there, here):
@@ -206,7 +182,7 @@ def test_errors_in_the_process_are_the_same_here(
 def test_time_is_asked_for_by_frames_and_objects() -> None:
     def call(frames: int, objects: int) -> Call:
         tracks = {object_id: Track() for object_id in range(objects)}
-        return Call("embedded", Path(), "track", tracks, (), frames)
+        return Call("session", "embedded", Path(), "track", tracks, (), (), frames)
 
     assert seconds_for(call(1, 1)) == 9  # 8 + 0.06 + 0.02, rounded up
     assert seconds_for(call(100, 2)) == 18
