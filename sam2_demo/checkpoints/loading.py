@@ -1,4 +1,4 @@
-"""Weights on disk and on the hub: the one module that accesses files and the network for them.
+"""Models by name or file, and checkpoints on disk.
 
 A checkpoint is read without ever running code from it; its names, shapes and numbers are checked
 against the architecture before a model gets them. Whatever is wrong is raised as a
@@ -6,9 +6,7 @@ against the architecture before a model gets them. Whatever is wrong is raised a
 """
 
 import hashlib
-import os
 import pickle
-import re
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from functools import cached_property
@@ -16,13 +14,6 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from huggingface_hub import (
-    get_hf_file_metadata,
-    hf_hub_download,
-    hf_hub_url,
-    try_to_load_from_cache,
-)
-from huggingface_hub.errors import RemoteEntryNotFoundError
 from safetensors import SafetensorError
 from safetensors.torch import load_file
 
@@ -34,35 +25,12 @@ from sam2_demo.checkpoints.checking import (
     recognise,
     stored_config,
 )
-from sam2_demo.checkpoints.download_progress import DownloadProgress, reporting_bar
-from sam2_demo.core.errors import CheckpointError, Sam2DemoError
+from sam2_demo.checkpoints.download_progress import DownloadProgress
+from sam2_demo.checkpoints.hub import RELEASED_FILES, download
+from sam2_demo.checkpoints.precision import Precision, choose_precision
+from sam2_demo.core.errors import CheckpointError
 from sam2_demo.model.config import RELEASED, Sam2Config
 from sam2_demo.model.sam2 import Sam2
-
-
-@dataclass(frozen=True, slots=True)
-class ReleasedFiles:
-    """Where Meta's weights are on the hub.
-
-    Attributes:
-        repository: Owner and name.
-        released: The file under the released parameter names, ``{"model": state_dict}``.
-        converted: The file under the names of the ``transformers`` library.
-    """
-
-    repository: str
-    released: str
-    converted: str = "model.safetensors"
-
-
-RELEASED_FILES: dict[str, ReleasedFiles] = {
-    name: ReleasedFiles(
-        f"facebook/{name}",
-        name.replace("-hiera-", "_hiera_").replace("base-plus", "base_plus") + ".pt",
-    )
-    for name in RELEASED
-}
-"""The eight released models by name."""
 
 AUTO, EMBEDDED = "auto", "embedded"
 MODEL_NAMES = (AUTO, EMBEDDED, *RELEASED_FILES)
@@ -74,7 +42,9 @@ about one point of J&F below it."""
 
 EMBEDDED_FILE = Path(__file__).parents[2] / "assets" / "embedded" / "embedded.pt"
 
-HUB_TIMEOUT_S = 10.0
+SIDE = "@"
+"""Between a model's name and the side of the images that it sees, where that is not its own."""
+SIDES_PX = range(128, 2049, 32)
 _LFS_POINTER = b"version https://git-lfs"
 
 
@@ -84,7 +54,7 @@ class LoadedModel:
 
     Attributes:
         name: ``"embedded"``, a released model's name, or a file's name without its suffix.
-        model: In evaluation mode, float32, on the requested device.
+        model: In evaluation mode, float32, on the requested device; its ``precision`` is chosen.
         source: For display: where the weights are from, and why if not from where requested.
     """
 
@@ -103,19 +73,62 @@ def load_model(
     device: torch.device,
     progress: DownloadProgress | None = None,
     has_gpu: bool = False,
+    precision: Precision = Precision.AUTO,
 ) -> LoadedModel:
     """Returns the model with this name, or from this checkpoint file.
 
     Args:
         name_or_path: One of ``MODEL_NAMES``, or the path of a ``.pt``, ``.pth`` or ``.safetensors``
-            file.
+            file; with ``@512`` at its end, the model sees images of 512 px.
         device: Where the model will be.
         progress: Called during a download; if None, a bar is drawn on the terminal.
-        has_gpu: Whether a GPU computes even if that is not the device; it decides about ``auto``.
+        has_gpu: Whether a GPU computes even if that is not the device; it decides about ``auto``,
+            and that place decides about the precision.
+        precision: What it computes in.
 
     Raises:
         CheckpointError: the name is unknown, or the weights cannot be fetched, read or matched.
     """
+    name_or_path, side_px = _split_side(name_or_path)
+    loaded = _load_named(name_or_path, device, progress, has_gpu)
+    if side_px is not None:
+        smaller = loaded.model.resized(side_px)
+        loaded = replace(loaded, name=f"{loaded.name}{SIDE}{side_px}", model=smaller)
+    if not has_gpu or device.type == "cuda":
+        loaded.model.precision = choose_precision(precision, loaded.model)
+    return loaded
+
+
+def is_model_name(name: str) -> bool:
+    """Returns whether ``load_model`` knows this name, as opposed to the path of a file.
+
+    Raises:
+        CheckpointError: it ends in a side that images cannot have.
+    """
+    return _split_side(name)[0] in MODEL_NAMES
+
+
+def _split_side(name: str) -> tuple[str, int | None]:
+    """Returns a model's name and, if it ends in one, the side of its images in pixels.
+
+    Raises:
+        CheckpointError: no model sees images of that side.
+    """
+    plain, _, side = name.rpartition(SIDE)
+    if not plain or not side.isdecimal():
+        return name, None
+    if len(side) > 4 or int(side) not in SIDES_PX:
+        raise CheckpointError(
+            f"{name[:80]!r}: after {SIDE} give a multiple of {SIDES_PX.step} from "
+            f"{SIDES_PX.start} to {SIDES_PX[-1]}",
+            "BAD_IMAGE_SIZE",
+        )
+    return plain, int(side)
+
+
+def _load_named(
+    name_or_path: str, device: torch.device, progress: DownloadProgress | None, has_gpu: bool
+) -> LoadedModel:
     if name_or_path == AUTO:
         return _load_auto(device, progress, has_gpu or device.type == "cuda")
     if name_or_path == EMBEDDED:
@@ -139,11 +152,11 @@ def _load_auto(
     device: torch.device, progress: DownloadProgress | None, has_gpu: bool
 ) -> LoadedModel:
     if not has_gpu:
-        return load_model(EMBEDDED, device)
+        return _load_named(EMBEDDED, device, progress, has_gpu)
     try:
-        return load_model(AUTO_ON_GPU, device, progress)
+        return _load_named(AUTO_ON_GPU, device, progress, has_gpu)
     except CheckpointError as error:
-        embedded = load_model(EMBEDDED, device)
+        embedded = _load_named(EMBEDDED, device, progress, has_gpu)
         return replace(embedded, source=f"{embedded.source}, because {error}")
 
 
@@ -242,95 +255,3 @@ def save_checkpoint(
         partial.replace(path)
     finally:
         partial.unlink(missing_ok=True)
-
-
-def download(name: str, progress: DownloadProgress | None = None) -> Path:
-    """Returns the local file of a released model, downloaded from the hub if it is not cached.
-
-    The environment variables ``HF_ENDPOINT`` and ``HF_HOME`` choose another server or cache. If
-    the server cannot be reached, the cached file is used.
-
-    Raises:
-        CheckpointError: the server cannot be reached and there is no cached file, or the download
-            is damaged.
-    """
-    files = RELEASED_FILES[name]
-    try:
-        file_name = _available_file(files)
-    except Exception as error:  # the client lets its transport's errors through
-        path = _cached(files)
-        if path is None:
-            raise _unreachable(name, error) from error
-    else:
-        path = _fetch(name, files.repository, file_name, progress)
-    _check_digest(path)
-    return path
-
-
-def _available_file(files: ReleasedFiles) -> str:
-    """Returns the name of the file on the hub, preferably the released one.
-
-    It asks without the client's retries, which would keep people without a network waiting.
-    """
-    try:
-        _check_exists(files.repository, files.released)
-    except RemoteEntryNotFoundError:
-        _check_exists(files.repository, files.converted)
-        return files.converted
-    return files.released
-
-
-def _check_exists(repository: str, file_name: str) -> None:
-    url = hf_hub_url(repository, file_name, endpoint=os.environ.get("HF_ENDPOINT"))
-    get_hf_file_metadata(url, timeout=HUB_TIMEOUT_S)
-
-
-def _cached(files: ReleasedFiles) -> Path | None:
-    """Returns the cached copy of an earlier download, if there is one."""
-    for file_name in (files.released, files.converted):
-        found = try_to_load_from_cache(files.repository, file_name)
-        if isinstance(found, str):
-            return Path(found)
-    return None
-
-
-def _fetch(name: str, repository: str, file_name: str, progress: DownloadProgress | None) -> Path:
-    try:
-        return Path(
-            hf_hub_download(
-                repository,
-                file_name,
-                endpoint=os.environ.get("HF_ENDPOINT"),
-                etag_timeout=HUB_TIMEOUT_S,
-                tqdm_class=None if progress is None else reporting_bar(progress),
-            )
-        )
-    except Sam2DemoError:
-        raise  # the caller's progress function stopped the download
-    except Exception as error:  # the client lets its transport's errors through
-        raise _unreachable(name, error) from error
-
-
-def _unreachable(name: str, error: Exception) -> CheckpointError:
-    reason = str(error.__cause__ or error).strip().splitlines()
-    return CheckpointError(
-        f"{name} is not on this computer and could not be downloaded from the hub "
-        f"({reason[0][:200] if reason else type(error).__name__}): check the network and try "
-        f"again, or choose {EMBEDDED!r}",
-        "HUB_UNREACHABLE",
-    )
-
-
-def _check_digest(path: Path) -> None:
-    """Checks a cached file against its SHA-256, which is the name of large files in the cache."""
-    stored = path.resolve()
-    if not re.fullmatch(r"[0-9a-f]{64}", stored.name):
-        return
-    with stored.open("rb") as file:
-        digest = hashlib.file_digest(file, "sha256").hexdigest()
-    if digest != stored.name:
-        stored.unlink()
-        raise CheckpointError(
-            f"{path.name} was damaged and has been deleted: try again to download it",
-            "CHECKPOINT_CORRUPT",
-        )

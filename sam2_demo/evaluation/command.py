@@ -17,7 +17,8 @@ from typing import Any
 
 from tqdm import tqdm
 
-from sam2_demo.checkpoints.loading import load_model, weights_digest
+from sam2_demo.checkpoints.loading import load_model
+from sam2_demo.checkpoints.precision import Precision
 from sam2_demo.core.device import choose_device, prepare_cpu
 from sam2_demo.core.errors import DataError, InputError, SettingError
 from sam2_demo.datasets.registry import DataSet
@@ -53,6 +54,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     # Of these a protocol takes some; None or False tells that one was not given.
     parser.add_argument("--model", help="a model's name or a checkpoint's path; auto by default")
     parser.add_argument("--device", help="auto (the default), cpu, cuda, …")
+    parser.add_argument(
+        "--precision",
+        type=Precision,
+        choices=list(Precision),
+        help="of matrix products; auto by default, which is bfloat16 where that pays",
+    )
     parser.add_argument(
         "--prompt",
         type=FirstPrompt,
@@ -99,7 +106,16 @@ def run(arguments: argparse.Namespace) -> None:
 
 
 def _check_options(arguments: argparse.Namespace, protocol: Entry) -> None:
-    for name in ("model", "device", "prompt", "all_frames", "every", "grid", "save_masks"):
+    for name in (
+        "model",
+        "device",
+        "precision",
+        "prompt",
+        "all_frames",
+        "every",
+        "grid",
+        "save_masks",
+    ):
         is_given = getattr(arguments, name) not in (None, False)
         if is_given and name not in protocol.options:
             option = f"--{name.replace('_', '-')}"
@@ -141,8 +157,10 @@ def _load(arguments: argparse.Namespace, settings: dict[str, str]) -> Sam2:
     device = choose_device(arguments.device or "auto")
     if device.type == "cpu":
         prepare_cpu()
-    loaded = load_model(arguments.model or "auto", device)
-    settings.update(model=loaded.name, weights=weights_digest(loaded.model), device=str(device))
+    precision = arguments.precision or Precision.AUTO
+    loaded = load_model(arguments.model or "auto", device, precision=precision)
+    settings.update(model=loaded.name, weights=loaded.digest, device=str(device))
+    settings.update(precision=str(loaded.model.precision).removeprefix("torch."))
     return loaded.model
 
 

@@ -30,15 +30,26 @@ def attend(
     """
     if queries.device.type != "cpu":
         return functional.scaled_dot_product_attention(queries, keys, values)
-    scale = queries.shape[3] ** -0.5
-    transposed = keys.transpose(2, 3)
+    scale, values = queries.shape[3] ** -0.5, values.type_as(queries)
+    # In the order in which the products read them: else each of them would copy all the keys.
+    transposed = keys.transpose(2, 3).contiguous()
     return torch.cat(
         [
-            ((chunk * scale) @ transposed).softmax(dim=3).type_as(values) @ values
+            softmax((chunk * scale) @ transposed) @ values
             for chunk in queries.split(QUERY_CHUNK, dim=2)
         ],
         dim=2,
     )
+
+
+def softmax(scores: Float[Tensor, "*batch keys"]) -> Float[Tensor, "*batch keys"]:
+    """Returns the scores as weights that add up to 1 over the keys; without gradients, in place.
+
+    Scores are the largest tensors there are, so a second one costs more time than the exponentials.
+    """
+    if scores.requires_grad:
+        return scores.softmax(dim=-1)
+    return torch.softmax(scores, dim=-1, out=scores)
 
 
 class Attention(nn.Module):

@@ -10,6 +10,7 @@ from jaxtyping import Float
 from torch import Tensor, nn
 from torch.nn import functional
 
+from sam2_demo.model.attention import attend
 from sam2_demo.model.config import HieraConfig
 from sam2_demo.model.layers import DropPath, Mlp
 
@@ -66,7 +67,7 @@ class PooledAttention(nn.Module):
             tokens.flatten(1, 2).unflatten(2, (self.heads, -1)).transpose(1, 2)
             for tokens in (q, k, v)
         )
-        attended = functional.scaled_dot_product_attention(q, k, v)
+        attended = attend(q, k, v)
         return self.proj(attended.transpose(1, 2).flatten(2).unflatten(1, size_hw))
 
 

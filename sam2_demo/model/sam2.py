@@ -13,7 +13,7 @@ from jaxtyping import Float, Int
 from torch import Tensor, nn
 from torch.nn import functional
 
-from sam2_demo.model.config import Sam2Config
+from sam2_demo.model.config import Sam2Config, resized
 from sam2_demo.model.image_encoder import ImageEncoder
 from sam2_demo.model.layers import Mlp
 from sam2_demo.model.mask_decoder import MaskDecoder
@@ -112,6 +112,8 @@ class Sam2(nn.Module):
     def __init__(self, config: Sam2Config) -> None:
         super().__init__()
         self.config = config
+        self.precision: torch.dtype | None = None
+        """What ``autocast`` computes in; None for bfloat16 on CUDA and float32 elsewhere."""
         width, memory = config.width, config.memory
         self.image_encoder = ImageEncoder(config.image_encoder, width)
         self.sam_prompt_encoder = PromptEncoder(width, config.image_size)
@@ -141,6 +143,21 @@ class Sam2(nn.Module):
     def device(self) -> torch.device:
         """Where the weights are."""
         return self.no_mem_embed.device
+
+    def resized(self, image_size: int) -> "Sam2":
+        """Returns the model for images of another side in pixels; it shares the weights."""
+        with torch.device("meta"):
+            view = Sam2(resized(self.config, image_size))
+        view.load_state_dict(self.state_dict(keep_vars=True), assign=True)
+        view.precision = self.precision
+        return view.train(self.training)
+
+    def autocast(self) -> torch.autocast:
+        """Returns a context in which matrix products are computed in the model's precision."""
+        device = self.device.type
+        default = torch.bfloat16 if device == "cuda" else torch.float32
+        is_rounding = (self.precision or default) == torch.bfloat16
+        return torch.autocast(device, torch.bfloat16, enabled=is_rounding)
 
     def encode_image(self, pixels: Float[Tensor, "images 3 size size"]) -> ImageFeatures:
         """Returns the features of normalised square images."""

@@ -13,6 +13,7 @@ from jaxtyping import Float, Int
 from torch import Tensor, nn
 from torch.nn import functional
 
+from sam2_demo.model.attention import softmax
 from sam2_demo.model.config import TinyVitConfig
 from sam2_demo.model.hiera import MLP_RATIO, join_windows, split_windows
 from sam2_demo.model.layers import DropPath, Mlp
@@ -122,8 +123,8 @@ class WindowAttention(nn.Module):
         q, k, v = qkv.chunk(3, dim=3)
         biases = self.attention_biases[:, window_offsets(self.window, q.device)]
         # Plain products: windows are small, and fused attention with a bias is slower on a CPU.
-        scores = (q * q.shape[3] ** -0.5) @ k.transpose(2, 3) + biases
-        attended = scores.softmax(dim=3).type_as(v) @ v
+        scores = (q * q.shape[3] ** -0.5) @ k.transpose(2, 3)
+        attended = softmax(scores + biases.type_as(scores)).type_as(v) @ v
         return self.proj(attended.transpose(1, 2).flatten(2))
 
 

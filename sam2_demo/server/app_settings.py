@@ -3,6 +3,7 @@
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from sam2_demo.checkpoints.precision import Precision
 from sam2_demo.server.sessions.store import StoreLimits
 from sam2_demo.server.sessions.uploads import UploadLimits
 from sam2_demo.session.session import SessionOptions
@@ -19,6 +20,7 @@ class AppSettings:
         data_dir: Where open videos are kept; removed on exit if the app created it.
         model: The model used until another one is chosen on the page.
         device: ``"auto"`` or a device's name that torch knows.
+        precision: What models compute in.
         allow_local_checkpoints: Whether users of the page may open checkpoints on this machine.
         allowed_hosts: The host names under which the app may be addressed; None for any.
         video_limits: What is accepted as a video.
@@ -31,6 +33,7 @@ class AppSettings:
     data_dir: Path
     model: str = "auto"
     device: str = "auto"
+    precision: Precision = Precision.AUTO
     allow_local_checkpoints: bool = False
     allowed_hosts: frozenset[str] | None = None
     video_limits: Limits = field(default_factory=Limits)

@@ -65,6 +65,7 @@ class AppState:
                 settings.allow_local_checkpoints,
                 SessionOptions(max_objects=settings.max_objects),
                 place,
+                settings.precision,
             ),
             samples=Samples(settings.samples_dir),
             uploads=Uploads(settings.data_dir / "uploads", settings.upload_limits),

@@ -7,16 +7,21 @@ from functools import partial
 from pathlib import Path
 from weakref import WeakKeyDictionary, WeakValueDictionary
 
+import torch
+
 from sam2_demo.checkpoints.download_progress import DownloadProgress
 from sam2_demo.checkpoints.loading import (
     EMBEDDED,
     MODEL_NAMES,
     LoadedModel,
+    is_model_name,
     load_model,
 )
+from sam2_demo.checkpoints.precision import Precision
 from sam2_demo.core.device import choose_device
 from sam2_demo.core.errors import CheckpointError
 from sam2_demo.core.frames import FrameSource
+from sam2_demo.model.config import RELEASED
 from sam2_demo.server.messages import explain
 from sam2_demo.session.provenance import ModelLabel
 from sam2_demo.session.session import SessionOptions, VideoSession
@@ -27,6 +32,8 @@ from sam2_demo.video.video import Video
 
 logger = logging.getLogger(__name__)
 
+SMALLER = tuple(f"{name}@512" for name in RELEASED if name.startswith("sam2.1"))
+"""Offered where no GPU computes: a quarter of the pixels takes a fifth of the time."""
 LOADED_AT_MOST = 2
 FEATURE_BYTES = 256 << 20
 """What the features of all videos' frames may take of a computer's memory."""
@@ -42,6 +49,7 @@ class ModelShelf:
         allow_paths: Whether a name may be the path of a file on this machine.
         options: The options of every session.
         place: Where masks are computed; None for here.
+        precision: What every model computes in.
     """
 
     def __init__(
@@ -51,14 +59,15 @@ class ModelShelf:
         allow_paths: bool = False,
         options: SessionOptions | None = None,
         place: Place | None = None,
+        precision: Precision = Precision.AUTO,
     ) -> None:
-        is_name = default in MODEL_NAMES
+        is_name = is_model_name(default)
         self.default = default if is_name else Path(default).name
         self._paths = {} if is_name else {self.default: default}
         self.allow_paths = allow_paths
         self.notice = ""
         self._options = options or SessionOptions()
-        self._place = place
+        self._place, self._precision = place, precision
         self._has_gpu = place is not None and place.has_gpu
         self._device = choose_device(device if place is None else "cpu")
         if self._device.type == "cpu":
@@ -75,7 +84,8 @@ class ModelShelf:
     @property
     def offered(self) -> tuple[str, ...]:
         """The names to choose from; the operator's checkpoint is named after its file."""
-        return (*self._paths, *MODEL_NAMES)
+        smaller = SMALLER if self._device.type == "cpu" and not self._has_gpu else ()
+        return tuple(dict.fromkeys((*self._paths, *MODEL_NAMES, *smaller, self.default)))
 
     def find(self, name: str, progress: DownloadProgress | None = None) -> LoadedModel:
         """Returns a model, loading it unless the shelf or an open video already has it.
@@ -93,7 +103,11 @@ class ModelShelf:
             loading = self._loading.setdefault(name, threading.Lock())
         with loading:
             model = self._alive.get(name) or load_model(
-                self._paths.get(name, name), self._device, progress, self._has_gpu
+                self._paths.get(name, name),
+                self._device,
+                progress,
+                self._has_gpu,
+                self._precision,
             )
         with self._lock:
             self._alive[name] = model
@@ -117,13 +131,14 @@ class ModelShelf:
         file = Path(model.source)
         if file.suffix in CHECKPOINT_SUFFIXES:
             return ModelLabel(file.name, "a file on the server", model.digest)
-        return ModelLabel(model.name, model.source, model.digest)
+        rounded = ", in bfloat16" if model.model.precision is torch.bfloat16 else ""
+        return ModelLabel(model.name, f"{model.source}{rounded}", model.digest)
 
     def session(self, model: LoadedModel, frames: FrameSource) -> VideoSession:
         """Returns a new session on a video with this model."""
         elsewhere = None
         if self._place is not None and isinstance(frames, Video):
-            name = model.name if model.name in MODEL_NAMES else model.source
+            name = model.name if is_model_name(model.name) else model.source
             self._place.lend(name, model.model)
             elsewhere = partial(
                 RemoteTracker, model=name, folder=frames.folder.resolve(), place=self._place

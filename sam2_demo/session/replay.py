@@ -16,7 +16,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from sam2_demo.checkpoints.loading import MODEL_NAMES, LoadedModel, load_model
+from sam2_demo.checkpoints.loading import LoadedModel, is_model_name, load_model
 from sam2_demo.core.device import choose_device, prepare_cpu
 from sam2_demo.core.errors import SettingError
 from sam2_demo.core.masks import EncodedMask
@@ -183,7 +183,7 @@ def _same_part(path: Path, folder: Path, made_of: Provenance) -> Video:
 def _model_of(saved: SavedSession) -> str:
     """Returns the name of a session's model; its file, if it was one, need not exist here."""
     name = saved.made_of.model
-    if name not in MODEL_NAMES:
+    if not is_model_name(name):
         raise SettingError(
             f"the session was made with {name[:80]!r}, which is not one of the named models: "
             "give --model NAME or --model FILE",

@@ -44,8 +44,9 @@ class ImagePredictor:
         height, width = image.shape[:2]
         self.size_hw = (height, width)
         pixels = image_to_pixels(image, model.config.image_size, model.device)
-        self._features = model.encode_image(pixels)
-        self._embedding = model.condition(self._features.stride16, None)
+        with model.autocast():
+            self._features = model.encode_image(pixels)
+            self._embedding = model.condition(self._features.stride16, None)
 
     @torch.inference_mode()
     def predict(
@@ -71,7 +72,8 @@ class ImagePredictor:
             self._model.device,
             None if mask_logits is None else mask_logits[None, None],
         )
-        predicted = self._model.decode(self._embedding, self._features, prompts, multimask)
+        with self._model.autocast():
+            predicted = self._model.decode(self._embedding, self._features, prompts, multimask)
         full = logits_to_video(predicted.mask_logits, self.size_hw)
         return Candidates(full[0], predicted.ious[0], predicted.mask_logits[0])
 
@@ -89,4 +91,5 @@ class ImagePredictor:
         labels = torch.full(points.shape[:2], POSITIVE, dtype=torch.int64, device=device)
         embedding = self._embedding.expand(len(clicks_xy), -1, -1, -1)
         prompts = PromptTensors(points, labels, None)
-        return self._model.decode(embedding, self._features, prompts, multimask=True)
+        with self._model.autocast():
+            return self._model.decode(embedding, self._features, prompts, multimask=True)

@@ -245,10 +245,8 @@ class Tracker:
 
     @contextmanager
     def _computing(self) -> Iterator[None]:
-        """Holds the accelerator's lock, without gradients; with bfloat16 autocast on CUDA."""
-        device = self._model.device.type
-        autocast = torch.autocast(device, dtype=torch.bfloat16, enabled=device == "cuda")
-        with self._accelerator_lock, torch.inference_mode(), autocast:
+        """Holds the accelerator's lock, without gradients, in the model's precision."""
+        with self._accelerator_lock, torch.inference_mode(), self._model.autocast():
             yield
 
     def _track_batch(self, batch: Sequence[_Job], frame_index: int) -> dict[int, Answer]:

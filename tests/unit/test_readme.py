@@ -8,7 +8,7 @@ import pytest
 import torch
 
 from sam2_demo.__main__ import COMMANDS, parsers
-from sam2_demo.checkpoints.loading import RELEASED_FILES
+from sam2_demo.checkpoints.hub import RELEASED_FILES
 from sam2_demo.datasets.sources.packages import SOURCE_PACKAGES
 from sam2_demo.evaluation.protocols.registry import PROTOCOLS
 from sam2_demo.model.config import EMBEDDED

@@ -92,7 +92,7 @@ def _sessions(model: Sam2) -> Callable[[FrameSource], VideoSession]:
     return partial(VideoSession, model, options=SESSION_OPTIONS)
 
 
-_MODEL = frozenset({"model", "device"})
+_MODEL = frozenset({"model", "device", "precision"})
 _VIDEO = frozenset({"all_frames"})
 _SAVED = frozenset({"save_masks"})
 

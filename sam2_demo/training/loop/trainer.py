@@ -27,7 +27,6 @@ from tqdm import tqdm
 from sam2_demo.checkpoints.loading import save_checkpoint
 from sam2_demo.core.device import usable_cores
 from sam2_demo.core.errors import DataError, SettingError
-from sam2_demo.model.config import resized
 from sam2_demo.model.sam2 import Sam2
 from sam2_demo.training.data.data_mix import DataMix
 from sam2_demo.training.data.prefetching import Part, PrefetchingLoader
@@ -89,7 +88,7 @@ class Trainer:
         self.optimiser = make_optimiser(
             self.model, experiment.learning_rate, rates, experiment.weight_decay
         )
-        self.views = [_resized_view(self.model, stage.image_size) for stage in experiment.stages]
+        self.views = [self.model.resized(stage.image_size) for stage in experiment.stages]
         self._threads, self._cores_each = self._share_cores()
         self.step, self.elapsed_s = 0, 0.0
         folder.mkdir(parents=True, exist_ok=True)
@@ -305,11 +304,3 @@ class _Report:
 def _trained(model: Sam2) -> list[nn.Parameter]:
     """Returns the weights that are trained: all but those of a frozen image encoder."""
     return [parameter for parameter in model.parameters() if parameter.requires_grad]
-
-
-def _resized_view(model: Sam2, image_size: int) -> Sam2:
-    """Returns the model for another image size, sharing the weights."""
-    with torch.device("meta"):
-        view = Sam2(resized(model.config, image_size)).train()
-    view.load_state_dict(model.state_dict(keep_vars=True), assign=True)
-    return view

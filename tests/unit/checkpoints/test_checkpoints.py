@@ -13,7 +13,8 @@ from safetensors.torch import save_file
 
 from sam2_demo.checkpoints import loading as checkpoints
 from sam2_demo.checkpoints.checking import build_model, recognise
-from sam2_demo.checkpoints.loading import RELEASED_FILES, load_model, save_checkpoint
+from sam2_demo.checkpoints.hub import RELEASED_FILES
+from sam2_demo.checkpoints.loading import load_model, save_checkpoint
 from sam2_demo.core.errors import CheckpointError
 from sam2_demo.model.config import RELEASED, Sam2Config
 from sam2_demo.model.sam2 import Sam2

@@ -19,7 +19,8 @@ from transformers_miniature import our_config, video_model
 
 from sam2_demo.checkpoints import loading as checkpoints
 from sam2_demo.checkpoints.download_progress import reporting_bar
-from sam2_demo.checkpoints.loading import RELEASED_FILES, load_model, save_checkpoint
+from sam2_demo.checkpoints.hub import RELEASED_FILES, download
+from sam2_demo.checkpoints.loading import load_model, save_checkpoint
 from sam2_demo.core.errors import CheckpointError, Sam2DemoError
 from sam2_demo.model.config import RELEASED
 
@@ -108,7 +109,7 @@ def test_download_that_breaks_off_leaves_nothing_to_be_loaded(
 
 def test_damaged_file_is_deleted_and_fetched_anew(hub: StandInHub) -> None:
     load_model(NAME, CPU)
-    stored = checkpoints.download(NAME).resolve()
+    stored = download(NAME).resolve()
     stored.write_bytes(stored.read_bytes()[:-1] + b"?")
     error = refusal()
     assert error.code == "CHECKPOINT_CORRUPT"
