@@ -57,13 +57,16 @@ def usable_cores() -> int:
     return os.cpu_count() or 1
 
 
-def prepare_cpu() -> None:
-    """Sets torch up for speed on a CPU: all cores that this process may use, oneDNN, kept memory.
+def prepare_cpu(cores: int | None = None) -> None:
+    """Sets torch up for speed on a CPU: cores, oneDNN, kept memory.
 
     ``"medium"`` sends float32 matrix products through oneDNN. On AMD processors that measured more
     than twice as fast as the default, with no loss of precision.
+
+    Args:
+        cores: How many to use; by default all that this process may use.
     """
-    torch.set_num_threads(usable_cores())
+    torch.set_num_threads(cores or usable_cores())
     torch.set_float32_matmul_precision("medium")
     _keep_freed_memory()
 

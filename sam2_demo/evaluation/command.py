@@ -3,6 +3,7 @@
     python -m sam2_demo evaluate semi-supervised --data DIR --model embedded --prompt 1-click
     python -m sam2_demo evaluate interactive-offline --data DIR --out scores
     python -m sam2_demo evaluate flow-warp --data DIR
+    python -m sam2_demo evaluate images --data sa-1b:DIR --ray local
 
 Prints a table of each object, each clip of several, and the mean of all objects, in percent. With
 --out, scores.csv and scores.json are written there, too, and each clip's scores as soon as it is
@@ -11,30 +12,32 @@ finished: the same command again goes on where it was stopped.
 
 import argparse
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
+import torch
 from tqdm import tqdm
 
 from sam2_demo.checkpoints.loading import load_model
 from sam2_demo.checkpoints.precision import Precision
-from sam2_demo.core.device import choose_device, prepare_cpu
 from sam2_demo.core.errors import DataError, InputError, SettingError
+from sam2_demo.core.ray_workers import add_worker_arguments, chosen_workers
+from sam2_demo.core.workers import SHOWN, Done, Running, Workers
 from sam2_demo.datasets.registry import DataSet
 from sam2_demo.evaluation.finished_clips import FinishedClips
-from sam2_demo.evaluation.palette_folder import PaletteFolder
+from sam2_demo.evaluation.palette_folder import PalettePictures, write_palette_pictures
 from sam2_demo.evaluation.protocols.prompted import FirstPrompt
 from sam2_demo.evaluation.protocols.registry import (
     Choices,
-    Clip,
     Entry,
-    Scorer,
+    Scored,
     find_protocol,
     listing,
 )
 from sam2_demo.evaluation.report import as_table, write_report
 from sam2_demo.evaluation.scores import UNSCORABLE, CountedFrames, ObjectScore
+from sam2_demo.evaluation.scoring import MakeScoring, ScoredClip
 from sam2_demo.model.sam2 import Sam2
 from sam2_demo.tracking.everything.grid import PAPER_GRID, Grid
 
@@ -51,6 +54,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--clips", nargs="+", default=[], help="only these clips; all by default")
     parser.add_argument("--out", type=Path, help="folder for the scores, to go on from, too")
+    add_worker_arguments(parser)
     # Of these a protocol takes some; None or False tells that one was not given.
     parser.add_argument("--model", help="a model's name or a checkpoint's path; auto by default")
     parser.add_argument("--device", help="auto (the default), cpu, cuda, …")
@@ -93,10 +97,14 @@ def run(arguments: argparse.Namespace) -> None:
     _check_options(arguments, protocol)
     data = DataSet.parse(arguments.data, "davis")
     settings = {"protocol": arguments.protocol, "data": data.path.resolve().name}
-    scorer = _build(arguments, protocol, settings)
-    clips = scorer.clips(data, arguments.clips)
-    everything = {**settings, "kind": data.kind, "folder": str(data.path.resolve())}
-    scores = _score(scorer, clips, FinishedClips(arguments.out, everything))
+    with chosen_workers(arguments) as workers:
+        choices = _choices(arguments, protocol, workers, settings)
+        scorer = protocol.build(choices)
+        clips = scorer.clips(data, arguments.clips)
+        everything = {**settings, "kind": data.kind, "folder": str(data.path.resolve())}
+        run = _Run(arguments.out, FinishedClips(arguments.out, everything))
+        make = MakeScoring(arguments.protocol, choices)
+        scores = run.score(workers, make, {clip.name: (clip, scorer.work(clip)) for clip in clips})
     if not scores:
         raise DataError(f"there is no object in any picture of {data.path}", "NO_OBJECTS")
     print(", ".join(f"{name}: {value}" for name, value in settings.items()))
@@ -128,65 +136,100 @@ def _check_options(arguments: argparse.Namespace, protocol: Entry) -> None:
         raise SettingError(f"--every is {arguments.every}: give 1 or more", "BAD_SETTING")
 
 
-def _build(arguments: argparse.Namespace, protocol: Entry, settings: dict[str, str]) -> Scorer[Any]:
-    """Returns the protocol, and notes in the settings what was chosen for it."""
-    counted = CountedFrames.ALL if arguments.all_frames else CountedFrames.INNER
+def _choices(
+    arguments: argparse.Namespace, protocol: Entry, workers: Workers, settings: dict[str, str]
+) -> Choices:
+    """Returns what was chosen for the protocol, and notes it in the settings."""
     choices = Choices(
-        load_model=lambda: _load(arguments, settings),
+        model=None,
         prompt=arguments.prompt or FirstPrompt.MASK,
-        counted=counted,
-        saved=PaletteFolder(arguments.out) if arguments.save_masks else None,
+        counted=CountedFrames.ALL if arguments.all_frames else CountedFrames.INNER,
+        saved=PalettePictures() if arguments.save_masks else None,
         every=arguments.every or 1,
         grid=PAPER_GRID if arguments.grid is None else Grid.parse(arguments.grid),
     )
     if "prompt" in protocol.options:
         settings["prompt"] = choices.prompt
     if "all_frames" in protocol.options:
-        settings["frames"] = counted
+        settings["frames"] = choices.counted
     if "every" in protocol.options:
         settings["every"] = str(choices.every)
     if "grid" in protocol.options:
         settings["grid"] = str(choices.grid)
     if choices.saved is not None:
         settings["masks"] = "saved"
-    return protocol.build(choices)
+    if "model" not in protocol.options:
+        return choices
+    return replace(choices, model=_load(arguments, workers, settings))
 
 
-def _load(arguments: argparse.Namespace, settings: dict[str, str]) -> Sam2:
+def _load(arguments: argparse.Namespace, workers: Workers, settings: dict[str, str]) -> Sam2:
     """Returns the model, and notes in the settings which one it is."""
-    device = choose_device(arguments.device or "auto")
-    if device.type == "cpu":
-        prepare_cpu()
     precision = arguments.precision or Precision.AUTO
-    loaded = load_model(arguments.model or "auto", device, precision=precision)
-    settings.update(model=loaded.name, weights=loaded.digest, device=str(device))
+    loaded = load_model(
+        arguments.model or "auto",
+        workers.sent_from,
+        has_gpu=workers.device.type == "cuda",
+        precision=precision,
+    )
+    if workers.device.type == "cuda" != workers.sent_from.type:  # it is chosen for GPUs elsewhere
+        is_exact = precision is Precision.FLOAT32
+        loaded.model.precision = torch.float32 if is_exact else torch.bfloat16
+    settings.update(model=loaded.name, weights=loaded.digest, device=str(workers.device))
     settings.update(precision=str(loaded.model.precision).removeprefix("torch."))
     return loaded.model
 
 
-def _score(
-    scorer: Scorer[Clip], clips: Sequence[Clip], finished: FinishedClips
-) -> list[ObjectScore]:
-    """Returns the scores of all clips, of which those finished earlier are not computed again.
+class _Run:
+    """Has clips scored, and keeps what comes back.
 
-    One that cannot be scored is left out, which is said: hours of others do not end with it.
+    Args:
+        folder: Where results are written to, if anywhere.
+        finished: What was done earlier.
     """
-    scores: list[ObjectScore] = []
-    work = {clip.name: scorer.work(clip) for clip in clips}
-    with tqdm(total=sum(work.values()), unit="frame", leave=False) as bar:
-        for number, clip in enumerate(clips, 1):
-            bar.set_description(f"{clip.name} ({number} of {len(clips)})")
-            done = bar.n + work[clip.name]
-            found = finished.get(clip.name)
-            if found is None:
-                try:
-                    found = scorer.score(clip, bar.update)
-                except InputError as error:
-                    if error.code != UNSCORABLE:
-                        raise
-                    tqdm.write(str(error), file=sys.stderr)
-                    found = []
-                finished.add(clip.name, found)
-            bar.update(done - bar.n)
-            scores += found
-    return scores
+
+    def __init__(self, folder: Path | None, finished: FinishedClips) -> None:
+        self._folder, self._finished = folder, finished
+
+    def score(
+        self, workers: Workers, make: MakeScoring, clips: Mapping[str, tuple[Scored, int]]
+    ) -> list[ObjectScore]:
+        """Returns the scores of all clips, of which those finished earlier are not computed again.
+
+        Args:
+            workers: Whoever does it.
+            make: Makes their jobs.
+            clips: The clips and how many frames each has to do at most, by name.
+        """
+        to_do = [clip for name, (clip, _) in clips.items() if self._finished.get(name) is None]
+        frames = {name: count for name, (_, count) in clips.items()}
+        done_frames = sum(frames.values()) - sum(frames[clip.name] for clip in to_do)
+        with tqdm(total=sum(frames.values()), unit="frame", leave=False) as bar:
+
+            def seen(running: Sequence[Running[Scored]]) -> None:
+                bar.set_description(", ".join(each.item.name for each in running[:SHOWN]))
+                bar.update(done_frames + sum(each.progress.done for each in running) - bar.n)
+
+            for done in workers.do(make, to_do, seen):
+                self._keep(done)
+                done_frames += frames[done.item.name]
+                seen([])
+        found = (self._finished.get(name) or [] for name in clips)
+        return [score for scores in found for score in scores]
+
+    def _keep(self, done: Done[Scored, ScoredClip]) -> None:
+        """Keeps a clip's scores.
+
+        One that cannot be scored is left out, which is said: hours of others do not end with it.
+        """
+        scores: list[ObjectScore] = []
+        try:
+            scores, pictures = done.get()
+        except InputError as error:
+            if error.code != UNSCORABLE:
+                raise
+            tqdm.write(str(error), file=sys.stderr)
+        else:
+            if self._folder is not None:
+                write_palette_pictures(self._folder, pictures)
+        self._finished.add(done.item.name, scores)

@@ -6,13 +6,13 @@ for what no masklet covers there, which is then tracked both ways.
 Source: arXiv 2408.00714, appendix (automatic masklets); there, all begin on the first frame.
 """
 
-from collections.abc import Callable
 from dataclasses import dataclass, field
 
 import torch
 
 from sam2_demo.core.frames import FrameSource
 from sam2_demo.core.masks import EncodedMask
+from sam2_demo.core.workers import Told
 from sam2_demo.model.mask_decoder import stability
 from sam2_demo.model.sam2 import Sam2
 from sam2_demo.session.finding import add_found, find_new
@@ -21,9 +21,6 @@ from sam2_demo.tracking.everything.cleaning import cleaned
 from sam2_demo.tracking.everything.proposals import FindOptions
 from sam2_demo.tracking.everything.search import STABILITY_DELTA, SearchWatch
 from sam2_demo.tracking.propagation import Direction
-
-Told = Callable[[str, int, int], None]
-"""Called with what is being done, the amount done, and all."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,6 +2,7 @@
 
     python -m sam2_demo masklets clip.mp4 FOLDER list.txt --out DIR
     python -m sam2_demo masklets FOLDER --out DIR --grid 16,8 --searches 1
+    python -m sam2_demo masklets FOLDER --out DIR --ray local
 
 For each video, NAME_auto.json is written to DIR, with the video beside it (a hard link where that
 is possible), so that DIR is a data set: sa-v:DIR. A .txt file names a video in each line; - reads
@@ -12,18 +13,22 @@ video that cannot be used is reported with its reason and costs no other.
 import argparse
 import sys
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 from tqdm import tqdm
 
 from sam2_demo.checkpoints.loading import LoadedModel, load_model
 from sam2_demo.core.arguments import positive
-from sam2_demo.core.device import choose_device, prepare_cpu
 from sam2_demo.core.errors import ExportError, InputError, ResourceError
+from sam2_demo.core.ray_cluster import LOCAL
+from sam2_demo.core.ray_workers import add_worker_arguments, chosen_workers
+from sam2_demo.core.workers import Done, Running, Workers, shown
 from sam2_demo.data_engine.masklets.annotating import MaskletOptions
 from sam2_demo.data_engine.masklets.inputs import videos_of
+from sam2_demo.data_engine.masklets.making import Made, MakeMasklets, Named
 from sam2_demo.data_engine.masklets.manifest import Manifest
 from sam2_demo.data_engine.masklets.output import OutputFolder
 from sam2_demo.tracking.everything.grid import PAPER_GRID, Grid
@@ -40,6 +45,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add("--out", type=Path, required=True, metavar="DIR", help="folder for the masklets")
     add("--model", default="auto", help="a model's name or a checkpoint's path; auto by default")
     add("--device", default="auto", help="auto (the default), cpu, cuda, …")
+    add_worker_arguments(parser)
     add(
         "--grid",
         default=str(PAPER_GRID),
@@ -93,15 +99,16 @@ def run(arguments: argparse.Namespace) -> None:
         ExportError: nothing more can be written, such as where the disk is full.
     """
     options = _options(arguments)
-    device = choose_device(arguments.device)
-    if device.type == "cpu":
-        prepare_cpu()
-    model = load_model(arguments.model, device)
     limits = replace(DEFAULT_LIMITS, max_frames=arguments.max_frames)
-    output = OutputFolder(arguments.out, model.model, options, limits, not arguments.no_videos)
-    with output.alone():
+    output = OutputFolder(arguments.out, not arguments.no_videos)
+    with chosen_workers(arguments) as workers, output.alone():
+        is_gpu = workers.device.type == "cuda"
+        model = load_model(arguments.model, workers.sent_from, has_gpu=is_gpu)
         manifest = Manifest(arguments.out, _settings(arguments, model))
-        counts = _annotate_all(arguments, output, manifest)
+        work = output.work if arguments.ray in (None, LOCAL) else None
+        make = MakeMasklets(model.model, options, limits, work)
+        videos = videos_of(arguments.videos)
+        counts = _Run(output, manifest, arguments.retry).annotate(workers, make, videos)
     print(
         f"{counts['done']} videos with {counts['masklets']} masklets in {arguments.out}, "
         f"{counts['earlier']} of them from earlier runs; {counts['refused']} could not be used"
@@ -125,45 +132,65 @@ def _settings(arguments: argparse.Namespace, model: LoadedModel) -> Mapping[str,
     return settings | {"model": model.name, "weights": model.digest}
 
 
-def _annotate_all(
-    arguments: argparse.Namespace, output: OutputFolder, manifest: Manifest
-) -> Counter[str]:
-    """Returns how many videos were done, now or earlier, and how many could not be used."""
-    counts: Counter[str] = Counter()
-    with tqdm(videos_of(arguments.videos), unit="video") as bar:
-        for video in bar:
-            outcome = manifest.outcome(video)
-            is_earlier = outcome is not None and (
-                outcome.masklets is not None or not arguments.retry
-            )
-            if not is_earlier:
-                _annotate(video, output, manifest, bar)
-                outcome = manifest.outcome(video)
-            assert outcome is not None
-            if outcome.masklets is None:
-                counts["refused"] += 1
-                tqdm.write(f"{video}: {outcome.reason}", file=sys.stderr)
+class _Run:
+    """Has videos annotated, and keeps what comes back.
+
+    Args:
+        output: Where results are written to.
+        manifest: What was done earlier.
+        retries: Whether videos are tried again that could not be used.
+    """
+
+    def __init__(self, output: OutputFolder, manifest: Manifest, retries: bool) -> None:
+        self._output, self._manifest, self._retries = output, manifest, retries
+        self._counts: Counter[str] = Counter()
+
+    def annotate(
+        self, workers: Workers, make: MakeMasklets, videos: Iterable[Path]
+    ) -> Counter[str]:
+        """Returns how many videos were done, now or earlier, and how many could not be used."""
+        with tqdm(unit="video") as bar:
+
+            def seen(running: Sequence[Running[Named]]) -> None:
+                bar.set_postfix_str(shown(running, lambda video: video.name))
+
+            for done in workers.do(make, self._to_do(videos, bar), seen):
+                self._keep(done)
+                self._count(done.item.path)
+                bar.update()
+        return self._counts
+
+    def _to_do(self, videos: Iterable[Path], bar: "tqdm[Any]") -> Iterator[Named]:
+        for video in videos:
+            outcome = self._manifest.outcome(video)
+            if outcome is None or (outcome.masklets is None and self._retries):
+                yield Named(video, self._manifest.begin(video))
             else:
-                counts["done"] += 1
-                counts["earlier"] += is_earlier
-                counts["masklets"] += outcome.masklets
-    return counts
+                self._counts["earlier"] += outcome.masklets is not None
+                self._count(video)
+                bar.update()
 
+    def _keep(self, done: Done[Named, Made]) -> None:
+        """Writes a video's masklets, or notes why there are none."""
+        video = done.item.path
+        try:
+            made = done.get()
+            self._output.keep(done.item, made)
+        except (ExportError, ResourceError):
+            raise  # the disk is full, which no other video would change
+        except InputError as error:
+            self._manifest.refuse(video, f"{error} ({error.code})")
+        except Exception as error:  # whatever it is, the others are not to be lost for it
+            self._manifest.refuse(video, f"{type(error).__name__}: {error}")
+        else:
+            self._manifest.finish(video, made.masklets, made.digest)
 
-def _annotate(video: Path, output: OutputFolder, manifest: Manifest, bar: "tqdm[Path]") -> None:
-    """Makes one video's masklets, or notes why that is not possible."""
-    name = manifest.begin(video)
-
-    def told(what: str, done: int, total: int) -> None:
-        bar.set_postfix_str(f"{name}: {what} {done}/{total}")
-
-    try:
-        made = output.annotate(video, name, told)
-    except (ExportError, ResourceError):
-        raise  # the disk is full, which no other video would change
-    except InputError as error:
-        manifest.refuse(video, f"{error} ({error.code})")
-    except Exception as error:  # whatever it is, the others are not to be lost for it
-        manifest.refuse(video, f"{type(error).__name__}: {error}")
-    else:
-        manifest.finish(video, made.masklets, made.digest)
+    def _count(self, video: Path) -> None:
+        outcome = self._manifest.outcome(video)
+        assert outcome is not None
+        if outcome.masklets is None:
+            self._counts["refused"] += 1
+            tqdm.write(f"{video}: {outcome.reason}", file=sys.stderr)
+        else:
+            self._counts["done"] += 1
+            self._counts["masklets"] += outcome.masklets

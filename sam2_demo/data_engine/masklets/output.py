@@ -1,61 +1,38 @@
 """The folder that masklets are written to: SA-V's layout, a video and its annotations side by side.
 
-A video is read in the process that keeps its faults to itself, and its decoded frames lie in a
-hidden folder until it is done.
+One process writes it, whoever makes the masklets.
 """
 
 import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import NamedTuple
 
 from filelock import FileLock, Timeout
 
 from sam2_demo.core.errors import DataError, ExportError, SettingError
-from sam2_demo.core.whole_files import link_or_copy
-from sam2_demo.data_engine.masklets.annotating import MaskletOptions, Told, VideoMasklets
-from sam2_demo.data_engine.masklets.inputs import is_moving
+from sam2_demo.core.whole_files import link_or_copy, whole_file
+from sam2_demo.data_engine.masklets.making import Made, Named
 from sam2_demo.datasets.formats.sa_v import VIDEO_SUFFIXES, SavVideo
-from sam2_demo.export.masklets import Masklets, ObjectLabel
-from sam2_demo.export.run_length_files import SaVFacts, write_sa_v_json
-from sam2_demo.model.sam2 import Sam2
-from sam2_demo.video.ingest.intake import ingest
-from sam2_demo.video.ingest.limits import Limits
-from sam2_demo.video.video import Video
 
 WORK = ".work"
-GREY = (128, 128, 128)
-
-
-class Made(NamedTuple):
-    """What was made of a video: how many masklets, and the SHA-256 of its file."""
-
-    masklets: int
-    digest: str
 
 
 class OutputFolder:
-    """Makes the masklets of videos and writes them.
+    """Writes masklets, and the videos beside them.
 
     Args:
         folder: Where to; made if it is not there.
-        model: The model, on its device.
-        options: How masklets are made.
-        limits: The limits on a video.
         with_videos: Whether each video is put beside its masklets.
     """
 
-    def __init__(
-        self,
-        folder: Path,
-        model: Sam2,
-        options: MaskletOptions,
-        limits: Limits,
-        with_videos: bool = True,
-    ) -> None:
-        self._folder, self._model, self._options = folder, model, options
-        self._limits, self._with_videos = limits, with_videos
+    def __init__(self, folder: Path, with_videos: bool = True) -> None:
+        self._folder, self._with_videos = folder, with_videos
+
+    @property
+    def work(self) -> Path:
+        """A hidden folder that is removed in the end."""
+        return self._folder / WORK
 
     @contextmanager
     def alone(self) -> Iterator[None]:
@@ -65,10 +42,9 @@ class OutputFolder:
             SettingError: another run does.
             ExportError: the folder cannot be written to.
         """
-        work = self._folder / WORK
         try:
-            work.mkdir(parents=True, exist_ok=True)
-            lock = FileLock(work / "lock", timeout=0)
+            self.work.mkdir(parents=True, exist_ok=True)
+            lock = FileLock(self.work / "lock", timeout=0)
             lock.acquire()
         except Timeout as error:
             raise SettingError(
@@ -81,59 +57,30 @@ class OutputFolder:
                 "NOT_WRITTEN",
             ) from error
         try:
-            self._remove_rests(work)
+            self._remove_rests()
             yield
-            shutil.rmtree(work, ignore_errors=True)
+            shutil.rmtree(self.work, ignore_errors=True)
         finally:
             lock.release()
 
-    def _remove_rests(self, work: Path) -> None:
+    def _remove_rests(self) -> None:
         """Removes what a run left that was killed."""
-        for frames in work.iterdir():
+        for frames in self.work.iterdir():
             shutil.rmtree(frames, ignore_errors=True)
         for partial in self._folder.glob("*_auto.json.*.part"):
             partial.unlink(missing_ok=True)
 
-    def annotate(self, path: Path, name: str, told: Told) -> Made:
-        """Returns what was made of a video, once all of it is on disk.
+    def keep(self, video: Named, made: Made) -> None:
+        """Writes what was made of a video; it counts once it could be read back.
 
         Raises:
-            InputError: the video cannot be used.
+            DataError: the masklets do not fit the video; neither stays.
             ExportError: nothing can be written.
-            ResourceError: the disk is full.
         """
-        if not path.is_file():
-            raise DataError("it is not there: correct its path", "MISSING_FILE")
-        if not is_moving(path):
-            raise DataError("it is no video: leave it out, or convert it to MP4", "NOT_A_VIDEO")
-        frames = self._folder / WORK / name
-        shutil.rmtree(frames, ignore_errors=True)
-        try:
-            reading = lambda done, total: told("reading", done, total or 0)  # noqa: E731
-            video = ingest(path, frames, self._limits, reading, name=name)
-            count = self._write(video, name, told)
-            if self._with_videos:
-                self._check(path, name)
-            return Made(count, video.digest)
-        finally:
-            shutil.rmtree(frames, ignore_errors=True)
-
-    def _write(self, video: Video, name: str, told: Told) -> int:
-        """Writes the masklets of a video; returns how many there are."""
-        made = VideoMasklets(self._model, video, self._options, told)
-        try:
-            made.make()
-            labels = {key: ObjectLabel(f"Object {key}", GREY) for key in made.object_ids}
-            masklets = Masklets(video, labels, made.masks, range(len(video)))
-            write_sa_v_json(
-                masklets,
-                self._annotations(name),
-                stability=made.stability,
-                facts=SaVFacts(is_automatic=True),
-            )
-            return len(labels)
-        finally:
-            made.close()
+        with whole_file(self._annotations(video.name)) as partial:
+            partial.write_bytes(made.annotations)
+        if self._with_videos:
+            self._check(*video)
 
     def _check(self, path: Path, name: str) -> None:
         """Puts the video beside its masklets and reads both back, as training would.

@@ -1,15 +1,17 @@
 """The protocols by name: what each measures in a line, its options, how it is built."""
 
 from collections.abc import Callable, Collection, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any, Protocol, TypeVar, runtime_checkable
+
+import torch
 
 from sam2_demo.core.errors import SettingError
 from sam2_demo.core.frames import FrameSource
 from sam2_demo.core.names import nearest_hint
 from sam2_demo.datasets.registry import DataSet
-from sam2_demo.evaluation.palette_folder import PaletteFolder
+from sam2_demo.evaluation.palette_folder import PalettePictures
 from sam2_demo.evaluation.protocols.baselines import RepeatFirstMask, WarpAlongFlow
 from sam2_demo.evaluation.protocols.everything import FindEverything
 from sam2_demo.evaluation.protocols.images import SegmentAnything
@@ -57,20 +59,30 @@ class Choices:
     """What was chosen for a protocol; it reads those that it takes.
 
     Attributes:
-        load_model: Returns the model, which a baseline never asks for.
+        model: On its device; None for a baseline.
         prompt: What each object gets on the first frame.
         counted: Which frames count.
-        saved: Where predicted masks are written to, or None.
+        saved: Takes predicted masks, or None.
         every: Takes every so many frames, as pictures.
         grid: Where to click to find everything.
     """
 
-    load_model: Callable[[], Sam2]
+    model: Sam2 | None
     prompt: FirstPrompt
     counted: CountedFrames
-    saved: PaletteFolder | None
+    saved: PalettePictures | None
     every: int
     grid: Grid
+
+    @property
+    def sam2(self) -> Sam2:
+        """The model of a protocol that has the option ``model``."""
+        assert self.model is not None
+        return self.model
+
+    def on(self, device: torch.device) -> "Choices":
+        """Returns the same choices with the model on a device."""
+        return self if self.model is None else replace(self, model=self.model.to(device))
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,32 +112,32 @@ PROTOCOLS: dict[str, Entry] = {
     "semi-supervised": Entry(
         "prompted on the first frame by mask, box or clicks, then tracked to the end",
         _MODEL | _VIDEO | _SAVED | {"prompt"},
-        lambda c: SemiSupervised(PromptedSession(c.load_model(), c.prompt), c.counted, c.saved),
+        lambda c: SemiSupervised(PromptedSession(c.sam2, c.prompt), c.counted, c.saved),
     ),
     "interactive-offline": Entry(
         "many passes, 3 clicks on the worst frame after each: J&F with 1 to 8 frames annotated",
         _MODEL | _VIDEO,
-        lambda c: Interactive(_sessions(c.load_model()), Offline(), c.counted),
+        lambda c: Interactive(_sessions(c.sam2), Offline(), c.counted),
     ),
     "interactive-online": Entry(
         "one pass, 3 clicks where the IoU falls below 0.75: J&F with 1 to 8 frames annotated",
         _MODEL | _VIDEO,
-        lambda c: Interactive(_sessions(c.load_model()), Online(), c.counted),
+        lambda c: Interactive(_sessions(c.sam2), Online(), c.counted),
     ),
     "images": Entry(
         "segment anything on single pictures: mean IoU of 1 click, of 5, and of a box",
         _MODEL | {"every"},
-        lambda c: SegmentAnything(c.load_model(), c.every),
+        lambda c: SegmentAnything(c.sam2, c.every),
     ),
     "everything": Entry(
         "a grid of clicks on single pictures: the share of true objects that it finds",
         _MODEL | {"every", "grid"},
-        lambda c: FindEverything(c.load_model(), FindOptions(grid=c.grid), c.every),
+        lambda c: FindEverything(c.sam2, FindOptions(grid=c.grid), c.every),
     ),
     "object-scores": Entry(
         "tracked through occlusions in synthetic clips: is what hides said to be hidden?",
         _MODEL,
-        lambda c: ObjectPresence(c.load_model()),
+        lambda c: ObjectPresence(c.sam2),
     ),
     "repeat-first-mask": Entry(
         "baseline, no model: the first frame's true masks on every frame",

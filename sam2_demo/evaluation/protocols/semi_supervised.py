@@ -15,7 +15,7 @@ from sam2_demo.core.frames import FrameSource
 from sam2_demo.datasets.formats.davis import DavisClip
 from sam2_demo.datasets.registry import DataSet
 from sam2_demo.evaluation.clips import open_videos
-from sam2_demo.evaluation.palette_folder import PaletteFolder
+from sam2_demo.evaluation.palette_folder import PalettePictures
 from sam2_demo.evaluation.scores import (
     CountedFrames,
     FrameScores,
@@ -42,14 +42,14 @@ class SemiSupervised:
     Args:
         segmenter: Gets the first frame's true masks and nothing else of the truth.
         counted: Which frames count.
-        saved: Where the masks are written to, if anywhere.
+        saved: Takes the masks, if they are wanted.
     """
 
     def __init__(
         self,
         segmenter: Segmenter,
         counted: CountedFrames = CountedFrames.INNER,
-        saved: PaletteFolder | None = None,
+        saved: PalettePictures | None = None,
     ) -> None:
         self._segmenter = segmenter
         self._counted = counted
@@ -76,7 +76,7 @@ class SemiSupervised:
         answers = stopwatch.timed(self._segmenter.segment(clip, truth.first()))
         for frame_index, predicted in enumerate(answers):
             if self._saved is not None:
-                self._saved.write(clip, frame_index, predicted)
+                self._saved.add(clip, frame_index, predicted)
             for object_id, frames in scores.items():
                 frames.judge(frame_index, predicted.get(object_id, nothing))
             frames_done(1)

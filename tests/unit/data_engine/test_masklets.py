@@ -20,7 +20,7 @@ from sam2_demo.checkpoints.loading import save_checkpoint
 from sam2_demo.core.errors import SettingError
 from sam2_demo.core.frames import ArrayFrames
 from sam2_demo.core.masks import EncodedMask
-from sam2_demo.data_engine.masklets import output
+from sam2_demo.data_engine.masklets import making
 from sam2_demo.data_engine.masklets.annotating import MaskletOptions, VideoMasklets
 from sam2_demo.data_engine.masklets.inputs import videos_of
 from sam2_demo.data_engine.masklets.manifest import Manifest
@@ -76,7 +76,7 @@ def quick(monkeypatch: pytest.MonkeyPatch) -> None:
         times = FrameTimes(tuple(range(len(pictures))), Fraction(1, 25))
         return Video(folder=folder, name=name, size_hw=SIZE_HW, times=times, digest="0" * 64)
 
-    monkeypatch.setattr(output, "ingest", ingest)
+    monkeypatch.setattr(making, "ingest", ingest)
 
 
 def command(model: str, out: Path, *videos: Path | str, options: Sequence[str] = ()) -> list[str]:

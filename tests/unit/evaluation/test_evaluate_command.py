@@ -13,7 +13,7 @@ from scored_clips import FRAMES, write_clip, write_two_clips
 
 from sam2_demo.__main__ import main
 from sam2_demo.checkpoints.loading import save_checkpoint
-from sam2_demo.evaluation import command
+from sam2_demo.core import ray_workers
 from sam2_demo.evaluation.protocols.registry import PROTOCOLS
 from sam2_demo.evaluation.protocols.semi_supervised import SemiSupervised
 from sam2_demo.evaluation.report import MAX_LINES, as_table, rows
@@ -31,7 +31,7 @@ def davis(tmp_path: Path) -> Path:
 @pytest.fixture
 def evaluate(davis: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Evaluate:
     """Returns the command on these clips, with its scores in the folder "scores"."""
-    monkeypatch.setattr(command, "prepare_cpu", lambda: None)  # it would outlast the test
+    monkeypatch.setattr(ray_workers, "prepare_cpu", lambda: None)  # it would outlast the test
 
     def run(protocol: str, *options: str) -> int:
         places = ["--data", str(davis), "--out", str(tmp_path / "scores")]
@@ -270,7 +270,7 @@ def test_empty_folder_is_refused_with_its_path(
 def test_pictures_without_objects_are_refused(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    monkeypatch.setattr(command, "prepare_cpu", lambda: None)
+    monkeypatch.setattr(ray_workers, "prepare_cpu", lambda: None)
     write_clip(tmp_path / "davis", "empty", objects=0)
     save_checkpoint(tmp_path / "m.pt", random_miniature())
     model = ["--model", str(tmp_path / "m.pt"), "--device", "cpu", "--every", "5"]

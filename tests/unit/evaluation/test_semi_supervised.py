@@ -14,7 +14,7 @@ from sam2_demo.core.frames import FrameSource
 from sam2_demo.datasets.formats.davis import DavisClip, read_davis
 from sam2_demo.datasets.registry import DataSet
 from sam2_demo.evaluation.clips import open_videos
-from sam2_demo.evaluation.palette_folder import PaletteFolder
+from sam2_demo.evaluation.palette_folder import PalettePictures, write_palette_pictures
 from sam2_demo.evaluation.protocols.baselines import RepeatFirstMask, WarpAlongFlow
 from sam2_demo.evaluation.protocols.prompted import FirstPrompt, PromptedSession, apart
 from sam2_demo.evaluation.protocols.semi_supervised import Segmenter, SemiSupervised
@@ -131,7 +131,10 @@ def test_logits_are_asked_only_where_masks_overlap() -> None:
 def test_saved_masks_are_read_back_identically(davis: Path, tmp_path: Path) -> None:
     clip = read_davis(davis, ["squares"])[0]
     saved = tmp_path / "saved"
-    SemiSupervised(Shifted(3), saved=PaletteFolder(saved)).score(clip, lambda frames: None)
+    pictures = PalettePictures()
+    SemiSupervised(Shifted(3), saved=pictures).score(clip, lambda frames: None)
+    write_palette_pictures(saved, pictures.taken())
+    assert pictures.taken() == {}
     assert (saved / "Annotations/squares/00004.png").is_file()
     (davis / "JPEGImages").rename(saved / "JPEGImages")
     for kind in ("JPEGImages", "Annotations"):
@@ -145,7 +148,7 @@ def test_saved_masks_are_read_back_identically(davis: Path, tmp_path: Path) -> N
         assert all(np.array_equal(found[key], masks[key]) for key in masks)
 
 
-def test_object_that_no_palette_holds_is_refused(davis: Path, tmp_path: Path) -> None:
+def test_object_that_no_palette_holds_is_refused(davis: Path) -> None:
     clip = read_davis(davis, ["one"])[0]
     with pytest.raises(ExportError, match="1 to 254"):
-        PaletteFolder(tmp_path).write(clip, 0, {255: clip.true_masks(0)[1]})
+        PalettePictures().add(clip, 0, {255: clip.true_masks(0)[1]})
