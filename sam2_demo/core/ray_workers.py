@@ -50,7 +50,6 @@ def add_worker_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--ray-cores",
         type=positive,
-        default=1,
         metavar="N",
         help="cores of each of its workers where there is no GPU; 1 by default",
     )
@@ -65,6 +64,8 @@ def chosen_workers(arguments: argparse.Namespace) -> Iterator[Workers]:
     """
     wanted = arguments.device or "auto"
     if arguments.ray is None:
+        if arguments.ray_cores is not None:
+            raise SettingError("--ray-cores is about a cluster: give --ray, too", "BAD_SETTING")
         device = choose_device(wanted)
         if device.type == "cpu":
             prepare_cpu()
@@ -77,7 +78,7 @@ def chosen_workers(arguments: argparse.Namespace) -> Iterator[Workers]:
             "BAD_SETTING",
         )
     with ray_cluster(arguments.ray) as ray:
-        yield RayWorkers(ray, arguments.ray_cores, may_use_gpus=wanted == "auto")
+        yield RayWorkers(ray, arguments.ray_cores or 1, may_use_gpus=wanted == "auto")
 
 
 class RayWorkers:
