@@ -12,6 +12,7 @@ from gradio.events import api as declare_call
 
 from sam2_demo.server.app_state import AppState
 from sam2_demo.server.routes.actions import ACTIONS
+from sam2_demo.server.routes.api_files import FileCalls
 from sam2_demo.server.routes.api_values import (
     GivenFile,
     Json,
@@ -23,18 +24,14 @@ from sam2_demo.server.routes.api_values import (
     received,
 )
 from sam2_demo.server.routes.body import Fields
-from sam2_demo.server.routes.pages import PREFIX
 from sam2_demo.server.routes.requests import FrameRequest
 from sam2_demo.server.routes.streams import reports_of
-from sam2_demo.server.sessions.exporting import exporting
 from sam2_demo.server.sessions.finding import finding
 from sam2_demo.server.sessions.opening import find_or_reopen, opening
 from sam2_demo.server.sessions.parts import going_on
 from sam2_demo.server.sessions.propagating import tracking
-from sam2_demo.server.sessions.saved_sessions import open_session
 from sam2_demo.server.sessions.store import token_of
 from sam2_demo.session.open_video import OpenVideo
-from sam2_demo.session.session_file import session_as_text
 
 
 class AnnotationApi:
@@ -44,7 +41,8 @@ class AnnotationApi:
         self._state = state
 
     def declare(self) -> None:
-        """Registers the methods as endpoints of the page being built."""
+        """Registers the methods, and those about files, as endpoints of the page being built."""
+        files = FileCalls(self._state)
         calls: tuple[Callable[..., Any], ...] = (
             self.open_video,
             self.open_sample,
@@ -55,9 +53,10 @@ class AnnotationApi:
             self.find_everything,
             self.propagate,
             self.masks,
-            self.export,
-            self.save_session,
-            self.open_session,
+            files.export,
+            files.save_session,
+            files.open_session,
+            files.load_masks,
             self.close_video,
         )
         for call in calls:
@@ -256,67 +255,6 @@ class AnnotationApi:
                 index = FrameRequest.read({"frame": frame}).frame_of(len(video.video))
                 found = [video.session.masks(index)]
             return {"size_hw": list(video.video.size_hw), "frames": frames_of(found)}
-
-    def export(
-        self, token: str, kind: str = "palette", fps: float | None = None, joined: bool = False
-    ) -> Json:
-        """Export a file to download.
-
-        Args:
-            token: The video's token.
-            kind: The kind of file, such as "overlay", "palette" or "coco".
-            fps: Steady frames per second of a video file; by default its frames keep their times.
-            joined: Whether to join all parts of a long video that were opened into one file.
-
-        Returns:
-            "url", relative to the app's address, and "bytes".
-        """
-        with explained():
-            video = self._find(token)
-            fields: Fields = {"kind": kind, "fps": fps, "joined": joined}
-            *_, last = reports_of(exporting(self._state, video, fields))
-            return {
-                "url": f"{PREFIX[1:]}/videos/{token}/{last['download']}",
-                "bytes": last["bytes"],
-            }
-
-    def save_session(self, token: str) -> Json:
-        """Save everything done to a video (prompts, masks, scores) as one file.
-
-        Args:
-            token: The video's token.
-
-        Returns:
-            "url" of the session file, relative to the app's address, and "bytes".
-        """
-        with explained():
-            text = session_as_text(self._find(token).save_session())
-            return {"url": f"{PREFIX[1:]}/videos/{token}/session", "bytes": len(text)}
-
-    def open_session(self, token: str, session: GivenFile) -> Json:
-        """Open a session file on its video; it replaces the current objects.
-
-        Undo restores what was there. The masks are kept as they were saved, whichever model is in
-        use. Any part of the same file fits that contains all frames of the session; a copy must
-        have the same number of frames of the same size.
-
-        Args:
-            token: The token of the video, which must be open.
-            session: The file, as saved by save_session or the page.
-
-        Returns:
-            "frames": those whose masks changed, as in masks; "made_by": the model in use when the
-            session was saved; "same_model": whether it is the one in use now; "same_video":
-            whether the video is the same file, not a copy; "first" and "last": the range of frames
-            that the session covers here; "active_s": seconds of active work until it was saved.
-        """
-        with explained():
-            video, path = self._find(token), received(session)
-            try:
-                reply, facts = open_session(self._state, video, path)
-            finally:
-                path.unlink(missing_ok=True)
-            return {"frames": frames_of(reply.frames)} | facts.json_fields()
 
     def close_video(self, token: str) -> Json:
         """Close a video and delete it from the server.

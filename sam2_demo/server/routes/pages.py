@@ -46,7 +46,7 @@ from sam2_demo.server.sessions.parts import going_on
 from sam2_demo.server.sessions.propagating import finding_scenes, tracking
 from sam2_demo.server.sessions.reviewing import checking, dismiss, review
 from sam2_demo.server.sessions.saved_sessions import (
-    load_masks,
+    load_uploaded_masks,
     open_uploaded_session,
     saved_session,
 )
@@ -70,7 +70,7 @@ def build_routes(state: AppState) -> PrefixedRoutes:
         **ASKED,
         "dismiss": partial(dismiss, state),
         "open_session": partial(open_uploaded_session, state),
-        "load_masks": partial(load_masks, state),
+        "load_masks": partial(load_uploaded_masks, state),
         "finish": finish_recording,
     }
     posts = [

@@ -82,8 +82,34 @@ def open_uploaded_session(
         path.unlink(missing_ok=True)
 
 
-def load_masks(state: AppState, video: OpenVideo, fields: Fields) -> LoadedMasksResponse:
-    """Replaces all objects by those of an uploaded file of masks, which is not kept.
+def load_masks(
+    state: AppState, video: OpenVideo, path: Path, prompted_every: int
+) -> tuple[Reply, LoadedMasksResponse]:
+    """Replaces all objects by those of a file of masks; returns what changed and facts about it.
+
+    Raises:
+        InputError: the file cannot be used, or does not fit the video; nothing is changed.
+        ResourceError: too many files are waiting to be read.
+    """
+    check_settled(video)
+    place = Place(video.video.size_hw, len(video.video), video.video.first_frame)
+    with state.reading.slot(lambda _before: None, lambda: False):
+        found = read_mask_file(path, place)
+        masks = found.objects
+        objects = objects_of(masks, prompted_every)
+        reply = video.change(lambda session: session.replace_objects("load masks", objects))
+    frames = [f for each in masks.values() for f, mask in each.masks.items() if mask.area_px]
+    return reply, LoadedMasksResponse(
+        objects=len(objects),
+        masks=len(frames),
+        boxes=found.boxes,
+        elsewhere=found.elsewhere,
+        first=min(frames),
+    )
+
+
+def load_uploaded_masks(state: AppState, video: OpenVideo, fields: Fields) -> LoadedMasksResponse:
+    """Loads an uploaded file of masks, which is not kept; returns facts about it.
 
     What changed is not returned: the page reloads the whole video anyway.
 
@@ -91,26 +117,12 @@ def load_masks(state: AppState, video: OpenVideo, fields: Fields) -> LoadedMasks
         InputError: the file cannot be used, or does not fit the video; nothing is changed.
         ResourceError: too many files are waiting to be read.
     """
-    check_settled(video)
     request = LoadMasksRequest.read(fields)
     path = state.uploads.find(request.upload)
-    place = Place(video.video.size_hw, len(video.video), video.video.first_frame)
     try:
-        with state.reading.slot(lambda _before: None, lambda: False):
-            found = read_mask_file(path, place)
-            masks = found.objects
-            objects = objects_of(masks, request.prompted_every)
-            video.change(lambda session: session.replace_objects("load masks", objects))
+        return load_masks(state, video, path, request.prompted_every)[1]
     finally:
         path.unlink(missing_ok=True)
-    frames = [f for each in masks.values() for f, mask in each.masks.items() if mask.area_px]
-    return LoadedMasksResponse(
-        objects=len(objects),
-        masks=len(frames),
-        boxes=found.boxes,
-        elsewhere=found.elsewhere,
-        first=min(frames),
-    )
 
 
 def _seconds(text: str) -> float | None:

@@ -10,6 +10,7 @@ import httpx
 from fuzzing import ODD, mutate
 
 from sam2_demo.server.routes.api import AnnotationApi
+from sam2_demo.server.routes.api_files import FileCalls
 
 GOOD: dict[str, Any] = {
     "frame": 1,
@@ -30,11 +31,13 @@ GOOD: dict[str, Any] = {
     "model": "",
     "start_s": None,
     "end_s": None,
+    "prompted_every": 0,
 }
 FILE = {"path": "clip.mp4", "orig_name": "clip.mp4", "meta": {"_type": "gradio.FileData"}}
 CALLS = {
     name: list(inspect.signature(call).parameters)[1:]
-    for name, call in inspect.getmembers(AnnotationApi, inspect.isfunction)
+    for group in (AnnotationApi, FileCalls)
+    for name, call in inspect.getmembers(group, inspect.isfunction)
     if not name.startswith("_") and name != "declare"
 }
 """The names of the arguments of each call."""
@@ -71,7 +74,8 @@ def fuzz_calls(client: httpx.Client, token: str, seed: int, count: int) -> list[
 
 def arguments(name: str, token: str, rng: random.Random) -> dict[str, Any]:
     """Returns the arguments of a call, of which some are odd."""
-    good = GOOD | {"token": token, "session": dict(FILE), "video": dict(FILE)}
+    good = GOOD | {"token": token}
+    good |= {each: dict(FILE) for each in ("session", "video", "file")}
     fields = {each: good[each] for each in CALLS[name]}
     for each in rng.sample(sorted(fields), rng.randint(0, min(2, len(fields)))):
         if isinstance(fields[each], list | dict) and rng.random() < 0.5:

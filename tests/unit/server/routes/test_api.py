@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 import io
+import json
 import re
 import urllib.request
 from concurrent.futures import ThreadPoolExecutor
@@ -135,6 +136,33 @@ def test_a_session_goes_to_another_opening_of_the_video(
     assert before["frame"] == 0
 
 
+def test_masks_of_another_tool_replace_the_objects(client: Client, tmp_path: Path) -> None:
+    clip = handle_file(str(media_clips.write_clip(tmp_path / "clip.mp4", FRAMES)))
+    token = client.predict(video=clip, api_name="/open_video")["token"]
+    client.predict(token=token, frame=0, object=1, points=[[5, 5, 1]], api_name="/prompt")
+    height, width = media_clips.SIZE_HW
+    image = {"id": 1, "file_name": "00003.jpg", "height": height, "width": width}
+    outline = [5, 5, 25, 5, 25, 25, 5, 25]
+    record = {"image_id": 1, "category_id": 1, "track_id": 9, "segmentation": [outline]}
+    content = {"images": [image], "categories": [{"id": 1, "name": "dog"}], "annotations": [record]}
+    path = tmp_path / "masks.json"
+    path.write_text(json.dumps(content))
+    fields = {"token": token, "file": handle_file(str(path))}
+    loaded = client.predict(**fields, prompted_every=1, api_name="/load_masks")
+    frames = loaded.pop("frames")
+    assert loaded == {"objects": 1, "masks": 1, "boxes": 0, "elsewhere": 0, "first": 3}
+    assert [frame["frame"] for frame in frames] == [0, 3]
+    (now,) = client.predict(token=token, api_name="/masks")["frames"]
+    assert [each["object"] for each in now["objects"]] == [9]
+    with pytest.raises(AppError, match="OUT_OF_RANGE"):
+        client.predict(**fields, prompted_every=-1, api_name="/load_masks")
+    with pytest.raises(AppError, match="BAD_MASK_FILE"):
+        client.predict(token=token, file=clip, api_name="/load_masks")
+    client.predict(token=token, api_name="/undo")
+    (before,) = client.predict(token=token, api_name="/masks")["frames"]
+    assert before["frame"] == 0
+
+
 def test_a_part_of_a_video_opens_by_its_start_and_end(client: Client, tmp_path: Path) -> None:
     clip = handle_file(str(media_clips.write_clip(tmp_path / "clip.mp4", 50)))
     part = client.predict(video=clip, start_s=1.0, end_s=1.2, api_name="/open_video")
@@ -175,6 +203,6 @@ def test_agents_find_the_same_calls(app: str) -> None:
     with ThreadPoolExecutor(1) as thread:  # this one may have an event loop: the browser's
         tools, answer = thread.submit(asyncio.run, ask()).result()
     assert {"open_video", "prompt", "propagate", "masks", "export"} <= tools
-    assert {"save_session", "open_session"} <= tools
+    assert {"save_session", "open_session", "load_masks"} <= tools
     assert not answer.isError
     assert "token" in answer.content[0].text
