@@ -58,7 +58,10 @@ class OpenVideo:
         model: The model in use and where it came from.
         review: Which masks were marked as looking right, and what the two-way check found.
         kept: Everything that was done, on disk.
+        begins_anew: Whether a first prompt on a frame does not refine what was tracked there.
     """
+
+    begins_anew = False
 
     def __init__(
         self, folder: Path, video: Video, session: VideoSession, model: ModelLabel

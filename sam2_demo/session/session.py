@@ -30,6 +30,7 @@ from sam2_demo.tracking.prompting import (
     enter_prompt,
     preview_prompt,
     take_prompt_back,
+    without_tracked,
 )
 from sam2_demo.tracking.propagation import (
     Agreement,
@@ -197,10 +198,12 @@ class VideoSession(EditableObjects):
         with self._lock:
             return candidates_of(self._tracker, self._state(object_id).track, frame_index)
 
-    def preview(self, frame_index: int, object_id: int, prompt: FramePrompt) -> ObjectMask | None:
+    def preview(
+        self, frame_index: int, object_id: int, prompt: FramePrompt, anew: bool = False
+    ) -> ObjectMask | None:
         """Returns what ``set_prompt`` would answer for the object, or None if not encoded yet.
 
-        Nothing is changed.
+        Nothing is changed. If it begins ``anew``, what was tracked to the frame is not refined.
 
         Raises:
             PromptError: the prompt, the frame or the object cannot be used.
@@ -209,6 +212,8 @@ class VideoSession(EditableObjects):
         fitted = prompt.fitted_to(self.frames.size_hw)
         with self._lock:
             track = self._promptable(object_id).track.copy()
+        if anew:
+            track = without_tracked(track, frame_index)
         return preview_prompt(self._tracker, track, frame_index, fitted)
 
     def propagate(

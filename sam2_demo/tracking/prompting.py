@@ -56,6 +56,15 @@ def preview_prompt(
     return backend.preview(track, frame_index, *_stages_to_answer(track, frame_index, prompt))
 
 
+def without_tracked(track: Track, frame_index: int) -> Track:
+    """Returns a track in which nothing was tracked to a frame, unless the frame is prompted."""
+    if frame_index not in track.steps or frame_index in track.prompts:
+        return track
+    track = track.copy()
+    del track.answers[frame_index], track.steps[frame_index]
+    return track
+
+
 def _stages_to_answer(
     track: Track, frame_index: int, prompt: FramePrompt
 ) -> tuple[Iterable[FramePrompt], Answer | None]:

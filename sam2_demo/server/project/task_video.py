@@ -13,10 +13,12 @@ from typing import Any
 from sam2_demo.core.errors import ProjectError
 from sam2_demo.core.prompts import FramePrompt
 from sam2_demo.data_engine.project.tasks.work import OBJECT
+from sam2_demo.session.objects import ObjectState
 from sam2_demo.session.open_video import OpenVideo
 from sam2_demo.session.provenance import ModelLabel
 from sam2_demo.session.reply import Reply
 from sam2_demo.session.session import VideoSession
+from sam2_demo.tracking.prompting import without_tracked
 from sam2_demo.video.video import Video
 
 TASK_FILE = "task.json"
@@ -37,6 +39,7 @@ class TaskVideo(OpenVideo):
     ) -> None:
         super().__init__(folder, video, session, model)
         self.phase = int(json.loads((folder / TASK_FILE).read_text("utf-8"))["phase"])
+        self.begins_anew = self.phase == AS_MASKS
 
     def set_prompt(self, frame_index: int, object_id: int, prompt: FramePrompt) -> Reply:
         """Returns the frame's masks after prompting the object.
@@ -46,7 +49,7 @@ class TaskVideo(OpenVideo):
             PromptError: the prompt or the frame cannot be used; nothing is changed.
         """
         _check_object(object_id)
-        if self.phase == AS_MASKS:
+        if self.begins_anew:
             prompt.fitted_to(self.video.size_hw)
             with self.turn():
                 self._forget_tracked(frame_index)
@@ -77,14 +80,10 @@ class TaskVideo(OpenVideo):
 
     def _forget_tracked(self, frame_index: int) -> None:
         """Removes what was tracked to a frame, unless the frame was prompted already."""
-        state = self.session.objects.get(OBJECT)
-        if state is None or frame_index not in state.track.steps:
-            return
-        if frame_index in state.track.prompts:
-            return
-        track = state.track.copy()
-        del track.answers[frame_index], track.steps[frame_index]
-        self.session.replace_objects(BEGUN_AGAIN, {OBJECT: replace(state, track=track)})
+        state = self.session.objects.get(OBJECT, ObjectState())
+        track = without_tracked(state.track, frame_index)
+        if track is not state.track:
+            self.session.replace_objects(BEGUN_AGAIN, {OBJECT: replace(state, track=track)})
 
     def _use_masks(self) -> None:
         """Makes each prompt the mask that it gave, so that nothing else is propagated."""

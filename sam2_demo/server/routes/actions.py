@@ -121,7 +121,7 @@ def _candidates(video: OpenVideo, fields: Fields) -> CandidatesResponse:
 
 
 def _preview(video: OpenVideo, fields: Fields) -> PreviewResponse:
-    found = video.session.preview(*_prompt(video, fields))
+    found = video.session.preview(*_prompt(video, fields), anew=video.begins_anew)
     return PreviewResponse(counts=None if found is None else found.mask.counts)
 
 

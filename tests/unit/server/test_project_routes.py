@@ -19,6 +19,7 @@ from sam2_demo.data_engine.project.people.people import FREE_GUESSES, PAUSE_S, S
 from sam2_demo.data_engine.project.people.users_file import Right, read_users, set_user
 from sam2_demo.data_engine.project.project import Project
 from sam2_demo.data_engine.project.tasks.queue import LEASE_S
+from sam2_demo.session.session import VideoSession
 
 SIZE_HW = (64, 96)
 FRAMES = 12
@@ -142,8 +143,10 @@ def test_each_phase_has_its_rules(visitor: TestClient, project: Project, tmp_pat
 
 
 def test_in_phase_2_masks_are_propagated_and_frames_are_begun_again(
-    visitor: TestClient, project: Project, tmp_path: Path
+    visitor: TestClient, project: Project, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    begun_anew: list[bool] = []
+    monkeypatch.setattr(VideoSession, "preview", lambda *_, anew: begun_anew.append(anew))
     add_clip(project, tmp_path, phase=2)
     sign_in(visitor, "ana")
     video = f"videos/{take(visitor, 'annotate')['session']}"
@@ -152,6 +155,8 @@ def test_in_phase_2_masks_are_propagated_and_frames_are_begun_again(
     assert '"finished"' in streamed.text
     ((object_id, frame, points, box, has_mask, _),) = visitor.get(video).json()["prompts"]
     assert (object_id, frame, points, box, has_mask) == (1, 0, [], None, 1)
+    ask(visitor, f"{video}/preview", frame=1, **CLICK)
+    assert begun_anew == [True]
     changes = ask(visitor, f"{video}/prompt", frame=1, **CLICK)
     assert changes["undo"] == "prompt on frame 2"
     assert ask(visitor, f"{video}/undo")["undo"] == "begin the frame again"

@@ -20,6 +20,7 @@ from sam2_demo.session.objects import ObjectSettings
 from sam2_demo.session.session import SessionOptions, VideoSession
 from sam2_demo.tracking.byte_cache import Budget
 from sam2_demo.tracking.frame_cache import CacheBudgets
+from sam2_demo.tracking.prompting import without_tracked
 from sam2_demo.tracking.propagation import Direction
 from sam2_demo.tracking.track import FrameMasks
 from sam2_demo.tracking.tracker import TrackerOptions
@@ -174,6 +175,22 @@ def test_a_preview_is_what_the_prompt_is_answered_and_leaves_no_trace(
     assert (state(session), session.undoable) == (before, steps)
     assert tracker_of(session)._cache.entry_counts == kept  # it drives no answer's logits out
     assert session.set_prompt(frame_index, 1, prompt).objects[1] == seen
+
+
+def test_a_preview_may_begin_a_tracked_frame_anew(session: VideoSession) -> None:
+    session.set_prompt(0, 1, CLICK)
+    list(session.propagate())
+    session.tracker.encode(3)
+    refined, anew = (session.preview(3, 1, OTHER_CLICK, anew) for anew in (False, True))
+    assert refined != anew
+    objects = session.objects
+    track = without_tracked(objects[1].track, 3)
+    session.replace_objects("begin again", {1: replace(objects[1], track=track)})
+    assert session.set_prompt(3, 1, OTHER_CLICK).objects[1] == anew
+    assert (
+        without_tracked(session.objects[1].track, 3).answers.keys()
+        == objects[1].track.answers.keys()
+    )
 
 
 def test_clicks_on_a_tracked_frame_look_at_its_memories_once(
