@@ -41,7 +41,7 @@ COMMANDS = (
     ),
     Command("project", "sam2_demo.data_engine.project.command", "run an annotation project"),
     Command("replay", "sam2_demo.session.replay", "do again what a session file holds"),
-    Command("benchmark", "sam2_demo.evaluation.benchmark", "measure speed and memory here"),
+    Command("benchmark", "sam2_demo.evaluation.benchmark.command", "measure speed and memory here"),
     Command(
         "pack",
         "sam2_demo.datasets.sources.pack_command",

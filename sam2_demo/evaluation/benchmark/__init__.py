@@ -1,0 +1,1 @@
+"""How fast a session is on this machine, and how much memory it takes."""
