@@ -139,7 +139,12 @@ class Tracker:
             return preview if given is None else replace(preview, mask=given)
 
     def encode(self, frame_index: int) -> bool:
-        """Encodes a frame ahead of its first prompt, so that this is answered at once."""
+        """Encodes a frame ahead of its first prompt, so that this is answered at once.
+
+        Returns False where something else is being computed, which this would hold up.
+        """
+        if self._is_computing():
+            return False
         with self._computing():
             self._cache.features(frame_index)
         return True
@@ -248,6 +253,10 @@ class Tracker:
         """Holds the accelerator's lock, without gradients, in the model's precision."""
         with self._accelerator_lock, torch.inference_mode(), self._model.autocast():
             yield
+
+    def _is_computing(self) -> bool:
+        """Returns whether the accelerator's lock is held; a place without a lock is never busy."""
+        return bool(getattr(self._accelerator_lock, "locked", bool)())
 
     def _track_batch(self, batch: Sequence[_Job], frame_index: int) -> dict[int, Answer]:
         """Returns the answers for a group of objects that attend to equally many frames."""

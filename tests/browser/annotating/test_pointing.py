@@ -171,9 +171,10 @@ def test_the_mask_under_the_pointer_is_outlined(visit: Visit) -> None:
     def known() -> Any:
         return visit.fetch().json()["prompts"], visit.fetch("/masks").json()["frames"]
 
-    page.mouse.move(*visit.place(0.3, 0.5))
-    _, answer = visit.answer_to("encode", lambda: page.mouse.move(*visit.place(0.31, 0.5)))
-    assert answer == {"encoded": True}  # the pointer rests: the model looks at the frame
+    sent, answer = visit.answer_to("encode", page.reload)
+    assert sent == {"frame": 0}
+    assert answer == {"encoded": True}  # the page rests: the model looks at the frame on show
+    visit.wait_for_picture()
     page.mouse.click(*visit.place(0.65, 0.6))
     visit.wait_for_note(0, ANSWERED)
     visit.find("candidates-close").click()

@@ -27,6 +27,7 @@ import { Player } from '../timeline/player.js';
 import { Timeline } from '../timeline/timeline.js';
 import { Candidates } from '../tools/candidates.js';
 import { Editing } from '../tools/editing.js';
+import { EncodingAhead } from '../tools/encoding_ahead.js';
 import { Hover } from '../tools/hover.js';
 import { KeyPointer } from '../tools/key_pointer.js';
 import { MaskPicture } from '../tools/mask_picture.js';
@@ -58,6 +59,7 @@ function buildPicture(app) {
   app.zoom = new ZoomBar(app.stage.view, () => app.store.touch('view'), find);
   app.tools = new Tools(app, find);
   app.hover = new Hover(app, find('preview'));
+  app.encodingAhead = new EncodingAhead(app, (frame) => app.hover.encoded(frame));
   app.candidates = new Candidates(app, find('candidates'));
   app.maskPicture = new MaskPicture(app, find('mask-picture'), find('mask-file'));
   app.keyPointer = new KeyPointer(app, find('cross'));

@@ -2,8 +2,7 @@
 // outlined; for a prompt that is being dragged it replaces the current mask.
 //
 // One request is in flight at a time, and the latest prompt goes next. Previews change nothing on
-// the server. They need an encoded frame: when the pointer rests on one that is not, it is encoded
-// first, which also makes the next click there fast.
+// the server. They need an encoded frame; on another they wait until it is encoded ahead.
 
 import { MaskLayer } from '../canvas/mask_layer.js';
 import { postJson } from '../core/net.js';
@@ -13,7 +12,6 @@ import { remember, remembered } from '../core/storage.js';
 
 const SLOW_MS = 120;
 const TRIES = 5;
-const REST_MS = 250;
 const PREVIEW_KEY = 'sam2-preview';
 
 export class Hover {
@@ -88,7 +86,6 @@ export class Hover {
   }
 
   forget() {
-    clearTimeout(this.timer);
     this.wanted = null;
   }
 
@@ -107,20 +104,15 @@ export class Hover {
     }
   }
 
-  /** Asks at once; on a frame that is not encoded, once the pointer rests. */
+  /** Asks at once; on a frame that is not encoded, when it is. */
   next() {
-    clearTimeout(this.timer);
-    if (this.isUnseen(this.wanted)) this.rest();
-    else {
-      this.alone(async (wanted) => {
-        await this.ask(wanted);
-        if (this.wanted === wanted && this.isUnseen(wanted)) this.rest();
-      });
-    }
+    if (!this.isUnseen(this.wanted)) this.alone((wanted) => this.ask(wanted));
   }
 
-  rest() {
-    this.timer = setTimeout(() => this.alone((wanted) => this.encode(wanted)), REST_MS);
+  /** Asks about a frame that has been encoded now, if a preview waits for it. */
+  encoded(frame) {
+    this.unseen.delete(frame);
+    if (this.wanted && this.wanted.prompt.frame === frame) this.next();
   }
 
   isUnseen({ prompt: { frame } }) {
@@ -157,21 +149,11 @@ export class Hover {
       mask: prompt.mask || null,
     });
     if (!this.isLike(wanted)) return;
-    if (counts === null) this.unseen.set(frame, this.lastAnswer(frame));
-    else if (!isMoved) this.note(performance.now() - began);
+    if (counts === null) {
+      this.unseen.set(frame, this.lastAnswer(frame));
+      this.app.encodingAhead.begin();
+    } else if (!isMoved) this.note(performance.now() - began);
     if (this.wanted) this.show(counts && { object, frame, isMoved, counts });
-  }
-
-  async encode(wanted) {
-    const {
-      project,
-      prompt: { frame },
-    } = wanted;
-    if (this.isBusy || frame !== this.app.frame) return;
-    const { encoded } = await postJson(`videos/${project.video.token}/encode`, { frame });
-    if (!encoded || project !== this.app.project) return;
-    this.unseen.delete(frame);
-    if (this.wanted === wanted) await this.ask(wanted);
   }
 
   /** Returns whether the current request belongs to the same gesture. */
