@@ -21,7 +21,7 @@ from sam2_demo.server.places.video_actor import VideoActor
 from sam2_demo.tracking.remote.calls import Call, Failure, Place, PlaceLostError, Result
 from sam2_demo.video.video import Video
 
-FRAMES_PER_CALL = 32
+FRAMES_PER_CALL = 16
 """What a propagation computes again at most if an actor is lost."""
 STREAMS_PER_ACTOR = 4
 CORES_PER_ACTOR = 4
