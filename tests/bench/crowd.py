@@ -101,8 +101,11 @@ def _crowd(app: App, clip: bytes, options: argparse.Namespace) -> int:
 
 
 def _opened(app: App, clip: bytes) -> tuple[Visitor, str]:
+    """Returns somebody with an open video in which a click was answered, and the video's token."""
     visitor = Visitor(app.address)
-    return visitor, visitor.open(clip)["token"]
+    token = visitor.open(clip)["token"]
+    visitor.click(token, 0, 1, 80, 120)
+    return visitor, token
 
 
 def _click(visitor: Visitor, token: str, end_s: float, pause_s: float) -> Person:
@@ -127,7 +130,6 @@ def _propagate(visitor: Visitor, token: str, end_s: float) -> Person:
     """Propagates through the video again and again, the last time to its end."""
     person = Person()
     try:
-        visitor.click(token, 0, 1, 80, 120)
         while time.monotonic() < end_s and not person.fault:
             last_s = time.monotonic()
             for report in visitor.propagate(token):
