@@ -4,7 +4,8 @@ H.264 with subsampled colour supports only even sizes. A video of odd size is pa
 column or row, and a clean aperture in the file marks the part to show.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 
@@ -18,6 +19,7 @@ from sam2_demo.export.effects.choice import EffectChoice
 from sam2_demo.export.effects.rendering import alpha_of, cut_out, draw_effects
 from sam2_demo.export.masklets import Masklets
 from sam2_demo.export.video_track import Sound, VideoFormat, video_file
+from sam2_demo.video.times import FrameTimes
 
 COLOR_MARGIN_PX = 8
 """Margin of colour kept around objects in transparent videos, so that nothing bleeds in."""
@@ -128,14 +130,44 @@ def write_transparent(
         _write(masklets, paint, partial, watch, form)
 
 
+def write_images(
+    images: Iterable[UInt8[np.ndarray, "height width 3"]],
+    size_hw: tuple[int, int],
+    times: FrameTimes,
+    path: Path,
+) -> None:
+    """Writes an MP4 file of images as they are, without sound.
+
+    Args:
+        images: One for each time.
+        size_hw: Height and width of each.
+        times: When they are displayed.
+        path: The file to write atomically; an existing one is replaced at the end.
+
+    Raises:
+        ExportError: the file could not be written.
+    """
+    with (
+        _mp4_file(path, size_hw) as (partial, form),
+        video_file(partial, form, size_hw, times) as writer,
+    ):
+        for image in images:
+            writer.add(image)
+
+
 def _write_mp4(masklets: Masklets, paint: Painter, path: Path, watch: Watch | None) -> None:
-    height, width = masklets.video.size_hw
-    is_odd = bool(height % 2 or width % 2)
-    with whole_file(path) as partial:
-        form = replace(MP4, container_options={}) if is_odd else MP4
+    with _mp4_file(path, masklets.video.size_hw) as (partial, form):
         _write(masklets, paint, partial, watch, form)
+
+
+@contextmanager
+def _mp4_file(path: Path, size_hw: tuple[int, int]) -> Iterator[tuple[Path, VideoFormat]]:
+    """Yields where to write a video, and how; it is put in place at the end."""
+    is_odd = any(side % 2 for side in size_hw)
+    with whole_file(path) as partial:
+        yield partial, replace(MP4, container_options={}) if is_odd else MP4
         if is_odd:
-            add_clean_aperture(partial, masklets.video.size_hw)
+            add_clean_aperture(partial, size_hw)
 
 
 def _write(

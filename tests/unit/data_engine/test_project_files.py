@@ -10,12 +10,26 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from media_clips import write_clip, write_part
-from small_project import Clock, add_masklets, box, clicks, made, person, small_project, take
+from media_clips import frame_number, write_clip, write_part
+from small_project import SIZE_HW as PROJECT_HW
+from small_project import (
+    Clock,
+    add_masklets,
+    box,
+    clicks,
+    made,
+    person,
+    small_project,
+    submit,
+    take,
+)
 
 from sam2_demo.__main__ import main
 from sam2_demo.core.errors import DataError
 from sam2_demo.core.masks import EncodedMask
+from sam2_demo.data_engine.project.files.exporting import ExportChoice, SavExporter
+from sam2_demo.data_engine.project.files.frame_rate import annotated_frames, frames_at_24
+from sam2_demo.data_engine.project.files.importing import Importer
 from sam2_demo.data_engine.project.files.splitting import read_table, split_of
 from sam2_demo.data_engine.project.models import latest_model
 from sam2_demo.data_engine.project.people.people import Person
@@ -35,7 +49,7 @@ from sam2_demo.datasets.registry import DataSet, open_clips
 from sam2_demo.evaluation.clips import open_videos
 from sam2_demo.export.masklets import Masklets, ObjectLabel
 from sam2_demo.export.run_length_files import write_sa_v_json
-from sam2_demo.video.times import FrameTimes
+from sam2_demo.video.times import FrameTimes, even_times
 from sam2_demo.video.video import Video
 
 SIZE_HW = (64, 96)
@@ -153,6 +167,7 @@ def test_a_video_that_cannot_be_used_costs_itself_alone(
     assert told.out.startswith("1 videos with 2 new tasks;")
     assert told.out.rstrip().endswith("3 files could not be used")
     assert "(UNREADABLE_TIMES)" in told.err
+    assert len(list((folder / "videos").iterdir())) == 1  # nothing stays of what is refused
     assert "(NOT_A_VIDEO)" in told.err
     assert "(MISSING_FILE)" in told.err
     opened = Project.open(folder)
@@ -167,6 +182,64 @@ def test_a_video_that_cannot_be_used_costs_itself_alone(
     )
     opened.close()
     assert [path.name for path in (folder / ".work").iterdir()] == ["lock"]
+
+
+@pytest.mark.parametrize(
+    ("rate", "count", "at_24", "annotated"),
+    [
+        (24, 6, (0, 1, 2, 3, 4, 5), (0, 4)),
+        (30, 11, (0, 1, 2, 4, 5, 6, 7, 9, 10), (0, 5, 10)),
+        (12, 5, (0, 0, 1, 1, 2, 2, 3, 3, 4), (0, 2, 4)),
+        (3, 3, (*[0] * 5, *[1] * 8, *[2] * 4), (0, 1, 2)),  # fewer than are annotated a second
+        (60, 21, (0, 2, 5, 7, 10, 12, 15, 17, 20), (0, 10, 20)),
+        (1, 1, (0,), (0,)),
+    ],
+)
+def test_six_frames_a_second_are_annotated_at_any_rate(
+    rate: int, count: int, at_24: tuple[int, ...], annotated: tuple[int, ...]
+) -> None:
+    times = FrameTimes(tuple(range(count)), Fraction(1, rate))
+    assert frames_at_24(times) == at_24
+    assert annotated_frames(times) == annotated
+
+
+def test_rounded_times_and_the_rate_of_films_count_as_24_frames_a_second() -> None:
+    film = even_times(1000, Fraction(24000, 1001))
+    rounded = FrameTimes(
+        tuple(round(index * 1000 / 24) for index in range(1000)), Fraction(1, 1000)
+    )
+    for times in (film, rounded):
+        assert frames_at_24(times) == tuple(range(1000))
+
+
+def test_a_video_of_another_rate_comes_out_at_24_frames_a_second(
+    project: Project, tmp_path: Path
+) -> None:
+    path = write_clip(tmp_path / "fast.mp4", frames=11, rate=30, size_hw=PROJECT_HW)
+    importer = Importer(project.database, project.videos)
+    importer.add_video(path, 1, 1)
+    (digest,) = (each.name for each in (project.folder / "videos").iterdir())
+    shown = project.videos.annotated(digest)
+    assert [frame_number(shown[index]) for index in range(len(shown))] == [0, 5, 10]
+    submit(project, person(project, "ana"), made({0: box(10), 2: box(30)}))
+    judge(project, person(project, "ben"), Verdict.SATISFACTORY)
+    out = tmp_path / "out"
+    SavExporter(project.database, project.videos, out).write(ExportChoice())
+    read = SavVideo.read(out / "fast_manual.json")
+    frames = [frame_number(read.video[index]) for index in range(len(read.video))]
+    assert frames == [0, 1, 2, 4, 5, 6, 7, 9, 10]
+    assert (list(read.annotated_frames), read.video.fps) == ([0, 4, 8], 24)
+    np.testing.assert_array_equal(read.true_masks(8)[1], box(30).decode())
+    assert dict(read.areas_px(4)) == {}
+    assert {each.name for each in out.iterdir()} == {"fast.mp4", "fast_manual.json"}
+    (tmp_path / "auto").mkdir()
+    write_clip(tmp_path / "auto" / "fast.mp4", frames=11, rate=30, size_hw=PROJECT_HW)
+    video = replace(project.videos.whole(digest), size_hw=PROJECT_HW)
+    labels = {1: ObjectLabel("1", (0, 0, 0))}
+    automatic = tmp_path / "auto" / "fast_auto.json"
+    write_sa_v_json(Masklets(video, labels, lambda _: {1: box(10)}, range(11)), automatic)
+    with pytest.raises(DataError, match="other frames are annotated"):
+        importer.add_automatic(automatic)
 
 
 def test_one_import_at_a_time_and_what_a_kill_left_is_removed(

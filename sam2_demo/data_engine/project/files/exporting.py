@@ -1,7 +1,7 @@
 """Writes the verified masklets of a project as SA-V: each video with its annotations beside it."""
 
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from sqlalchemy import select
@@ -9,9 +9,8 @@ from sqlalchemy.orm import Session, joinedload
 
 from sam2_demo.core.errors import ExportError
 from sam2_demo.core.masks import EncodedMask
-from sam2_demo.core.whole_files import link_or_copy
 from sam2_demo.data_engine.project.files.splitting import HELD_BACK, SPLITS
-from sam2_demo.data_engine.project.files.videos import ProjectVideos
+from sam2_demo.data_engine.project.files.videos import ProjectVideos, SavedAsSaV
 from sam2_demo.data_engine.project.store.database import Database
 from sam2_demo.data_engine.project.store.tables import MaskletRow, MaskletState, VideoRow
 from sam2_demo.data_engine.project.tasks.lifecycle import ANNOTATED_EVERY, AUTOMATIC
@@ -114,29 +113,14 @@ class SavExporter:
             raise ExportError(
                 f"{folder} cannot be made ({error.strerror}): choose another --out", "NOT_WRITTEN"
             ) from error
-        source = self._videos.source(video.digest)
-        link_or_copy(source, folder / f"{name}{source.suffix}")
+        saved = self._videos.put(video.digest, folder, name)
         with self._database.reads() as session:
             made = [_Made.read(session, masklet_id) for masklet_id in masklet_ids]
         for is_automatic, kind in ((False, "manual"), (True, "auto")):
             of_kind = {each.masklet_id: each for each in made if each.is_automatic == is_automatic}
             if of_kind:
                 path = folder / f"{name}_{kind}.json"
-                self._write_masks(path, video, of_kind, is_automatic)
-
-    def _write_masks(
-        self, path: Path, video: VideoRow, made: Mapping[int, "_Made"], is_automatic: bool
-    ) -> None:
-        whole = self._videos.whole(video.digest)
-
-        def masks(frame_index: int) -> dict[int, EncodedMask]:
-            frame = frame_index // ANNOTATED_EVERY
-            return {key: each.masks[frame] for key, each in made.items() if frame in each.masks}
-
-        labels = {key: ObjectLabel(f"Object {key}", GREY) for key in made}
-        edited = {key: each.edited_frames for key, each in made.items()}
-        facts = SaVFacts(video.split, edited, is_automatic)
-        write_sa_v_json(Masklets(whole, labels, masks, range(len(whole))), path, facts=facts)
+                _write_masks(path, saved, of_kind, SaVFacts(video.split, is_automatic=is_automatic))
 
 
 @dataclass(frozen=True, slots=True)
@@ -153,6 +137,17 @@ class _Made:
         latest = latest_submission(session, masklet_id)
         masks = masks_of(unpacked(latest.work))
         return cls(masklet_id, latest.phase == AUTOMATIC, latest.edited_frames, masks)
+
+
+def _write_masks(path: Path, saved: SavedAsSaV, made: Mapping[int, _Made], facts: SaVFacts) -> None:
+    def masks(frame_index: int) -> dict[int, EncodedMask]:
+        frame = saved.annotated[frame_index // ANNOTATED_EVERY]
+        return {key: each.masks[frame] for key, each in made.items() if frame in each.masks}
+
+    labels = {key: ObjectLabel(f"Object {key}", GREY) for key in made}
+    edited = {key: each.edited_frames for key, each in made.items()}
+    masklets = Masklets(saved.video, labels, masks, range(len(saved.video)))
+    write_sa_v_json(masklets, path, facts=replace(facts, edited_frames=edited))
 
 
 def _names(videos: Sequence[VideoRow]) -> dict[int, str]:

@@ -2,6 +2,7 @@
 
 import json
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 
 from sqlalchemy import select
@@ -11,7 +12,16 @@ from sam2_demo.core.errors import DataError
 from sam2_demo.core.masks import EncodedMask
 from sam2_demo.data_engine.masklets.inputs import is_moving
 from sam2_demo.data_engine.masklets.manifest import FILE_NAME
-from sam2_demo.data_engine.project.files.videos import ProjectVideos
+from sam2_demo.data_engine.project.files.frame_rate import (
+    annotated_frames,
+    every_fourth,
+    frames_of,
+)
+from sam2_demo.data_engine.project.files.videos import (
+    CheckVideo,
+    ChooseFrames,
+    ProjectVideos,
+)
 from sam2_demo.data_engine.project.store.database import Database, find_or_add
 from sam2_demo.data_engine.project.store.tables import (
     MaskletRow,
@@ -70,8 +80,9 @@ class Importer:
         Raises:
             InputError: it cannot be used; nothing is imported.
         """
-        video = self._ingested(path)
-        _check_reads_back(path, self._videos.whole(video.digest))
+        video = self._ingested(
+            path, annotated_frames, lambda _, whole: _check_reads_back(path, whole)
+        )
         with self._database.changes() as session:
             row = _video_row(session, video, path.name)
             for _ in range(masklets):
@@ -89,8 +100,7 @@ class Importer:
         """
         read = SavVideo.read(path)
         masks = _masks_by_object(read)
-        video = self._ingested(read.video.path)
-        _check_fits(read, video)
+        video = self._ingested(read.video.path, every_fourth, partial(_check_fits, read))
         made_of = Provenance.of(video, _model_of(path.parent))
         tasks = known = 0
         with self._database.changes() as session:
@@ -105,14 +115,14 @@ class Importer:
                     tasks += 1
         return Imported(tasks, known)
 
-    def _ingested(self, path: Path) -> Video:
+    def _ingested(self, path: Path, choose: ChooseFrames, check: CheckVideo) -> Video:
         if not path.is_file():
             raise DataError(f"{path} is not there: correct its path", "MISSING_FILE")
         if not is_moving(path):
             raise DataError(
                 f"{path} is no video: leave it out, or convert it to MP4", "NOT_A_VIDEO"
             )
-        return self._videos.add(path, self._limits)
+        return self._videos.add(path, self._limits, choose, check)
 
     def _add_masklet(
         self,
@@ -212,12 +222,20 @@ def _check_reads_back(path: Path, whole: Video) -> None:
         )
 
 
-def _check_fits(read: SavVideo, video: Video) -> None:
-    if read.size_hw != video.size_hw or len(read.rows) > len(video):
+def _check_fits(read: SavVideo, annotated: Video, whole: Video) -> None:
+    if frames_of(annotated, whole) != every_fourth(whole.times):
+        raise DataError(
+            f"{read.path} has masks on every {ANNOTATED_EVERY}th frame, but of its video, which "
+            f"plays at {whole.fps:g} frames a second, other frames are annotated in this project: "
+            "import it into a project of its own",
+            "OTHER_FRAMES",
+        )
+    if read.size_hw != annotated.size_hw or len(read.rows) > len(annotated):
         raise DataError(
             f"{read.path} has masks of {read.size_hw[1]} x {read.size_hw[0]} pixels on "
             f"{len(read.rows)} frames, but every {ANNOTATED_EVERY}th frame of its video makes "
-            f"{len(video)} of {video.size_hw[1]} x {video.size_hw[0]}: make the masklets again",
+            f"{len(annotated)} of {annotated.size_hw[1]} x {annotated.size_hw[0]}: make the "
+            "masklets again",
             "OTHER_VIDEO",
         )
 

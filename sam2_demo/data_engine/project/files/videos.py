@@ -2,31 +2,57 @@
 
     videos/DIGEST/source.mp4     the file as it was imported
     videos/DIGEST/whole/         facts about all frames
-    videos/DIGEST/annotated/     every fourth frame, as a video of its own
+    videos/DIGEST/annotated/     the frames to annotate, as a video of its own
 
 A folder is there completely or not at all.
 """
 
 import secrets
 import shutil
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
+from fractions import Fraction
 from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import NamedTuple
 
 from filelock import FileLock, Timeout
 
 from sam2_demo.core.errors import ProjectError
 from sam2_demo.core.whole_files import link_or_copy
+from sam2_demo.data_engine.project.files.frame_rate import (
+    FPS,
+    every_fourth,
+    frames_at_24,
+    frames_of,
+)
 from sam2_demo.data_engine.project.tasks.lifecycle import ANNOTATED_EVERY
 from sam2_demo.datasets.formats.sa_v import VIDEO_SUFFIXES
-from sam2_demo.video.ingest.intake import DEFAULT_LIMITS, ReadProgress, ingest
+from sam2_demo.export.overlay_video import write_images
+from sam2_demo.video.ingest.intake import ingest
 from sam2_demo.video.ingest.jpeg_files import frame_path
 from sam2_demo.video.ingest.limits import Limits
-from sam2_demo.video.times import FrameTimes
+from sam2_demo.video.times import FrameTimes, even_times
 from sam2_demo.video.video import Video
 
 WORK = ".work"
+
+ChooseFrames = Callable[[FrameTimes], Sequence[int]]
+CheckVideo = Callable[[Video, Video], None]
+"""Gets the frames to annotate, and the whole video; raises InputError to refuse it."""
+
+
+class SavedAsSaV(NamedTuple):
+    """A video that was put somewhere as SA-V has it.
+
+    Attributes:
+        video: The facts about it.
+        annotated: For each of its fourth frames, the number of the annotated frame there.
+    """
+
+    video: Video
+    annotated: tuple[int, ...]
 
 
 class ProjectVideos:
@@ -60,28 +86,36 @@ class ProjectVideos:
                 "FOLDER_IN_USE",
             ) from error
 
-    def add(
-        self, path: Path, limits: Limits = DEFAULT_LIMITS, progress: ReadProgress | None = None
-    ) -> Video:
+    def add(self, path: Path, limits: Limits, choose: ChooseFrames, check: CheckVideo) -> Video:
         """Returns a video with the frames to annotate, once all of it is in its folder.
 
+        Args:
+            path: The file.
+            limits: The limits on it.
+            choose: Says which frames are annotated, unless the video is there already.
+            check: Called before anything stays; it may refuse the video.
+
         Raises:
-            VideoError: the file cannot be used.
+            InputError: the file cannot be used, or is refused.
             ExportError: it cannot be put there.
             ResourceError: the disk is full.
         """
         work = self._folder / WORK / secrets.token_hex(8)
         try:
-            all_frames = ingest(path, work / "frames", limits, progress, name=path.name)
-            made = work / "made"
-            _write_whole(all_frames, made / "whole")
-            _write_annotated(all_frames, made / "annotated")
-            suffix = path.suffix.lower()
-            link_or_copy(path, made / f"source{suffix if suffix in VIDEO_SUFFIXES else '.mp4'}")
+            all_frames = ingest(path, work / "frames", limits, name=path.name)
             there = self._of(all_frames.digest)
             if not there.exists():
+                made = work / "made"
+                _write_whole(all_frames, made / "whole")
+                _write_annotated(all_frames, made / "annotated", choose(all_frames.times))
+                check(Video.open(made / "annotated"), all_frames)
+                suffix = path.suffix.lower()
+                source = f"source{suffix if suffix in VIDEO_SUFFIXES else '.mp4'}"
+                link_or_copy(path, made / source)
                 there.parent.mkdir(parents=True, exist_ok=True)
                 made.rename(there)
+            else:
+                check(self.annotated(all_frames.digest), all_frames)
             return self.annotated(all_frames.digest)
         finally:
             shutil.rmtree(work, ignore_errors=True)
@@ -111,6 +145,36 @@ class ProjectVideos:
         for path in self._of(digest).glob("source.*"):
             return path
         raise _gone(self._of(digest))
+
+    def put(self, digest: str, folder: Path, name: str) -> SavedAsSaV:
+        """Returns a video as SA-V has it, after putting its file into a folder.
+
+        The file is a link or a copy if its fourth frames are those that are annotated; otherwise
+        the video is encoded anew, at 24 frames a second.
+
+        Args:
+            digest: The video's.
+            folder: Where to.
+            name: Of the file, without its ending.
+
+        Raises:
+            ProjectError: its folder is gone.
+            VideoError: its file is damaged.
+            ExportError: it cannot be put there.
+        """
+        source, whole = self.source(digest), self.whole(digest)
+        annotated = frames_of(self.annotated(digest), whole)
+        if annotated == every_fourth(whole.times):
+            link_or_copy(source, folder / f"{name}{source.suffix}")
+            return SavedAsSaV(whole, tuple(range(len(annotated))))
+        frames = frames_at_24(whole.times)
+        slow = replace(whole, times=even_times(len(frames), Fraction(FPS)))
+        with TemporaryDirectory(dir=folder, prefix=".") as work:
+            read = ingest(source, Path(work) / "frames", Limits(max_frames=len(whole)))
+            images = (read[frame] for frame in frames)
+            write_images(images, whole.size_hw, slow.times, folder / f"{name}.mp4")
+        places = {frame: place for place, frame in enumerate(annotated)}
+        return SavedAsSaV(slow, tuple(places[frame] for frame in frames[::ANNOTATED_EVERY]))
 
     def _of(self, digest: str) -> Path:
         return self._folder / "videos" / digest
@@ -147,8 +211,7 @@ def _write_whole(video: Video, folder: Path) -> None:
     replace(video, folder=folder).save()
 
 
-def _write_annotated(video: Video, folder: Path) -> None:
-    frames = range(0, len(video), ANNOTATED_EVERY)
+def _write_annotated(video: Video, folder: Path, frames: Sequence[int]) -> None:
     frame_path(folder, 0).parent.mkdir(parents=True)
     for index, frame in enumerate(frames):
         video.jpeg_path(frame).rename(frame_path(folder, index))

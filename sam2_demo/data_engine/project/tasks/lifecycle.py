@@ -19,7 +19,7 @@ CORRECTING = 3
 """The phase in which unsatisfactory masklets are corrected, whichever made them."""
 MOST_REFUSALS = 3
 ANNOTATED_EVERY = 4
-"""Every fourth frame is annotated, as in SA-V: 6 frames a second of a video with 24."""
+"""Every fourth frame is annotated, as in SA-V: 6 a second of a video that plays at 24."""
 
 _ALWAYS = frozenset(
     {"prompt", "clear_prompt", "clear_object", "settings", "undo", "redo", "masks", "review"}
