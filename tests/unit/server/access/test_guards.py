@@ -1,6 +1,7 @@
 """What stands before the whole app: who may use it, how much may be sent, what pages may do."""
 
 import asyncio
+import json
 import os
 import time
 from collections.abc import Iterator
@@ -12,6 +13,7 @@ import httpx
 import pytest
 
 from sam2_demo.server.access.bodies import MAX_BODY_BYTES, BoundedBodies
+from sam2_demo.server.access.whole_characters import holds_half_a_character
 from sam2_demo.server.sessions.framework_files import sweep_files
 
 CALLS = (
@@ -88,6 +90,33 @@ def test_calls_that_gradio_cannot_read_are_refused_in_words(whole_app: httpx.Cli
     for name, data in (("masks", []), ("open_session", ["token", foreign])):
         asked = whole_app.post(f"/gradio_api/call/{name}", json={"data": data}).json()["event_id"]
         assert "BAD_CALL" in whole_app.get(f"/gradio_api/call/{name}/{asked}").text
+
+
+@pytest.mark.parametrize(
+    ("body", "is_half"),
+    [
+        (rb'{"a": "\ud800"}', True),
+        (rb'{"a\uDC00": [1]}', True),
+        (rb'["\ud83d\ude00 \u00e9"]', False),  # a whole pair
+        (rb'["\\ud800"]', False),  # a backslash and a word
+        (rb'["\ud800"', False),  # no JSON
+        (b"[" * 100_000 + rb'"\ud800"', False),
+    ],
+)
+def test_half_a_character_is_found(body: bytes, is_half: bool) -> None:
+    assert holds_half_a_character(body) == is_half
+
+
+def test_half_a_character_of_an_agent_is_refused_in_words(whole_app: httpx.Client) -> None:
+    headers = {"Content-Type": "application/json", "Accept": "application/json, text/event-stream"}
+    answers = []
+    for token in ("\ud800", "\U0001f600"):
+        asked = {"name": "masks", "arguments": {"token": token}}
+        message = {"jsonrpc": "2.0", "id": 1, "method": "tools/call", "params": asked}
+        content = json.dumps(message)  # in ASCII
+        answers.append(whole_app.post("/gradio_api/mcp/", content=content, headers=headers))
+    assert answers[0].json()["error"]["code"] == "BAD_TEXT"
+    assert "UNKNOWN_SESSION" in answers[1].text
 
 
 def answer_to(
