@@ -179,7 +179,7 @@ def main(arguments: list[str]) -> int:
     try:
         with opened_project(options) as project, data_folder(options) as data_dir:
             prepare(data_dir, options.host)  # before anything imports Gradio, which looks around
-            with chosen_place(options.ray, options.ray_actors) as place:
+            with chosen_place(options.ray, options.ray_actors, options.device) as place:
                 serve(options, AppState.build(settings_from(options, data_dir), project, place))
     except (Sam2DemoError, OSError) as error:  # such as a port already in use
         print(error, file=sys.stderr)

@@ -32,6 +32,7 @@ from media_clips import write_clip  # noqa: E402
 
 SIZE_HW, FRAMES = (240, 320), 48
 CLICKS_PER_FRAME = 3
+OPENED_AT_ONCE = 8
 
 
 @dataclass
@@ -71,7 +72,7 @@ def main() -> int:
         try:
             failed = _crowd(app, clip, options)
         finally:
-            app.kill(signal.SIGINT)  # it ends its actors
+            app.kill(signal.SIGTERM)  # it ends its actors
         log = (folder / "app.log").read_text()
     print(f"{log.count('Traceback')} tracebacks in the log")
     return 1 if failed or "Traceback" in log else 0
@@ -79,10 +80,12 @@ def main() -> int:
 
 def _crowd(app: App, clip: bytes, options: argparse.Namespace) -> int:
     """Prints what everybody met; returns how many met an error."""
-    with ThreadPoolExecutor(options.clicking + options.propagating) as pool:
-        opened = list(pool.map(lambda _: _opened(app, clip), range(options.clicking)))
-        moving = list(pool.map(lambda _: _opened(app, clip), range(options.propagating)))
+    people = options.clicking + options.propagating
+    with ThreadPoolExecutor(OPENED_AT_ONCE) as pool:
+        opened = list(pool.map(lambda _: _opened(app, clip), range(people)))
+    with ThreadPoolExecutor(people) as pool:
         end_s = time.monotonic() + options.seconds
+        moving, opened = opened[options.clicking :], opened[: options.clicking]
         propagating = [pool.submit(_propagate, *one, end_s) for one in moving]
         clicking = [pool.submit(_click, *one, end_s, options.pause) for one in opened]
         time.sleep(options.seconds / 2)

@@ -10,12 +10,13 @@ from sam2_demo.tracking.remote.calls import Place
 
 
 @contextmanager
-def chosen_place(cluster: str | None, actors: int | None) -> Iterator[Place | None]:
+def chosen_place(cluster: str | None, actors: int | None, device: str) -> Iterator[Place | None]:
     """Yields the place, or None for this process; must be entered before Gradio is imported.
 
     Args:
         cluster: The Ray cluster whose actors compute; None for none.
         actors: How many of them; None to let the cluster's size decide.
+        device: ``"auto"``, or the device of this process.
 
     Raises:
         SettingError: the place is not to be had; the message says why.
@@ -25,5 +26,11 @@ def chosen_place(cluster: str | None, actors: int | None) -> Iterator[Place | No
             raise SettingError("--ray-actors is about a cluster: give --ray, too", "NO_CLUSTER")
         yield zero_gpu() if is_zero_gpu() else None
         return
+    if device != "auto":
+        raise SettingError(
+            f"--device {device} means nothing with --ray: each actor takes a GPU of its own, or "
+            "cores where there is none",
+            "BAD_SETTING",
+        )
     with ray_actors(cluster, actors) as started:
         yield started.place

@@ -94,7 +94,9 @@ class VideoActor:
         self._frames[session].take(files)
 
     def answer(self, call: Call) -> list[Result | Failure]:
-        """Returns all results of a call."""
+        """Returns all results of a call; nothing is encoded ahead while others propagate."""
+        if call.method == "encode" and self._streams:
+            return [Result(False)]
         return list(answers_to(call, lambda: self._worker(call.session)))
 
     def step(self, stream: str, call: Call | None = None) -> Result | Failure | None:

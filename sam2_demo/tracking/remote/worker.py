@@ -1,7 +1,8 @@
 """The other process's side: makes the tracker again from what a call takes along.
 
-It answers first prompts once more, stage by stage, so its caches are the same as those of a process
-that was there all the time. If it is still there at the next call, it recognises its own answers.
+Its caches become the same as those of a process that was there all the time: it takes over what
+earlier ones knew of the last answers, and answers older first prompts once more, stage by stage. If
+it is still there at the next call, it recognises its own answers.
 """
 
 from collections import OrderedDict
