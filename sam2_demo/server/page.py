@@ -1,14 +1,17 @@
 """The page: Gradio's blocks around the annotator, and how it is served."""
 
+import os
 from typing import Any
 
 import gradio as gr
+from starlette.routing import BaseRoute
 
 from sam2_demo.server.access.failed_calls import ExplainedPage
 from sam2_demo.server.access.guards import guards
 from sam2_demo.server.annotator import FOLDER, KEYFRAMES, VideoAnnotator
 from sam2_demo.server.app_state import AppState
 from sam2_demo.server.page_modules import page_modules
+from sam2_demo.server.project.hugging_face import HuggingFaceLogin, login_routes
 from sam2_demo.server.routes.api import AnnotationApi
 from sam2_demo.server.routes.pages import PREFIX, build_routes
 
@@ -50,10 +53,13 @@ def page_theme() -> gr.themes.Base:
 
 def launch_options(state: AppState) -> dict[str, Any]:
     """Returns the arguments of ``launch``: the annotator's routes, the theme, safe settings."""
-    modules = page_modules().route(PREFIX)
+    routes: list[BaseRoute] = [page_modules().route(PREFIX), build_routes(state)]
+    login = HuggingFaceLogin.of(os.environ)
+    if state.project is not None and login is not None:
+        routes += login_routes(state, state.project, login)
     return {
         "app_kwargs": {
-            "routes": [modules, build_routes(state)],
+            "routes": routes,
             "middleware": guards(state.settings),
         },
         "theme": page_theme(),

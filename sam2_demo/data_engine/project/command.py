@@ -97,8 +97,14 @@ def _user(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--rights", default="annotate,verify", help="annotate, verify or both (the default)"
     )
-    parser.add_argument(
+    given = parser.add_mutually_exclusive_group()
+    given.add_argument(
         "--password-stdin", action="store_true", help="read the password from standard input"
+    )
+    given.add_argument(
+        "--hugging-face",
+        action="store_true",
+        help="no password: the person signs in with the Hugging Face account of this name",
     )
 
 

@@ -1,5 +1,6 @@
 """The routes of a project: signing in, taking tasks, handing them in, figures."""
 
+import os
 from collections.abc import Callable
 from dataclasses import asdict
 from functools import partial
@@ -17,6 +18,7 @@ from sam2_demo.data_engine.project.tasks.queue import Held
 from sam2_demo.data_engine.project.tasks.verdicts import Judgement
 from sam2_demo.server.app_state import AppState
 from sam2_demo.server.project.gate import COOKIE, person_of, secret_of
+from sam2_demo.server.project.hugging_face import BEGIN, HuggingFaceLogin
 from sam2_demo.server.project.requests import (
     SignInRequest,
     SkipRequest,
@@ -61,6 +63,7 @@ class ProjectRoutes:
             f"{task}/masklet": self._masklet,
         }
         return [
+            Route("/project/sign_in", answered(self._ways_in)),
             Route("/project/sign_in", answered(self._sign_in), methods=["POST"]),
             Route("/project/sign_out", answered(self._sign_out), methods=["POST"]),
             Route("/project/statistics.csv", answered(self._csv)),
@@ -82,6 +85,11 @@ class ProjectRoutes:
             return JSONResponse(await self._state.compute(answer), headers=NOT_STORED)
 
         return answered(endpoint)
+
+    async def _ways_in(self, request: Request) -> Response:
+        """Tells whoever is not signed in where Hugging Face signs people in; empty if nowhere."""
+        login = HuggingFaceLogin.of(os.environ)
+        return JSONResponse({"hugging_face": BEGIN if login else ""}, headers=NOT_STORED)
 
     async def _sign_in(self, request: Request) -> Response:
         given = SignInRequest.read(await fields_of(request))

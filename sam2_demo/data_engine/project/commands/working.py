@@ -107,14 +107,18 @@ def user(arguments: argparse.Namespace) -> None:
         raise SettingError(
             f"there is no right {unknown[0]!r}: the rights are {', '.join(Right)}", "BAD_RIGHT"
         )
-    if arguments.password_stdin:
-        password = sys.stdin.readline().rstrip("\r\n")
-    else:
-        password = getpass.getpass(f"Password of {arguments.name}: ")
-        if getpass.getpass("Once more: ") != password:
-            raise SettingError("the passwords differ: try again", "BAD_PASSWORD")
+    password = None if arguments.hugging_face else _password(arguments)
     set_user(arguments.users, arguments.name, password, [Right(name) for name in names])
     print(f"{arguments.name} may {' and '.join(names)}")
+
+
+def _password(arguments: argparse.Namespace) -> str:
+    if arguments.password_stdin:
+        return sys.stdin.readline().rstrip("\r\n")
+    password = getpass.getpass(f"Password of {arguments.name}: ")
+    if getpass.getpass("Once more: ") != password:
+        raise SettingError("the passwords differ: try again", "BAD_PASSWORD")
+    return password
 
 
 def status(arguments: argparse.Namespace) -> None:

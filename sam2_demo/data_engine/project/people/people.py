@@ -85,6 +85,26 @@ class People:
         self._note_guess(name, is_theirs)
         if not is_theirs:
             raise ProjectError("name or password is wrong: try again", "WRONG_PASSWORD")
+        return self._begin(name)
+
+    def sign_in_by_account(self, name: str) -> str:
+        """Returns the secret of a browser whose person Hugging Face knows by this name.
+
+        Raises:
+            ProjectError: nobody of the project has this account.
+        """
+        users = read_users(self._users) if self._users is not None else {}
+        entry = users.get(name)
+        if entry is None or entry.has_password:
+            raise ProjectError(
+                f"the account {name[:80]!r} is not among the people of this project: ask whoever "
+                "runs it",
+                "NO_SUCH_PERSON",
+            )
+        return self._begin(name)
+
+    def _begin(self, name: str) -> str:
+        """Returns the secret of a browser in which somebody is signed in from now on."""
         secret, now = secrets.token_urlsafe(32), self._database.clock()
         row = SignInRow(secret_digest=_digest(secret), user_name=name, ends_at=now + SIGNED_IN_S)
         with self._database.changes() as session:

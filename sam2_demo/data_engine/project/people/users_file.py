@@ -2,6 +2,8 @@
 
     {"ana": {"rights": ["annotate", "verify"], "salt": "…", "scrypt": "…"}}
 
+Who has no password signs in with a Hugging Face account of that name.
+
 It is read whenever somebody asks for something, so that no change waits for a restart.
 """
 
@@ -42,8 +44,8 @@ class UserEntry(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
     rights: list[Right]
-    salt: Hex
-    scrypt: Hex
+    salt: Hex | None = None
+    scrypt: Hex | None = None
 
     @classmethod
     def of(cls, password: str, rights: list[Right]) -> "UserEntry":
@@ -51,13 +53,18 @@ class UserEntry(BaseModel):
         salt = secrets.token_bytes(16)
         return cls(rights=rights, salt=salt.hex(), scrypt=_hash(password, salt))
 
+    @property
+    def has_password(self) -> bool:
+        """Whether the person signs in with a password, not with a Hugging Face account."""
+        return self.salt is not None and self.scrypt is not None
+
     def is_password(self, password: str) -> bool:
-        """Returns whether this is the person's password."""
-        found = _hash(password, bytes.fromhex(self.salt))
-        return hmac.compare_digest(found, self.scrypt)
+        """Returns whether this is the person's password; it takes as long if they have none."""
+        found = _hash(password, bytes.fromhex(self.salt or "00" * 16))
+        return self.scrypt is not None and hmac.compare_digest(found, self.scrypt)
 
 
-NOBODY = UserEntry(rights=[], salt="00" * 16, scrypt="00" * 64)
+NOBODY = UserEntry(rights=[])
 """Whose password is checked where a name is unknown, so that this takes as long."""
 
 _FILE = TypeAdapter(dict[Name, UserEntry])
@@ -85,21 +92,28 @@ def read_users(path: Path) -> dict[str, UserEntry]:
         ) from error
 
 
-def set_user(path: Path, name: str, password: str, rights: list[Right]) -> None:
+def set_user(path: Path, name: str, password: str | None, rights: list[Right]) -> None:
     """Adds a person to a file, or gives one another password and other rights.
+
+    Args:
+        path: The file.
+        name: The person's name.
+        password: Their password; None if they sign in with a Hugging Face account of that name.
+        rights: What they may do.
 
     Raises:
         SettingError: the name or the password cannot be used, or the file is none of users.
         ExportError: the file cannot be written.
     """
-    if not MIN_PASSWORD <= len(password) <= MAX_PASSWORD:
+    if password is not None and not MIN_PASSWORD <= len(password) <= MAX_PASSWORD:
         raise SettingError(
             f"the password has {len(password)} characters: choose one of {MIN_PASSWORD} to "
             f"{MAX_PASSWORD}",
             "BAD_PASSWORD",
         )
     users = read_users(path) if path.exists() else {}
-    users[name] = UserEntry.of(password, rights)
+    by_account = UserEntry(rights=rights)
+    users[name] = by_account if password is None else UserEntry.of(password, rights)
     try:
         checked = _FILE.validate_python(users)
     except ValidationError as error:
@@ -108,7 +122,9 @@ def set_user(path: Path, name: str, password: str, rights: list[Right]) -> None:
             "BAD_NAME",
         ) from error
     with whole_file(path) as partial:
-        shown = {key: entry.model_dump(mode="json") for key, entry in checked.items()}
+        shown = {
+            key: entry.model_dump(mode="json", exclude_none=True) for key, entry in checked.items()
+        }
         opened = os.open(partial, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
         with os.fdopen(opened, "w", encoding="utf-8") as file:
             json.dump(shown, file, indent=1)

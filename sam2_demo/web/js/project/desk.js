@@ -7,6 +7,12 @@ import { TaskBar } from './task_bar.js';
 import { Verification } from './verification.js';
 
 const VIEWS = ['desk', 'verify', 'figures'];
+const REFUSALS = {
+  NO_SUCH_PERSON:
+    'Your Hugging Face account is not among the people of this project: ask whoever runs it.',
+  BEGIN_AGAIN: 'This sign-in began in another browser, or too long ago: begin again.',
+  NO_PROVIDER: 'Hugging Face did not say who you are: try again.',
+};
 const KINDS = { annotate: 'Annotate', verify: 'Verify' };
 
 export class Desk {
@@ -33,6 +39,13 @@ export class Desk {
   async start() {
     this.app.model.offer(await getJson('about'));
     await this.home();
+    this.showRefusal();
+  }
+
+  /** Says why somebody who comes back from Hugging Face is not signed in. */
+  showRefusal() {
+    const code = new URL(document.URL).searchParams.get('sign_in');
+    if (Object.hasOwn(REFUSALS, code)) this.app.status.say(REFUSALS[code]);
   }
 
   async attempt(act) {
@@ -64,6 +77,15 @@ export class Desk {
     app.find('sign-in').hidden = home !== null;
     app.find('desk-home').hidden = home === null;
     if (home) this.fill(home);
+    else await this.offerWaysIn();
+  }
+
+  /** Offers Hugging Face's sign-in where there is one. */
+  async offerWaysIn() {
+    const link = this.app.find('hugging-face');
+    const { hugging_face: address } = await getJson('project/sign_in');
+    link.hidden = !address;
+    if (address) link.href = address;
   }
 
   fill({ name, for_one: isForOne, rights, waiting, held }) {
