@@ -9,6 +9,8 @@ from sam2_demo.model.positional_encoding import apply_rope
 
 QUERY_CHUNK = 512
 """Queries per product on a CPU."""
+LARGE = 1 << 20
+"""Scores of a head from which on its products are large: those of the frame's own tokens are."""
 
 
 def split_heads(
@@ -25,21 +27,28 @@ def attend(
 ) -> Float[Tensor, "batch heads queries value_channels"]:
     """Returns the mean of the values for each query, weighted by how well their keys match it.
 
-    On a CPU, plain matrix products over a few hundred queries at a time are faster than fused
-    attention, which cannot take advantage of values that are narrower than keys.
+    On a CPU, plain matrix products are faster than fused attention, which cannot take advantage of
+    values that are narrower than keys; large ones one by one, as oneDNN takes no float32 batches.
     """
     if queries.device.type != "cpu":
         return functional.scaled_dot_product_attention(queries, keys, values)
-    scale, values = queries.shape[3] ** -0.5, values.type_as(queries)
+    queries, values = queries * queries.shape[3] ** -0.5, values.type_as(queries)
+    if queries.shape[2] * keys.shape[2] < LARGE:
+        return softmax(queries @ keys.transpose(2, 3)) @ values
+    by_head = (tokens.flatten(0, 1) for tokens in (queries, keys, values))
+    attended = [_attend_in_chunks(q, k, v) for q, k, v in zip(*by_head, strict=True)]
+    return torch.stack(attended).unflatten(0, queries.shape[:2])
+
+
+def _attend_in_chunks(
+    queries: Float[Tensor, "queries channels"],
+    keys: Float[Tensor, "keys channels"],
+    values: Float[Tensor, "keys value_channels"],
+) -> Float[Tensor, "queries value_channels"]:
+    """Returns what ``attend`` does, for scaled queries of one head, a few hundred at a time."""
     # In the order in which the products read them: else each of them would copy all the keys.
-    transposed = keys.transpose(2, 3).contiguous()
-    return torch.cat(
-        [
-            softmax((chunk * scale) @ transposed) @ values
-            for chunk in queries.split(QUERY_CHUNK, dim=2)
-        ],
-        dim=2,
-    )
+    transposed = keys.t().contiguous()
+    return torch.cat([softmax(q @ transposed) @ values for q in queries.split(QUERY_CHUNK)])
 
 
 def softmax(scores: Float[Tensor, "*batch keys"]) -> Float[Tensor, "*batch keys"]:

@@ -17,6 +17,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from sam2_demo.checkpoints.loading import LoadedModel, is_model_name, load_model
+from sam2_demo.checkpoints.precision import Precision
 from sam2_demo.core.device import choose_device, prepare_cpu
 from sam2_demo.core.errors import SettingError
 from sam2_demo.core.masks import EncodedMask
@@ -69,6 +70,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--model", help="name or file (default: the session's model)")
     parser.add_argument("--out", type=Path, help="folder for the new session file and palette PNGs")
     parser.add_argument("--device", default="auto", help="auto, cpu, cuda or mps")
+    parser.add_argument(
+        "--precision",
+        type=Precision,
+        choices=list(Precision),
+        default=Precision.AUTO,
+        help="of matrix products; auto is bfloat16 where that pays",
+    )
 
 
 def run(arguments: argparse.Namespace) -> None:
@@ -89,7 +97,7 @@ def run(arguments: argparse.Namespace) -> None:
         device = choose_device(arguments.device)
         if device.type == "cpu":
             prepare_cpu()
-        model = load_model(name, device)
+        model = load_model(name, device, precision=arguments.precision)
         session = VideoSession(model.model, video)
         replay(saved.objects, session)
         _print_scores(saved, model, session)

@@ -8,7 +8,7 @@ Source: arXiv 2408.00714, §4 (memory encoder and memory bank).
 
 import math
 import zlib
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import NamedTuple
 from weakref import WeakKeyDictionary
@@ -21,8 +21,9 @@ from torch import Tensor
 from sam2_demo.core.frames import FrameSource, length_in_the_end
 from sam2_demo.model.sam2 import ImageFeatures, MemoryBank, Sam2, logits_of_mask
 from sam2_demo.tracking.byte_cache import Budget, ByteCache, SharedBytes
+from sam2_demo.tracking.frames_ahead import FramesAhead
 from sam2_demo.tracking.memory_bank import AttendedFrames, attended_frames, build_memory_bank
-from sam2_demo.tracking.preprocessing import frame_to_pixels, mask_to_model
+from sam2_demo.tracking.preprocessing import mask_to_model
 from sam2_demo.tracking.track import Answer, AnswerState, Track
 
 
@@ -76,6 +77,7 @@ class FrameCache:
     def __init__(self, model: Sam2, frames: FrameSource, budgets: CacheBudgets) -> None:
         self._model = model
         self._frames = frames
+        self._ahead = FramesAhead(frames, model.config.image_size, model.device)
         self._features: ByteCache[int, ImageFeatures] = ByteCache(
             budgets.features, budgets.shared_features
         )
@@ -117,15 +119,15 @@ class FrameCache:
         """Returns whether a frame's features are cached."""
         return self._features.get(frame_index) is not None
 
+    def expect(self, frame_indices: Iterable[int]) -> None:
+        """Begins to decode frames that will be encoded soon."""
+        self._ahead.expect([each for each in frame_indices if not self.is_encoded(each)])
+
     def features(self, frame_index: int) -> ImageFeatures:
         """Returns a frame's features."""
         features = self._features.get(frame_index)
         if features is None:
-            model = self._model
-            pixels = frame_to_pixels(
-                self._frames[frame_index], model.config.image_size, model.device
-            )
-            features = model.encode_image(pixels)
+            features = self._model.encode_image(self._ahead.pixels(frame_index))
             self._features.put(frame_index, features)
         return features
 

@@ -34,8 +34,15 @@ def frame_to_pixels(
     It is resized bicubically as 8-bit RGB, as for the released models: the reference does so with
     videos.
     """
+    return normalised(resized_frame(frame, image_size).to(device))
+
+
+def resized_frame(
+    frame: UInt8[np.ndarray, "height width 3"], image_size: int
+) -> UInt8[Tensor, "{image_size} {image_size} 3"]:
+    """Returns a frame of a video as a square of the model's size."""
     resized = Image.fromarray(frame).resize((image_size, image_size), Image.Resampling.BICUBIC)
-    return _normalised(torch.from_numpy(np.array(resized)).to(device))
+    return torch.from_numpy(np.array(resized))
 
 
 def image_to_pixels(
@@ -46,14 +53,15 @@ def image_to_pixels(
     It is resized bilinearly after normalising, as the reference does with images.
     """
     # Decoded files may be read-only, which torch does not accept.
-    pixels = _normalised(torch.from_numpy(image.copy()).to(device))
+    pixels = normalised(torch.from_numpy(image.copy()).to(device))
     size = (image_size, image_size)
     return functional.interpolate(pixels, size=size, mode="bilinear", antialias=True)
 
 
-def _normalised(
+def normalised(
     image: UInt8[Tensor, "height width 3"],
 ) -> Float[Tensor, "1 3 height width"]:
+    """Returns an image with the mean and deviation that the model was trained with."""
     pixels = image.permute(2, 0, 1)[None].float() / 255
     mean = torch.tensor(PIXEL_MEAN, device=image.device)[:, None, None]
     std = torch.tensor(PIXEL_STD, device=image.device)[:, None, None]

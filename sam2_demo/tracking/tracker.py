@@ -26,6 +26,7 @@ from sam2_demo.tracking.direction_check import Checked, check_directions
 from sam2_demo.tracking.everything.proposals import FindOptions, Proposal
 from sam2_demo.tracking.everything.search import EverythingSearch, SearchWatch
 from sam2_demo.tracking.frame_cache import AttendingTrack, CacheBudgets, FrameCache
+from sam2_demo.tracking.frames_ahead import DECODED_AHEAD
 from sam2_demo.tracking.preprocessing import (
     fill_holes,
     logits_to_video,
@@ -153,8 +154,9 @@ class Tracker:
         self, tracks: Mapping[int, Track], steps: Sequence[Step]
     ) -> Generator[dict[int, Answer], None, None]:
         """Yields the answers on each frame in turn, which the caller records in the tracks."""
-        for frame_index, step in steps:
-            yield self.track_frame(tracks, frame_index, step)
+        for place, (frame_index, step) in enumerate(steps):
+            coming = [frame for frame, _ in steps[place + 1 : place + 1 + DECODED_AHEAD]]
+            yield self.track_frame(tracks, frame_index, step, coming)
 
     def check_directions(
         self, tracks: Mapping[int, Track], frame_count: int
@@ -174,7 +176,11 @@ class Tracker:
         return search.find(self._frames[frame_index], earlier, watch)
 
     def track_frame(
-        self, tracks: Mapping[int, Track], frame_index: int, step: int
+        self,
+        tracks: Mapping[int, Track],
+        frame_index: int,
+        step: int,
+        coming: Sequence[int] = (),
     ) -> dict[int, Answer]:
         """Returns the answers for all objects on one frame.
 
@@ -185,6 +191,7 @@ class Tracker:
             tracks: The objects by id.
             frame_index: The frame.
             step: 1 forward, -1 backward.
+            coming: The frames that come next, to be decoded meanwhile.
         """
         self._tracked_frames += 1
         if self._tracked_frames % RELEASE_EVERY == 0:
@@ -202,6 +209,7 @@ class Tracker:
             size = (len(attended.memories), len(attended.pointers))
             groups[size].append(_Job(object_id, AttendingTrack(track, attended)))
         with self._computing():
+            self._cache.expect((frame_index, *coming))
             for jobs in groups.values():
                 for start in range(0, len(jobs), self._options.objects_per_batch):
                     batch = jobs[start : start + self._options.objects_per_batch]

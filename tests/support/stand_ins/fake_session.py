@@ -98,7 +98,11 @@ class DiscTracker(Tracker):
         return True
 
     def track_frame(
-        self, tracks: Mapping[int, Track], frame_index: int, step: int
+        self,
+        tracks: Mapping[int, Track],
+        frame_index: int,
+        step: int,
+        coming: Sequence[int] = (),
     ) -> dict[int, Answer]:
         time.sleep(self._delay_s)
         found = {}

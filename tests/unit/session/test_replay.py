@@ -64,7 +64,7 @@ def test_same_model_and_machine_answer_the_same_masks(
     path = tmp_path / "clip.sam2.json"
     path.write_text(session_as_text(opened.save_session()))
     save_checkpoint(tmp_path / "miniature.pt", MODEL)
-    command = ["replay", str(path), "--video", str(clip), "--device", "cpu"]
+    command = ["replay", str(path), "--video", str(clip), "--precision", "float32"]
     command += ["--model", str(tmp_path / "miniature.pt"), "--out", str(tmp_path / "out")]
     assert main(command) == 0
     printed = capsys.readouterr().out
