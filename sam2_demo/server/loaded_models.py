@@ -25,6 +25,7 @@ from sam2_demo.model.config import RELEASED
 from sam2_demo.server.messages import explain
 from sam2_demo.session.provenance import ModelLabel
 from sam2_demo.session.session import SessionOptions, VideoSession
+from sam2_demo.tracking.accelerator import Accelerator
 from sam2_demo.tracking.byte_cache import SharedBytes
 from sam2_demo.tracking.remote.calls import Place
 from sam2_demo.tracking.remote.remote_tracker import RemoteTracker
@@ -41,7 +42,7 @@ CHECKPOINT_SUFFIXES = {".pt", ".pth", ".safetensors"}
 
 
 class ModelShelf:
-    """Loads models by name and keeps the most recent ones; they share one accelerator lock.
+    """Loads models by name and keeps the most recent ones; they share one accelerator.
 
     Args:
         default: The model used until another is chosen: a name or the path of a checkpoint.
@@ -79,7 +80,7 @@ class ModelShelf:
         self._alive: WeakValueDictionary[str, LoadedModel] = WeakValueDictionary()
         self._loading: dict[str, threading.Lock] = {}
         self._lock = threading.Lock()
-        self._accelerator = threading.Lock()
+        self._accelerator = Accelerator()
 
     @property
     def offered(self) -> tuple[str, ...]:

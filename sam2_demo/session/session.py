@@ -7,9 +7,8 @@ so memory use stays flat as the video grows.
 Source: arXiv 2408.00714, §3 (promptable visual segmentation) and §4.
 """
 
-import threading
 from collections.abc import Callable, Collection, Generator, Sequence
-from contextlib import AbstractContextManager, closing
+from contextlib import closing
 from dataclasses import dataclass, field, replace
 
 import numpy as np
@@ -23,6 +22,7 @@ from sam2_demo.session.editable_objects import EditableObjects
 from sam2_demo.session.history import History
 from sam2_demo.session.merging import union_of
 from sam2_demo.session.objects import Objects
+from sam2_demo.tracking.accelerator import Accelerator
 from sam2_demo.tracking.backend import Backend
 from sam2_demo.tracking.prompt_log import Given
 from sam2_demo.tracking.prompting import (
@@ -75,7 +75,7 @@ class VideoSession(EditableObjects):
         model: The model, on its device.
         frames: The video.
         options: Limits and behaviour.
-        accelerator_lock: Of all sessions on one accelerator; held for one frame at a time.
+        accelerator: That of all sessions on it; held for one frame at a time.
         elsewhere: Makes what computes in another place from what would here; None for here.
     """
 
@@ -84,14 +84,14 @@ class VideoSession(EditableObjects):
         model: Sam2,
         frames: FrameSource,
         options: SessionOptions | None = None,
-        accelerator_lock: AbstractContextManager[object] | None = None,
+        accelerator: Accelerator | None = None,
         elsewhere: Callable[[Tracker], Backend] | None = None,
     ) -> None:
         options = options or SessionOptions()
         super().__init__(options.max_objects, History(options.undo_steps, options.undo_bytes))
         self.frames = frames
         self.options = options
-        tracker = Tracker(model, frames, options.tracker, accelerator_lock or threading.Lock())
+        tracker = Tracker(model, frames, options.tracker, accelerator or Accelerator())
         self._tracker: Backend = tracker if elsewhere is None else elsewhere(tracker)
 
     def merge_object(self, object_id: int, into_id: int) -> None:

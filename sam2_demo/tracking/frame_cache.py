@@ -66,7 +66,7 @@ _EmbeddingKey = tuple[int, AttendedFrames, frozenset[Answer]]
 
 
 class FrameCache:
-    """Features, logits and memories of one video. Callers hold the accelerator's lock.
+    """Features, logits and memories of one video. Callers hold the accelerator.
 
     Args:
         model: The model, on its device.

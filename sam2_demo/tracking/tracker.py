@@ -7,7 +7,7 @@ Source: arXiv 2408.00714, §4.
 
 from collections import defaultdict
 from collections.abc import Generator, Iterable, Iterator, Mapping, Sequence
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from typing import NamedTuple
 
@@ -22,6 +22,7 @@ from sam2_demo.core.masks import EncodedMask
 from sam2_demo.core.prompts import FramePrompt
 from sam2_demo.model.prompt_encoder import PromptTensors
 from sam2_demo.model.sam2 import MaskPrediction, Sam2
+from sam2_demo.tracking.accelerator import Accelerator
 from sam2_demo.tracking.direction_check import Checked, check_directions
 from sam2_demo.tracking.everything.proposals import FindOptions, Proposal
 from sam2_demo.tracking.everything.search import EverythingSearch, SearchWatch
@@ -68,7 +69,7 @@ class Tracker:
         model: The model, on its device.
         frames: The video.
         options: Budgets and settings.
-        accelerator_lock: Held while one frame is computed.
+        accelerator: Held while one frame is computed.
     """
 
     def __init__(
@@ -76,12 +77,12 @@ class Tracker:
         model: Sam2,
         frames: FrameSource,
         options: TrackerOptions,
-        accelerator_lock: AbstractContextManager[object],
+        accelerator: Accelerator,
     ) -> None:
         self._model = model.eval()
         self._frames = frames
         self._options = options
-        self._accelerator_lock = accelerator_lock
+        self._accelerator = accelerator
         self._tracked_frames = 0
         self._cache = FrameCache(self._model, frames, options.budgets)
         self._prompts = PromptAnswering(self._model, frames, self._cache, options.hole_area)
@@ -112,7 +113,7 @@ class Tracker:
             stages: The prompt as it grew, fitted to the video: each stage refines the one before.
             refined: The answer that the first stage refines, if any.
         """
-        with self._computing():
+        with self._computing(urgently=True):
             predicted, given = self._prompts.predict(track, frame_index, stages, refined)
             answer = self._keep(predicted, is_prompted=True)[0]
             return answer if given is None else self._as_given(answer, given, frame_index)
@@ -121,7 +122,7 @@ class Tracker:
         self, track: Track, frame_index: int, click: FramePrompt, refined: Answer | None
     ) -> list[ObjectMask]:
         """Returns all candidates for a single click, in the model's order."""
-        with self._computing():
+        with self._computing(urgently=True):
             return self._object_masks(self._prompts.candidates(track, frame_index, click, refined))
 
     def preview(
@@ -132,7 +133,7 @@ class Tracker:
         refined: Answer | None,
     ) -> ObjectMask | None:
         """Returns what the answer to a prompt would be; None if the frame is not encoded yet."""
-        with self._computing():
+        with self._computing(urgently=True):
             if not self._cache.is_encoded(frame_index):
                 return None
             predicted, given = self._prompts.predict(track, frame_index, stages, refined)
@@ -144,7 +145,7 @@ class Tracker:
 
         Returns False where something else is being computed, which this would hold up.
         """
-        if self._is_computing():
+        if self._accelerator.locked():
             return False
         with self._computing():
             self._cache.features(frame_index)
@@ -257,14 +258,11 @@ class Tracker:
             self._cache.take_state(answer, state)
 
     @contextmanager
-    def _computing(self) -> Iterator[None]:
-        """Holds the accelerator's lock, without gradients, in the model's precision."""
-        with self._accelerator_lock, torch.inference_mode(), self._model.autocast():
+    def _computing(self, urgently: bool = False) -> Iterator[None]:
+        """Holds the accelerator, without gradients, in the model's precision."""
+        turn = self._accelerator.urgently() if urgently else self._accelerator
+        with turn, torch.inference_mode(), self._model.autocast():
             yield
-
-    def _is_computing(self) -> bool:
-        """Returns whether the accelerator's lock is held; a place without a lock is never busy."""
-        return bool(getattr(self._accelerator_lock, "locked", bool)())
 
     def _track_batch(self, batch: Sequence[_Job], frame_index: int) -> dict[int, Answer]:
         """Returns the answers for a group of objects that attend to equally many frames."""

@@ -14,6 +14,7 @@ from sam2_demo.evaluation.benchmark.parts import REST, matrix_limit, measure_par
 from sam2_demo.evaluation.benchmark.sessions import click_on, prompted
 from sam2_demo.model.sam2 import Sam2
 from sam2_demo.session.session import VideoSession
+from sam2_demo.tracking.accelerator import Accelerator
 
 SPEED_FRAMES = 60
 PART_FRAMES = 8
@@ -70,9 +71,9 @@ def measure_speed(
 
 def measure_clicks(loaded: LoadedModel, size_hw: tuple[int, int]) -> list[Figure]:
     """Returns the time of a click on a new frame, on an encoded one, and with others at work."""
-    model, accelerator = loaded.model, threading.Lock()
+    model, accelerator = loaded.model, Accelerator()
     clip = MadeUpClip(CLICKS, size_hw)
-    session = VideoSession(model, clip, accelerator_lock=accelerator)
+    session = VideoSession(model, clip, accelerator=accelerator)
 
     def click(frame_index: int) -> float:
         start = time.perf_counter()
@@ -104,10 +105,10 @@ def measure_clicks(loaded: LoadedModel, size_hw: tuple[int, int]) -> list[Figure
 
 
 def _propagate_until(
-    model: Sam2, size_hw: tuple[int, int], accelerator: threading.Lock, stopping: threading.Event
+    model: Sam2, size_hw: tuple[int, int], accelerator: Accelerator, stopping: threading.Event
 ) -> None:
     clip = MadeUpClip(SPEED_FRAMES, size_hw)
-    session = VideoSession(model, clip, accelerator_lock=accelerator)
+    session = VideoSession(model, clip, accelerator=accelerator)
     session.set_prompt(0, 1, click_on(clip, 0, 0))
     while not stopping.is_set():
         with closing(session.propagate()) as frames:

@@ -5,7 +5,6 @@ one frame at a time, so a click waits for one frame of each that is under way.
 """
 
 import os
-import threading
 from collections.abc import Generator, Mapping
 from typing import Any
 from weakref import WeakValueDictionary
@@ -15,6 +14,7 @@ import torch
 from sam2_demo.core.device import choose_device, prepare_cpu, release_freed_memory
 from sam2_demo.core.errors import SessionExpired
 from sam2_demo.model.sam2 import Sam2
+from sam2_demo.tracking.accelerator import Accelerator
 from sam2_demo.tracking.byte_cache import SharedBytes
 from sam2_demo.tracking.frame_cache import CacheBudgets
 from sam2_demo.tracking.remote.calls import Call, Failure, Result
@@ -41,7 +41,7 @@ class VideoActor:
         prepare_cpu()
         torch.set_num_threads(threads)
         self._device = choose_device()
-        self._computing = threading.Lock()
+        self._accelerator = Accelerator()
         is_cpu = self._device.type == "cpu"
         features = SharedBytes(FEATURE_BYTES_ON_CPU if is_cpu else FEATURE_BYTES_ON_GPU)
         self._options = TrackerOptions(budgets=CacheBudgets(shared_features=features))
@@ -78,7 +78,7 @@ class VideoActor:
             self._models[name] = model
         self._frames[session] = SentFrames(*facts)
         self._workers[session] = Worker(
-            model, self._frames[session], self._options, self._computing
+            model, self._frames[session], self._options, self._accelerator
         )
 
     def take_frames(self, session: str, files: Mapping[int, bytes], at_first: bool) -> None:

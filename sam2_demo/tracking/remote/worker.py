@@ -7,7 +7,6 @@ it is still there at the next call, it recognises its own answers.
 
 from collections import OrderedDict
 from collections.abc import Callable, Generator, Iterable, Iterator, Mapping, Sequence
-from contextlib import AbstractContextManager, nullcontext
 from typing import Any
 from weakref import WeakValueDictionary
 
@@ -19,6 +18,7 @@ from sam2_demo.core.frames import FrameSource
 from sam2_demo.core.masks import EncodedMask
 from sam2_demo.core.prompts import FramePrompt
 from sam2_demo.model.sam2 import Sam2
+from sam2_demo.tracking.accelerator import Accelerator
 from sam2_demo.tracking.everything.proposals import FindOptions
 from sam2_demo.tracking.propagation import Step
 from sam2_demo.tracking.remote.calls import THE_OBJECT, Call, Failure, Result
@@ -77,7 +77,7 @@ class Worker:
         model: On the device that computes.
         frames: The session's video.
         options: Budgets and settings.
-        accelerator_lock: Held while one frame is computed.
+        accelerator: Held while one frame is computed.
     """
 
     def __init__(
@@ -85,11 +85,11 @@ class Worker:
         model: Sam2,
         frames: FrameSource,
         options: TrackerOptions | None = None,
-        accelerator_lock: AbstractContextManager[object] | None = None,
+        accelerator: Accelerator | None = None,
     ) -> None:
         self._memory_frames = model.config.memory.frames
         self._tracker = Tracker(
-            model, frames, options or TrackerOptions(), accelerator_lock or nullcontext()
+            model, frames, options or TrackerOptions(), accelerator or Accelerator()
         )
         self._known: OrderedDict[_Content, Answer] = OrderedDict()
 

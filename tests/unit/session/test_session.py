@@ -1,6 +1,5 @@
 """What a person may rely on when they use a session, promise by promise."""
 
-import threading
 from collections.abc import Callable
 from dataclasses import replace
 
@@ -18,6 +17,7 @@ from sam2_demo.model.prompt_encoder import BOX_LOWER_RIGHT, BOX_UPPER_LEFT, Prom
 from sam2_demo.model.sam2 import MemoryBank, Sam2
 from sam2_demo.session.objects import ObjectSettings
 from sam2_demo.session.session import SessionOptions, VideoSession
+from sam2_demo.tracking.accelerator import Accelerator
 from sam2_demo.tracking.byte_cache import Budget
 from sam2_demo.tracking.frame_cache import CacheBudgets
 from sam2_demo.tracking.prompting import without_tracked
@@ -477,12 +477,12 @@ def test_a_picture_is_a_video_of_one_frame(model: Sam2) -> None:
 
 
 def test_the_accelerator_is_free_between_two_frames(model: Sam2) -> None:
-    lock = threading.Lock()
+    accelerator = Accelerator()
     pictures = np.zeros((3, *SIZE_HW, 3), dtype=np.uint8)
-    session = VideoSession(model, ArrayFrames(list(pictures)), accelerator_lock=lock)
+    session = VideoSession(model, ArrayFrames(list(pictures)), accelerator=accelerator)
     session.set_prompt(0, 1, CLICK)
     for _ in session.propagate():
-        assert not lock.locked()
+        assert not accelerator.locked()
 
 
 REFUSED = [

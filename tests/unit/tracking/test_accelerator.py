@@ -1,0 +1,88 @@
+"""Clicks go first on the accelerator, others in turn; nobody waits for ever."""
+
+import threading
+import time
+from concurrent.futures import Future, ThreadPoolExecutor
+
+import pytest
+
+from sam2_demo.tracking import accelerator as accelerators
+from sam2_demo.tracking.accelerator import Accelerator
+
+
+class Crowd:
+    """People who come one after another while somebody holds the accelerator."""
+
+    def __init__(self) -> None:
+        self.accelerator = Accelerator()
+        self.order: list[str] = []
+        self._pool = ThreadPoolExecutor(8)
+        self._turns: list[Future[None]] = []
+
+    def comes(self, name: str, urgently: bool = False) -> None:
+        """Lets one more wait."""
+        before = self._waiting()
+        self._turns.append(self._pool.submit(self._take, name, urgently))
+        while self._waiting() == before:
+            time.sleep(0.001)
+
+    def all_went(self) -> list[str]:
+        """Returns the names in the order in which they had their turns."""
+        for turn in self._turns:
+            turn.result(10)
+        self._pool.shutdown()
+        return self.order
+
+    def _take(self, name: str, urgently: bool) -> None:
+        with self.accelerator.urgently() if urgently else self.accelerator:
+            self.order.append(name)
+
+    def _waiting(self) -> int:
+        return len(self.accelerator._urgent) + len(self.accelerator._others)
+
+
+def test_clicks_go_first_and_others_in_turn() -> None:
+    crowd = Crowd()
+    with crowd.accelerator:
+        crowd.comes("frame 1")
+        crowd.comes("frame 2")
+        crowd.comes("click 1", urgently=True)
+        crowd.comes("click 2", urgently=True)
+    assert crowd.all_went() == ["click 1", "click 2", "frame 1", "frame 2"]
+    assert not crowd.accelerator.locked()
+
+
+def test_whoever_has_waited_long_goes_before_any_click(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(accelerators, "PATIENCE_S", 0.0)
+    crowd = Crowd()
+    with crowd.accelerator:
+        crowd.comes("frame")
+        crowd.comes("click", urgently=True)
+    assert crowd.all_went() == ["frame", "click"]
+
+
+def test_it_is_one_at_a_time() -> None:
+    accelerator, inside, most = Accelerator(), 0, 0
+    guard = threading.Lock()
+
+    def work(number: int) -> None:
+        nonlocal inside, most
+        for _ in range(50):
+            with accelerator.urgently() if number % 2 else accelerator:
+                with guard:
+                    inside += 1
+                    most = max(most, inside)
+                with guard:
+                    inside -= 1
+
+    with ThreadPoolExecutor(6) as pool:
+        list(pool.map(work, range(6)))
+    assert most == 1
+    assert not accelerator.locked()
+
+
+def test_an_error_hands_it_on() -> None:
+    accelerator = Accelerator()
+    with pytest.raises(ValueError, match="broken"), accelerator:
+        raise ValueError("broken")
+    assert not accelerator.locked()
