@@ -190,14 +190,16 @@ class _Crew(Generic[Item, Result]):
     def engage(self, room: int) -> bool:
         """Starts actors, at most one for each item; returns whether there is anything left to do.
 
-        An actor gets its item when it is there: in a shared cluster that may take its time.
+        An actor gets its item when it is there: in a shared cluster that may take its time, or
+        never happen.
         """
         starting = sum(at is None for _, at in self._awaited.values())
         while len(self._awaited) < room and (starting < len(self._waiting) or self._read()):
             actor = self._engage_one()
             self._awaited[actor.begin.remote()] = actor, None
             starting += 1
-        return bool(self._awaited or self._waiting or self._read())
+        is_busy = any(at is not None for _, at in self._awaited.values())
+        return is_busy or bool(self._waiting) or self._read()
 
     def finished(self, timeout_s: float) -> Iterator[Done[Item, Result]]:
         """Yields what was done, after waiting for it for some time; all go on before that."""
@@ -248,7 +250,7 @@ class _Crew(Generic[Item, Result]):
             done: Done[Item, Result] | None = self._ray.get(reference)
         except self._ray.exceptions.RayTaskError as error:  # such as a job that cannot be made
             if at is None:
-                raise error.cause from error
+                raise error.cause or error from error
             done = Done(at.item, error=error)
         except self._ray.exceptions.RayError as error:
             return self._died(at, str(error).strip().splitlines()[0])

@@ -142,6 +142,23 @@ def test_what_a_worker_dies_of_is_given_up_and_costs_no_other(
         done[1].get()
 
 
+def test_a_worker_that_finds_no_room_is_not_waited_for(ray: Any) -> None:
+    """Somebody else has one of the two cores."""
+
+    class Other:
+        def ready(self) -> None: ...
+
+    def make(device: torch.device) -> Callable[[int, Told], int]:
+        return lambda item, told: item + 1
+
+    other = ray.remote(num_cpus=1)(Other).remote()
+    ray.get(other.ready.remote())
+    workers = RayWorkers(ray, cores=1, may_use_gpus=True)
+    found = [each.get() for each in workers.do(make, range(3), lambda running: None)]
+    ray.kill(other)
+    assert found == [1, 2, 3]
+
+
 def test_a_cluster_without_room_for_a_worker_is_refused(ray: Any) -> None:
     with pytest.raises(SettingError, match="has 3 cores"):
         RayWorkers(ray, cores=3, may_use_gpus=True)
