@@ -22,8 +22,8 @@ PARTS = {
 """The model's methods that a tracked frame calls, by the paper's words for them."""
 REST = "rest"
 """Decoding the frame, making masks and run lengths, bookkeeping."""
-FILLING_FRAMES = 16
-"""After so many, the memory bank has all memories and pointers."""
+FILLING_FRAMES = 8
+"""After so many, the memory bank has all memories; further pointers are only a few tokens each."""
 MATRIX_SIDE = 2048
 
 
@@ -47,7 +47,7 @@ class Part:
 def measure_parts(
     model: Sam2, size_hw: tuple[int, int], objects: int, frames: int
 ) -> dict[str, Part]:
-    """Returns the parts of a tracked frame once the memory bank is full, and what is left over."""
+    """Returns the parts of a tracked frame once all memories are there, and what is left over."""
     model.requires_grad_(False)  # torch's counter cannot follow gradients in inference mode
     session = prompted(model, MadeUpClip(FILLING_FRAMES + frames + 1, size_hw, objects))
     steps = session.propagate(0)

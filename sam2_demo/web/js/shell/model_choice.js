@@ -7,6 +7,11 @@ import { PATH_CHOICE } from '../files/opening.js';
 /** The server picks the model; which one is only known once it is loaded. */
 const AUTO = 'auto';
 
+/** Returns a name as it is shown: what follows an @ is the side of the images that it sees. */
+function titleOf(name) {
+  return name.replace(/@(\d+)$/, ', $1 px (faster)');
+}
+
 export class ModelChoice {
   constructor(app, find) {
     this.app = app;
@@ -22,7 +27,7 @@ export class ModelChoice {
   /** Lists the models that the server offers. */
   offer({ models, default: chosen, paths_allowed: pathsAllowed }) {
     const select = this.find('model');
-    select.replaceChildren(...models.map((name) => new Option(name, name)));
+    select.replaceChildren(...models.map((name) => new Option(titleOf(name), name)));
     if (pathsAllowed) select.append(new Option('A file on the server …', PATH_CHOICE));
     select.value = chosen;
     this.name = chosen;
@@ -47,7 +52,7 @@ export class ModelChoice {
   show(name, source) {
     const select = this.find('model');
     if (![...select.options].some((option) => option.value === name)) {
-      select.append(new Option(name, name));
+      select.append(new Option(titleOf(name), name));
     }
     select.value = name;
     this.find('model-path').hidden = true;
