@@ -21,6 +21,7 @@ STORE_BYTES = 2 << 30
 REACHED_WITHIN_S = 5.0
 
 _TOP = Path(__file__).parents[2]
+_TOKEN = Path.home() / ".ray" / "auth_token"
 
 
 def import_ray() -> Any:
@@ -32,6 +33,9 @@ def import_ray() -> Any:
     # Ray reports how it is used to its makers unless it is told not to, before it is imported.
     os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
     os.environ.setdefault("RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO", "0")
+    # `ray start` asks for this machine's token as soon as there is one; who connects has to say so.
+    if _TOKEN.exists():
+        os.environ.setdefault("RAY_AUTH_MODE", "token")
     try:
         import ray
     except ImportError as error:
@@ -50,7 +54,7 @@ def ray_cluster(address: str) -> Iterator[Any]:
             to be at the same path on all of its machines.
 
     Raises:
-        SettingError: Ray is not installed, or there is no cluster at the address.
+        SettingError: Ray is not installed, or there is no cluster at the address, or it refuses.
     """
     ray = import_ray()
     if ray.is_initialized():
@@ -67,7 +71,14 @@ def ray_cluster(address: str) -> Iterator[Any]:
         options |= {"include_dashboard": False, "object_store_memory": STORE_BYTES}
     else:
         _check_reachable(address)
-    ray.init(address=address, **options)
+    try:
+        ray.init(address=address, **options)
+    except (ConnectionError, RuntimeError) as error:
+        raise SettingError(
+            f"the Ray cluster at {address} refuses this program ({error}): both need the same "
+            f"version of Ray, and the same token in {_TOKEN}",
+            "CLUSTER_REFUSES",
+        ) from error
     try:
         yield ray
     finally:

@@ -118,7 +118,7 @@ class ActorPool:
             room: The bytes.
             most_bytes: The most that an actor's frames may take.
         """
-        with self._lock:
+        with self._placing, self._lock:  # no call of an idle session begins meanwhile
             idle = [row for row in seat.sessions.items() if row[1] is not needed]
             for session, sent in sorted(idle, key=lambda row: row[1].used_s):
                 if _bytes_at(seat) + room <= most_bytes:
