@@ -33,9 +33,6 @@ def import_ray() -> Any:
     # Ray reports how it is used to its makers unless it is told not to, before it is imported.
     os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
     os.environ.setdefault("RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO", "0")
-    # `ray start` asks for this machine's token as soon as there is one; who connects has to say so.
-    if _TOKEN.exists():
-        os.environ.setdefault("RAY_AUTH_MODE", "token")
     try:
         import ray
     except ImportError as error:
@@ -56,6 +53,12 @@ def ray_cluster(address: str) -> Iterator[Any]:
     Raises:
         SettingError: Ray is not installed, or there is no cluster at the address, or it refuses.
     """
+    if address != LOCAL:
+        _check_reachable(address)
+        # `ray start` asks for this machine's token if there is one. Whoever connects has to say
+        # that they have it, too, and before Ray is imported.
+        if _TOKEN.exists():
+            os.environ.setdefault("RAY_AUTH_MODE", "token")
     ray = import_ray()
     if ray.is_initialized():
         yield ray
@@ -69,8 +72,6 @@ def ray_cluster(address: str) -> Iterator[Any]:
     }
     if address == LOCAL:
         options |= {"include_dashboard": False, "object_store_memory": STORE_BYTES}
-    else:
-        _check_reachable(address)
     try:
         ray.init(address=address, **options)
     except (ConnectionError, RuntimeError) as error:

@@ -19,6 +19,8 @@ from sam2_demo.video.video import Video
 
 logger = logging.getLogger(__name__)
 
+CLICKS, SEARCHES, LOOKS = "clicks", "searches", "looks"
+"""What an actor does beside the frames of propagations, one call of each kind at a time."""
 START_TIMEOUT_S = 120.0
 LOOK_TIMEOUT_S = 5.0
 
@@ -57,6 +59,10 @@ class Seat:
     actor: Any
     started: Any
     sessions: dict[str, Sent] = field(default_factory=dict)
+
+    def call(self, method: str, group: str, *arguments: Any) -> Any:
+        """Returns where the result of a method will be, once calls of its kind before it end."""
+        return getattr(self.actor, method).options(concurrency_group=group).remote(*arguments)
 
 
 class ActorPool:
@@ -107,7 +113,7 @@ class ActorPool:
         with self._lock:
             for seat in self.seats:
                 if seat.sessions.pop(session, None) is not None:
-                    seat.actor.forget.remote(session)
+                    seat.call("forget", CLICKS, session)
 
     def make_room(self, seat: Seat, needed: Sent, room: int, most_bytes: int) -> bool:
         """Returns whether frames of so many bytes fit, once idle sessions are forgotten for them.
@@ -125,7 +131,7 @@ class ActorPool:
                     break
                 if not sent.calls:
                     del seat.sessions[session]
-                    seat.actor.forget.remote(session)
+                    seat.call("forget", CLICKS, session)
             return _bytes_at(seat) + room <= most_bytes
 
     def _placed(self, session: str) -> tuple[Seat, Sent]:
@@ -175,7 +181,7 @@ class ActorPool:
 
     def _free_bytes(self, seats: Sequence[Seat]) -> dict[Seat, int]:
         """Returns how much memory is free at each actor; little where it does not say in time."""
-        asked = [seat.actor.free_bytes.remote() for seat in seats]
+        asked = [seat.call("free_bytes", LOOKS) for seat in seats]
         free = {}
         for seat, answer in zip(seats, asked, strict=True):
             try:

@@ -16,7 +16,15 @@ from weakref import WeakKeyDictionary, WeakValueDictionary
 from sam2_demo.core.errors import ResourceError
 from sam2_demo.core.ray_cluster import ray_cluster
 from sam2_demo.model.sam2 import Sam2
-from sam2_demo.server.places.actor_pool import ActorPool, Seat, Sent, cores_each
+from sam2_demo.server.places.actor_pool import (
+    CLICKS,
+    LOOKS,
+    SEARCHES,
+    ActorPool,
+    Seat,
+    Sent,
+    cores_each,
+)
 from sam2_demo.server.places.video_actor import VideoActor
 from sam2_demo.tracking.remote.calls import Call, Failure, Place, PlaceLostError, Result
 from sam2_demo.video.video import Video
@@ -28,7 +36,7 @@ CORES_PER_ACTOR = 4
 FRAME_BYTES = 4 << 30
 """What the frames that were sent may take of an actor's memory."""
 FRAMES_AT_ONCE = 32
-ASIDE = "find_everything"
+SEARCH = "find_everything"
 """This takes seconds: it does not hold up the clicks of others."""
 
 
@@ -58,7 +66,7 @@ def _started(ray: Any, count: int | None) -> "RayActors":
     needs = {"num_gpus": min(1.0, gpus / count), "num_cpus": 0 if gpus else threads}
     kind = ray.remote(
         max_restarts=0,
-        concurrency_groups={"aside": 1, "watching": 1},
+        concurrency_groups={CLICKS: 1, SEARCHES: 1, LOOKS: 1},
         scheduling_strategy="SPREAD",
         **needs,
     )(VideoActor)
@@ -124,8 +132,8 @@ class RayActors:
                 raise PlaceLostError(f"an actor was lost ({type(error).__name__})") from error
 
     def _answer(self, seat: Seat, call: Call) -> Generator[Result | Failure, None, None]:
-        group = {"concurrency_group": "aside"} if call.method == ASIDE else {}
-        yield from self._ray.get(seat.actor.answer.options(**group).remote(call))
+        group = SEARCHES if call.method == SEARCH else CLICKS
+        yield from self._ray.get(seat.call("answer", group, call))
 
     def _stream(self, seat: Seat, call: Call) -> Generator[Result | Failure, None, None]:
         """Yields the results one by one; the next one is computed while one is looked at."""
@@ -145,7 +153,7 @@ class RayActors:
             video = Video.open(call.folder)
             facts = video.size_hw, video.fps, len(video)
             weights = [self._put(self._lent[call.model])]
-            self._ray.get(seat.actor.open.remote(call.session, facts, weights))
+            self._ray.get(seat.call("open", CLICKS, call.session, facts, weights))
             sent.video = video
         self._send_frames(seat, sent, sent.video, call)
         unknown = {each: state for each, state in call.states.items() if each not in sent.known}
@@ -171,8 +179,9 @@ class RayActors:
                 for frame in frames[begin : begin + FRAMES_AT_ONCE]
             }
             drop = is_new_start and begin == 0
-            taken = seat.actor.take_frames.remote(call.session, files, drop)
-            if len(frames) > FRAMES_AT_ONCE or call.method == ASIDE:
+            taken = seat.call("take_frames", CLICKS, call.session, files, drop)
+            # A click comes after it anyhow.
+            if len(frames) > FRAMES_AT_ONCE or call.is_stream or call.method == SEARCH:
                 self._ray.get(taken)
         sent.bytes_by_frame.update(sizes)
 

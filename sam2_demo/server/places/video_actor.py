@@ -1,7 +1,7 @@
 """An actor: computes the calls of several sessions, in a process that is often on another machine.
 
-Its calls are computed one after the other, in the order in which they come; a propagation asks for
-one frame at a time, so a click waits for one frame of each that is under way.
+A propagation asks for one frame at a time, in turn with others. Clicks, and what is sent for them,
+have a thread of their own, and go first: a click waits for one frame at most, and for other clicks.
 """
 
 import os
