@@ -18,7 +18,7 @@ imports only itself and the layers below it (``tests/unit/test_layers.py`` holds
     core         prompts, masks, errors, frames, device: no torch modules, no gradio
 
 A click travels through ``web/js/tools/editing.js``, ``server/routes/pages.py``,
-``session/open_video.py``, ``session/session.py``, ``tracking/prompting.py`` and
+``session/open_video.py``, ``session/session.py``, ``tracking/answering/prompting.py`` and
 ``tracking/tracker.py`` to the five methods of ``model/sam2.py``; its mask comes back the same way.
 """
 

@@ -5,10 +5,10 @@ from collections.abc import Sequence
 from sam2_demo.core.masks import EncodedMask
 from sam2_demo.core.prompts import FramePrompt
 from sam2_demo.session.session import VideoSession
+from sam2_demo.tracking.answering.prompting import enter_prompt
 from sam2_demo.tracking.everything.proposals import FindOptions, Proposal
 from sam2_demo.tracking.everything.search import SearchWatch
 from sam2_demo.tracking.prompt_log import Given
-from sam2_demo.tracking.prompting import enter_prompt
 from sam2_demo.tracking.track import Track
 
 STEP = "add what was found"

@@ -23,15 +23,15 @@ from sam2_demo.session.history import History
 from sam2_demo.session.merging import union_of
 from sam2_demo.session.objects import Objects
 from sam2_demo.tracking.accelerator import Accelerator
-from sam2_demo.tracking.backend import Backend
-from sam2_demo.tracking.prompt_log import Given
-from sam2_demo.tracking.prompting import (
+from sam2_demo.tracking.answering.prompting import (
     candidates_of,
     enter_prompt,
     preview_prompt,
     take_prompt_back,
     without_tracked,
 )
+from sam2_demo.tracking.backend import Backend
+from sam2_demo.tracking.prompt_log import Given
 from sam2_demo.tracking.propagation import (
     Agreement,
     Direction,

@@ -23,6 +23,7 @@ from sam2_demo.core.prompts import FramePrompt
 from sam2_demo.model.prompt_encoder import PromptTensors
 from sam2_demo.model.sam2 import MaskPrediction, Sam2
 from sam2_demo.tracking.accelerator import Accelerator
+from sam2_demo.tracking.answering.prompt_answering import PromptAnswering
 from sam2_demo.tracking.direction_check import Checked, check_directions
 from sam2_demo.tracking.everything.proposals import FindOptions, Proposal
 from sam2_demo.tracking.everything.search import EverythingSearch, SearchWatch
@@ -32,7 +33,6 @@ from sam2_demo.tracking.preprocessing import (
     fill_holes,
     logits_to_video,
 )
-from sam2_demo.tracking.prompt_answering import PromptAnswering
 from sam2_demo.tracking.propagation import Step
 from sam2_demo.tracking.track import Answer, AnswerState, ObjectMask, Track
 

@@ -18,7 +18,7 @@ from sam2_demo.session.open_video import OpenVideo
 from sam2_demo.session.provenance import ModelLabel
 from sam2_demo.session.reply import Reply
 from sam2_demo.session.session import VideoSession
-from sam2_demo.tracking.prompting import without_tracked
+from sam2_demo.tracking.answering.prompting import without_tracked
 from sam2_demo.video.video import Video
 
 TASK_FILE = "task.json"

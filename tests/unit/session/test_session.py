@@ -18,9 +18,9 @@ from sam2_demo.model.sam2 import MemoryBank, Sam2
 from sam2_demo.session.objects import ObjectSettings
 from sam2_demo.session.session import SessionOptions, VideoSession
 from sam2_demo.tracking.accelerator import Accelerator
+from sam2_demo.tracking.answering.prompting import without_tracked
 from sam2_demo.tracking.byte_cache import Budget
 from sam2_demo.tracking.frame_cache import CacheBudgets
-from sam2_demo.tracking.prompting import without_tracked
 from sam2_demo.tracking.propagation import Direction
 from sam2_demo.tracking.track import FrameMasks
 from sam2_demo.tracking.tracker import TrackerOptions

@@ -6,7 +6,7 @@ import torch
 
 from sam2_demo.core.masks import EncodedMask
 from sam2_demo.core.prompts import FramePrompt, Point
-from sam2_demo.tracking.refinement import least_changed, with_tracked_box
+from sam2_demo.tracking.answering.refinement import least_changed, with_tracked_box
 
 BOX = (40.0, 20.0, 60.0, 30.0)  # 20 wide, 10 high: reaches 3 further to the sides, 1.5 up and down
 

@@ -16,6 +16,7 @@ from sam2_demo.core.masks import EncodedMask
 from sam2_demo.core.prompts import FramePrompt
 from sam2_demo.model.prompt_encoder import PromptTensors
 from sam2_demo.model.sam2 import ImageFeatures, MaskPrediction, Sam2
+from sam2_demo.tracking.answering.refinement import least_changed, with_tracked_box
 from sam2_demo.tracking.frame_cache import FrameCache
 from sam2_demo.tracking.preprocessing import (
     clamp_mask_prompt,
@@ -23,7 +24,6 @@ from sam2_demo.tracking.preprocessing import (
     mask_to_model,
     prompt_tensors,
 )
-from sam2_demo.tracking.refinement import least_changed, with_tracked_box
 from sam2_demo.tracking.track import Answer, Track
 
 
