@@ -19,6 +19,10 @@ SMALLEST_SHARE = 0.004
 SMALLEST_AUGMENTED_SHARE = 0.0005
 """The same after augmentation, which may move objects or halve their size."""
 
+HIDDEN_FRAMES = 3
+"""An object that is hidden on fewer frames of a clip does not count as hiding."""
+ATTEMPTS_AT_HIDING = 12
+
 MAX_UNUSABLE_CLIPS = 200
 """Number of clips in a row without a single usable object after which loading gives up."""
 
@@ -59,7 +63,7 @@ def make_batch(
                 f"covers {SMALLEST_SHARE:.1%} of its first frame: give --data with larger objects",
                 "OBJECTS_TOO_SMALL",
             )
-        clip, count_before = sample(random), len(parts)
+        clip, count_before = _sampled(sample, options, random), len(parts)
         if options.frames > 1:
             pieces = [clip]
         else:
@@ -77,6 +81,24 @@ def make_batch(
     frames = torch.from_numpy(np.stack([part.frames for part in parts])).float() / 255
     pixels = ((frames - mean) / std).movedim(-1, 2).contiguous()
     return Batch(pixels, torch.from_numpy(np.stack([part.masks for part in parts])))
+
+
+def _sampled(sample: Sampler, options: BatchOptions, random: np.random.Generator) -> Clip:
+    """Returns the next clip, or the first of several with an object that hides, where one is due.
+
+    Such objects come first in it, so that they are among those that are chosen.
+    """
+    clip = sample(random)
+    if random.random() >= options.hidden_share:
+        return clip
+    for _ in range(ATTEMPTS_AT_HIDING):
+        share = clip.masks.mean(axis=(2, 3))
+        hides = (share[0] >= SMALLEST_SHARE) & ((share == 0).sum(axis=0) >= HIDDEN_FRAMES)
+        if hides.any():
+            others = np.flatnonzero(~hides)[: max(0, options.objects - int(hides.sum()))]
+            return Clip(clip.frames, clip.masks[:, [*np.flatnonzero(hides), *others]])
+        clip = sample(random)
+    return clip
 
 
 def _choose_objects(

@@ -19,6 +19,7 @@ class BatchOptions:
         frames: Frames per clip; 1 for images.
         objects: Objects per clip; some are repeated where there are too few.
         reversed_share: Share of the clips that are played backward.
+        hidden_share: Share of the clips for which one with an object that hides is looked for.
         rollout: How they are prompted.
         augmentation: How they are augmented.
     """
@@ -27,6 +28,7 @@ class BatchOptions:
     frames: int = 1
     objects: int = 3
     reversed_share: float = 0.5
+    hidden_share: float = 0.0
     rollout: RolloutOptions = field(default_factory=RolloutOptions)
     augmentation: Augmentation = field(default_factory=Augmentation)
 
@@ -34,8 +36,9 @@ class BatchOptions:
         for name in ("clips", "frames", "objects"):
             if getattr(self, name) < 1:
                 raise ValueError(f"{name} is {getattr(self, name)}: give 1 or more")
-        if not 0 <= self.reversed_share <= 1:
-            raise ValueError(f"reversed_share is {self.reversed_share}: give 0 to 1")
+        for name in ("reversed_share", "hidden_share"):
+            if not 0 <= getattr(self, name) <= 1:
+                raise ValueError(f"{name} is {getattr(self, name)}: give 0 to 1")
 
 
 @dataclass(frozen=True)
@@ -92,12 +95,15 @@ class Experiment:
         encoder_rate: Factor on it for the image encoder; 0 freezes the encoder.
         decoder_rate: Factor on it for prompt encoder and mask decoder, except the parts that SAM
             does not have.
+        hiding_rate: Factor on it for the object score and what stands for hidden objects.
         layer_decay: Factor on it from one block of the image encoder to the one before.
         schedule: The course of the learning rate.
         weight_decay: Of weight matrices only. Source: arXiv 2408.00714, appendix D.
         gradient_clip: Maximum norm of the gradient. Source: likewise.
         drop_path: Probability of dropping the image encoder's last block; rises linearly from 0 at
             the first.
+        blend: Share of the trained weights in the model that is written; the rest is what the run
+            began with. Only the object score's are all new. Source: arXiv 2109.01903.
         ema_decay: Decay of the exponential moving average of the weights, reached after the first
             steps; 0 for no average.
         bfloat16: Whether to train with autocast to bfloat16.
@@ -119,11 +125,13 @@ class Experiment:
     learning_rate: float = 1e-3
     encoder_rate: float = 0.3
     decoder_rate: float = 1.0
+    hiding_rate: float = 1.0
     layer_decay: float = 1.0
     schedule: Schedule = field(default_factory=Schedule)
     weight_decay: float = 0.1
     gradient_clip: float = 0.1
     drop_path: float = 0.0
+    blend: float = 1.0
     ema_decay: float = 0.999
     bfloat16: bool = True
     parts: int = 2
@@ -131,7 +139,7 @@ class Experiment:
     seed: int = 0
 
     def __post_init__(self) -> None:
-        for name in ("image_share", "ema_decay", "layer_decay"):
+        for name in ("image_share", "ema_decay", "layer_decay", "blend"):
             value = getattr(self, name)
             if value is not None and not 0 <= value <= 1:
                 raise ValueError(f"{name} is {value}: give 0 to 1")
@@ -142,6 +150,7 @@ class Experiment:
             "steps",
             "encoder_rate",
             "decoder_rate",
+            "hiding_rate",
             "weight_decay",
             "checkpoint_minutes",
         ):

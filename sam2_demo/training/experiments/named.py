@@ -123,6 +123,40 @@ _EMBEDDED = Experiment(
 Its ``start`` is the file that the command ``start`` writes.
 """
 
+_HIDING_CLIPS = replace(
+    _EMBEDDED_CLIPS,
+    clips=1,
+    frames=9,
+    hidden_share=0.85,
+    rollout=RolloutOptions(
+        prompted_frames=1,
+        corrected_frames=1,
+        corrections=1,
+        kinds=(0.6, 0.25, 0.15),
+        loss_weights=replace(_SHORT_RUN_WEIGHTS, object_score=3.0, hidden=3.0),
+    ),
+)
+
+_EMBEDDED_HIDING = Experiment(
+    stages=(Stage(image_size=384, videos=_HIDING_CLIPS, scale=(0.12, 0.8)),),
+    minutes=60.0,
+    learning_rate=5e-5,
+    encoder_rate=0.0,
+    decoder_rate=0.5,
+    hiding_rate=10.0,
+    schedule=Schedule(warm_up=0.02),
+    weight_decay=0.01,
+    gradient_clip=1.0,
+    blend=0.4,
+    ema_decay=0.98,
+    parts=1,
+    checkpoint_minutes=10.0,
+)
+"""The second part of the same: it learns that objects hide, and keeps most of what it was.
+
+Its ``start`` is the file that ``embedded`` wrote.
+"""
+
 _OVERFIT = Experiment(
     model=_MINIATURE,
     stages=(Stage(image_size=64, videos=BatchOptions(4, frames=3, objects=2)),),
@@ -139,6 +173,7 @@ EXPERIMENTS: dict[str, Experiment] = {
     "full": _FULL,
     "finetune": _FINETUNE,
     "embedded": _EMBEDDED,
+    "embedded-hiding": _EMBEDDED_HIDING,
     "overfit": _OVERFIT,
 }
 """The experiments by name."""

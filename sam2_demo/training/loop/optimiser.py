@@ -31,11 +31,13 @@ class Rates:
         decoder: For prompt encoder and mask decoder, except for what SAM does not have: skips and
             object score.
         layer_decay: From one block of the image encoder to the one before it.
+        hiding: For the object score and what stands for an object that is not visible.
     """
 
     encoder: float = 1.0
     decoder: float = 1.0
     layer_decay: float = 1.0
+    hiding: float = 1.0
 
 
 def make_optimiser(
@@ -99,7 +101,9 @@ def layer_rate(name: str, blocks: Mapping[str, int], rates: Rates) -> float:
         blocks: Of ``block_numbers``.
         rates: The factors.
     """
-    if re.match(r"sam_(prompt_encoder|mask_decoder)\.(?!conv_s|obj_score|pred_obj)", name):
+    if re.search("obj_score|no_obj", name):
+        return rates.hiding
+    if re.match(r"sam_(prompt_encoder|mask_decoder)\.(?!conv_s)", name):
         return rates.decoder
     if not name.startswith("image_encoder."):
         return 1.0

@@ -83,8 +83,15 @@ class Trainer:
         self.model = model.to(self.device).train()
         self.model.image_encoder.requires_grad_(experiment.encoder_rate > 0)
         self.parameters = _trained(self.model)
+        is_blended = experiment.blend < 1
+        self.first_weights = [p.detach().clone() for p in self.parameters] if is_blended else []
         self.ema_weights = self._initial_ema()
-        rates = Rates(experiment.encoder_rate, experiment.decoder_rate, experiment.layer_decay)
+        rates = Rates(
+            experiment.encoder_rate,
+            experiment.decoder_rate,
+            experiment.layer_decay,
+            experiment.hiding_rate,
+        )
         self.optimiser = make_optimiser(
             self.model, experiment.learning_rate, rates, experiment.weight_decay
         )
@@ -185,14 +192,18 @@ class Trainer:
         self.step, self.elapsed_s = state["step"], state["elapsed_s"]
 
     def final_model(self) -> Sam2:
-        """Returns a copy of the model for use, with averaged weights if there is an average."""
+        """Returns a copy of the model for use: averaged over steps, and blended, if that is set."""
         model = Sam2(without_drop_path(self.model.config)).eval()
         model.load_state_dict(self.model.state_dict())
-        if self.experiment.ema_decay > 0:
-            model.image_encoder.requires_grad_(self.experiment.encoder_rate > 0)
-            with torch.no_grad():
-                for parameter, ema in zip(_trained(model), self.ema_weights, strict=True):
-                    parameter.copy_(ema)
+        model.image_encoder.requires_grad_(self.experiment.encoder_rate > 0)
+        trained = _trained(model)
+        scores = {id(value) for name, value in model.named_parameters() if "obj_score" in name}
+        with torch.no_grad():
+            for parameter, ema in zip(trained, self.ema_weights or trained, strict=True):
+                parameter.copy_(ema)
+            for parameter, first in zip(trained, self.first_weights or trained, strict=True):
+                if id(parameter) not in scores:
+                    parameter.lerp_(first, 1 - self.experiment.blend)
         return model
 
     def _initial_ema(self) -> list[Tensor]:

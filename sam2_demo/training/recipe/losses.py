@@ -18,12 +18,16 @@ FOCAL_GAMMA = 2.0
 
 @dataclass(frozen=True)
 class LossWeights:
-    """Weights of the parts of the loss. Source: appendix D.2."""
+    """Weights of the parts of the loss, and of hidden objects in that of the object score.
+
+    Source: appendix D.2; hidden objects count like others there.
+    """
 
     focal: float = 20.0
     dice: float = 1.0
     iou: float = 1.0
     object_score: float = 1.0
+    hidden: float = 1.0
 
 
 class Losses(NamedTuple):
@@ -115,7 +119,7 @@ def prediction_losses(
         loss_weights.focal * focal
         + loss_weights.dice * dice
         + loss_weights.iou * iou_error
-        + loss_weights.object_score * score
+        + loss_weights.object_score * torch.where(visible, 1.0, loss_weights.hidden) * score
     )
     true_iou = torch.where(visible, best_iou, 1.0)
     return Losses(total, focal, dice, iou_error, score, best, true_iou)

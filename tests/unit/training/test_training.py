@@ -278,6 +278,16 @@ class Breaking(DiscClips):
         return super().sample(random)
 
 
+def test_a_blended_model_keeps_most_of_what_it_began_with(tmp_path: Path) -> None:
+    blended = trainer(tiny(steps=2, ema_decay=0.0, blend=0.25), tmp_path)
+    first = [weights.clone() for weights in blended.parameters]
+    blended.run()
+    named = dict(blended.final_model().named_parameters())
+    for (name, found), before, after in zip(named.items(), first, blended.parameters, strict=True):
+        expected = after if "obj_score" in name else 0.75 * before + 0.25 * after
+        assert torch.allclose(found, expected, atol=1e-6), name
+
+
 def test_a_damaged_file_costs_no_step_that_was_done(tmp_path: Path) -> None:
     experiment = tiny(steps=50)
     videos = experiment.stages[0].videos

@@ -75,6 +75,32 @@ def test_larger_data_sets_are_drawn_from_more_often() -> None:
     assert np.mean(shares) == pytest.approx(0.75, abs=0.04)
 
 
+class Hiding(Counted):
+    """Clips of two objects: in every third one, the second hides on three frames of four."""
+
+    def sample(self, random: np.random.Generator) -> Clip:
+        self._size += 1
+        masks = np.ones((4, 2, 32, 32), bool)
+        masks[:, 0, 16:] = False
+        masks[1:, 1] = self._size % 3 != 0
+        return Clip(np.zeros((4, 32, 32, 3), np.uint8), masks)
+
+
+@pytest.mark.parametrize(("share", "clips_with_hiding"), [(0.0, 2), (1.0, 6)])
+def test_objects_that_hide_are_looked_for_and_chosen_first(
+    share: float, clips_with_hiding: int
+) -> None:
+    options = BatchOptions(6, frames=4, objects=1, hidden_share=share, augmentation=PLAIN)
+    found = 0
+    for seed in range(3):  # of two objects one is drawn, unless it is the one that hides
+        sample = Hiding(0, 4).sample
+        masks = make_batch(sample, options, 32, 6, np.random.default_rng(seed)).masks
+        hides = ~masks[:, 1:, 0].flatten(2).any(2)
+        found = max(found, int(hides.all(1).sum()))
+    assert found <= clips_with_hiding
+    assert share == 0.0 or found == 6
+
+
 def test_batches_have_enough_objects_that_are_visible_at_first() -> None:
     frames = np.zeros((2, 32, 48, 3), np.uint8)
     masks = np.zeros((2, 2, 32, 48), bool)
