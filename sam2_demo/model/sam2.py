@@ -24,6 +24,8 @@ from sam2_demo.model.prompt_encoder import PromptEncoder, PromptTensors
 
 NO_OBJECT_LOGIT = -1024.0
 """Mask logit of every pixel of an object that is not visible."""
+LEAST_VISIBLE_SCORE = 0.01
+"""The least object score of an object that is known to be visible."""
 MEMORY_MASK_SCALE, MEMORY_MASK_BIAS = 20.0, -10.0
 """The memory encoder gets probabilities in [0, 1] as values in [-10, 10]."""
 PIXEL_MEAN = (0.485, 0.456, 0.406)
@@ -189,6 +191,7 @@ class Sam2(nn.Module):
         prompts: PromptTensors,
         multimask: bool,
         candidate: int | None = None,
+        is_visible: bool = False,
     ) -> MaskPrediction:
         """Returns each object's mask, or its candidates if ``multimask``.
 
@@ -198,6 +201,7 @@ class Sam2(nn.Module):
             prompts: Points and masks for each object; empty when tracking by memory alone.
             multimask: Whether to return the candidates for an ambiguous prompt.
             candidate: Index of the one candidate to return, with its pointer; None for all.
+            is_visible: Whether it is known that the objects are, whatever the score says.
         """
         height, width = conditioned.shape[2:]
         decoded = self.sam_mask_decoder(
@@ -215,13 +219,16 @@ class Sam2(nn.Module):
                 ious=decoded.ious[:, chosen],
                 tokens=decoded.tokens[:, chosen],
             )
+        scores = decoded.object_score_logits
+        if is_visible:
+            scores = scores.clamp(min=LEAST_VISIBLE_SCORE)
         rows = torch.arange(decoded.ious.shape[0], device=decoded.ious.device)
         token = decoded.tokens[rows, decoded.ious.argmax(1)]
         return MaskPrediction(
             decoded.mask_logits.float(),
             decoded.ious.float(),
-            self._pointer(token, decoded.object_score_logits),
-            decoded.object_score_logits.float(),
+            self._pointer(token, scores),
+            scores.float(),
         )
 
     def decode_mask(

@@ -6,6 +6,7 @@ that is conditioned on the object's memories where there are any.
 
 from collections.abc import Iterable
 from dataclasses import replace
+from functools import partial
 
 import torch
 from jaxtyping import Float
@@ -92,6 +93,9 @@ class PromptAnswering:
                 features, mask_to_model(prompt.mask.decode(), size, device)
             )
         conditioned = self._cache.conditioned_embedding(track, frame_index)
+        is_shown = self._is_shown(prompt)
+        if mask_logits is not None and is_shown and not (mask_logits > 0).any():
+            mask_logits = None  # it was taken for hidden: an empty mask would say so once more
         if mask_logits is not None:
             mask_logits = clamp_mask_prompt(mask_logits)
             tracked = track.tracked(frame_index) if frame_index in track.steps else None
@@ -102,7 +106,18 @@ class PromptAnswering:
         prompts = self._tensors(prompt, mask_logits)
         is_ambiguous = prompts.points.shape[1] <= 1
         candidate = prompt.candidate if is_ambiguous else None
-        return self._model.decode(conditioned, features, prompts, is_ambiguous, candidate)
+        return self._model.decode(
+            conditioned, features, prompts, is_ambiguous, candidate, is_visible=is_shown
+        )
+
+    def _is_shown(self, prompt: FramePrompt) -> bool:
+        """Returns whether a person shows the object to a model that answers without memories.
+
+        What such a model says of hidden objects rests on little more than the frame: whoever clicks
+        on the object knows better.
+        """
+        includes = prompt.box_xyxy is not None or any(each.positive for each in prompt.points)
+        return includes and not self._model.config.memory.prompts_attend
 
     def _refine(
         self,
@@ -113,8 +128,9 @@ class PromptAnswering:
     ) -> MaskPrediction:
         """Returns that of the decoder's masks which follows the clicks and changes the least."""
         prompts = self._tensors(prompt, mask_logits)
-        single = self._model.decode(conditioned, features, prompts, multimask=False)
-        several = self._model.decode(conditioned, features, prompts, multimask=True)
+        is_shown = self._is_shown(prompt)
+        decode = partial(self._model.decode, conditioned, features, prompts, is_visible=is_shown)
+        single, several = decode(multimask=False), decode(multimask=True)
         chosen = least_changed(
             torch.cat((single.mask_logits, several.mask_logits), dim=1),
             torch.cat((single.ious, several.ious), dim=1),
@@ -124,7 +140,7 @@ class PromptAnswering:
         )
         if chosen == 0:
             return single
-        return self._model.decode(conditioned, features, prompts, True, candidate=chosen - 1)
+        return decode(multimask=True, candidate=chosen - 1)
 
     def _tensors(
         self, prompt: FramePrompt, mask_logits: Float[Tensor, "1 1 _ _"] | None
