@@ -112,4 +112,4 @@ def test_documented_protocols_and_experiments_exist() -> None:
     named = set(re.findall(r"^\| (`.+?`) \|", protocols, re.MULTILINE))
     assert set(re.findall(r"`([\w-]+)`", " ".join(named))) == set(PROTOCOLS)
     training = (TOP / "assets/docs/training.md").read_text(encoding="utf-8")
-    assert set(re.findall(r"^\| `(\w+)` \|", training, re.MULTILINE)) == set(EXPERIMENTS)
+    assert set(re.findall(r"^\| `([\w-]+)` \|", training, re.MULTILINE)) == set(EXPERIMENTS)

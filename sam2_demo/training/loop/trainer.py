@@ -22,6 +22,7 @@ from typing import NamedTuple
 
 import torch
 from torch import Tensor, nn
+from torch.nn.attention import SDPBackend, sdpa_kernel
 from tqdm import tqdm
 
 from sam2_demo.checkpoints.loading import save_checkpoint
@@ -71,9 +72,6 @@ class Trainer:
         self.folder = folder
         self.device, self.processes = device or torch.device("cpu"), processes or Processes()
         if self.device.type == "cpu":
-            # Despite its name, this applies to the CPU as well, where the backward pass of fused
-            # attention takes three times as long as that of plain matrix products.
-            torch.backends.cuda.enable_flash_sdp(False)
             torch.set_num_threads(1)  # so that initial weights do not depend on the machine
         model = uninitialised_model(experiment)
         self.experiment = experiment = experiment.sized(model.config.image_size)
@@ -120,6 +118,10 @@ class Trainer:
         """
         saved_s, is_stopping = self.elapsed_s, False
         with ExitStack() as stack:
+            if self.device.type == "cpu":
+                # The backward pass of fused attention takes three times as long as that of plain
+                # matrix products.
+                stack.enter_context(sdpa_kernel(SDPBackend.MATH))
             pool = stack.enter_context(ThreadPoolExecutor(self._threads, "compute"))
             numbers = self.processes.share(self.experiment.parts)
             loader = stack.enter_context(

@@ -124,26 +124,26 @@ def test_objects_are_named_coloured_hidden_locked_moved_and_all_this_is_kept(vis
     page.keyboard.press("Enter")
     wait_for_rows(visit, ["Object 1", "lamp"])
 
-    shown = seen_color(visit, 0.75, 0.5)
+    shown = seen_color(visit, 0.75, 0.75)
     page.keyboard.press("u")
     menu = page.get_by_role("dialog", name="More for lamp")
     box = menu.bounding_box()
     assert 0 <= box["x"] <= page.viewport_size["width"] - box["width"]
     menu.get_by_role("button", name="violet").click()
     wait_for_step(visit, "undo", "colour")
-    wait_for_other_color(visit, 0.75, 0.5, shown)
-    recoloured = seen_color(visit, 0.75, 0.5)
+    wait_for_other_color(visit, 0.75, 0.75, shown)
+    recoloured = seen_color(visit, 0.75, 0.75)
     assert recoloured[2] > shown[2]  # violet is bluer than amber
     page.get_by_role("button", name="Hide lamp").click()
     wait_for_step(visit, "undo", "hide")
-    wait_for_other_color(visit, 0.75, 0.5, recoloured)
+    wait_for_other_color(visit, 0.75, 0.75, recoloured)
 
-    page.mouse.click(*visit.place(0.75, 0.5))
+    page.mouse.click(*visit.place(0.75, 0.75))
     visit.wait_for_note(1, "2 prompts here")
     page.get_by_role("button", name="Hide lamp").click()  # what is prompted is shown
     page.get_by_role("button", name="Lock lamp", exact=True).click()
     wait_for_step(visit, "undo", "lock")
-    page.mouse.click(*visit.place(0.75, 0.5), button="right")
+    page.mouse.click(*visit.place(0.75, 0.75), button="right")
     visit.find("status-text").get_by_text("lamp is locked").wait_for()
     assert "2 prompts here" in visit.note_of(1)
     visit.propagate(FRAMES)

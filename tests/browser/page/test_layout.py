@@ -39,7 +39,7 @@ def test_propagate_review_and_download_are_in_sight(laptop: Visit) -> None:
 
 def test_candidates_take_no_room_from_the_image(laptop: Visit) -> None:
     page, before = laptop.page, [box_of(laptop, name) for name in ("stage", "timeline")]
-    laptop.point(0.6, 0.6)
+    laptop.point(0.6, 0.4)
     page.get_by_role("radiogroup", name="Which one?").get_by_role("radio").nth(2).wait_for()
     assert [box_of(laptop, name) for name in ("stage", "timeline")] == before
     assert box_of(laptop, "candidates")[1] >= before[0][3]

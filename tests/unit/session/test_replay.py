@@ -102,7 +102,14 @@ def test_a_part_is_cut_out_of_the_whole_video_again(
     path = clip.with_name("part.sam2.json")
     path.write_text(session_as_text(opened.save_session()))
     save_checkpoint(tmp_path / "miniature.pt", MODEL)
-    command = ["replay", str(path), "--device", "cpu", "--model", str(tmp_path / "miniature.pt")]
+    command = [
+        "replay",
+        str(path),
+        "--precision",
+        "float32",
+        "--model",
+        str(tmp_path / "miniature.pt"),
+    ]
     assert main([*command, "--out", str(tmp_path / "out")]) == 0
     assert "mean IoU 1.0000 on 3 frames" in capsys.readouterr().out
     again = read_session(tmp_path / "out" / "clip.sam2.json").made_of
@@ -125,7 +132,14 @@ def test_a_folder_of_pictures_is_a_video(
     path = tmp_path / "walk.sam2.json"
     path.write_text(session_as_text(worked_on.save_session()))
     save_checkpoint(tmp_path / "miniature.pt", MODEL)
-    command = ["replay", str(path), "--device", "cpu", "--model", str(tmp_path / "miniature.pt")]
+    command = [
+        "replay",
+        str(path),
+        "--precision",
+        "float32",
+        "--model",
+        str(tmp_path / "miniature.pt"),
+    ]
     assert main(command) == 0
     printed = capsys.readouterr()
     assert "mean IoU 1.0000 on 1 frames" in printed.out
@@ -139,7 +153,14 @@ def test_a_copy_in_another_format_is_replayed_with_a_warning(
     path = tmp_path / "clip.sam2.json"
     path.write_text(session_as_text(opened.save_session()))
     save_checkpoint(tmp_path / "miniature.pt", MODEL)
-    command = ["replay", str(path), "--device", "cpu", "--model", str(tmp_path / "miniature.pt")]
+    command = [
+        "replay",
+        str(path),
+        "--precision",
+        "float32",
+        "--model",
+        str(tmp_path / "miniature.pt"),
+    ]
     assert main([*command, "--video", str(copy)]) == 0
     printed = capsys.readouterr()
     assert "another file" in printed.err
