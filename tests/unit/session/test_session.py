@@ -83,7 +83,9 @@ def test_more_clicks_refine_the_mask_that_is_there(
     given = []
     decode = model.decode
     monkeypatch.setattr(
-        model, "decode", lambda *rest: given.append(rest[2].mask_logits) or decode(*rest)
+        model,
+        "decode",
+        lambda *rest, **named: given.append(rest[2].mask_logits) or decode(*rest, **named),
     )
     session.set_prompt(0, 1, CLICK.with_point(Point(40, 30)))
     np.testing.assert_array_equal(given[0][0, 0].numpy(), first.clip(-32, 32))
