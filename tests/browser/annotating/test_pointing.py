@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -171,10 +172,12 @@ def test_the_mask_under_the_pointer_is_outlined(visit: Visit) -> None:
     def known() -> Any:
         return visit.fetch().json()["prompts"], visit.fetch("/masks").json()["frames"]
 
-    sent, answer = visit.answer_to("encode", page.reload)
-    assert sent == {"frame": 0}
-    assert answer == {"encoded": True}  # the page rests: the model looks at the frame on show
-    visit.wait_for_picture()
+    answer = {"counts": None}
+    for step in range(20):  # the page rests: the model looks at the frame on show
+        if answer["counts"] is None:
+            x = 0.3 + 0.005 * step
+            _, answer = visit.answer_to("preview", partial(page.mouse.move, *visit.place(x, 0.5)))
+    assert answer["counts"] is not None
     page.mouse.click(*visit.place(0.65, 0.6))
     visit.wait_for_note(0, ANSWERED)
     visit.find("candidates-close").click()
