@@ -101,7 +101,9 @@ class MaskDecoder(nn.Module):
         tokens, embedding = self._transform(embedding, image_pe, prompts)
         mask_tokens = tokens[:, 2 : 2 + self.masks]
         mask_logits = self._predict_masks(mask_tokens, embedding, stride8, stride4)
-        ious = self.iou_prediction_head(tokens[:, 1]).sigmoid()
+        # Candidates are often nearly equal: rounded to bfloat16, the wrong one would be taken.
+        with torch.autocast(tokens.device.type, enabled=False):
+            ious = self.iou_prediction_head(tokens[:, 1].float()).sigmoid()
         object_score_logits = self.pred_obj_score_head(tokens[:, 0])
         # Mask 0 answers unambiguous prompts, the others are the candidates for ambiguous ones.
         if multimask:
