@@ -15,7 +15,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from sam2_demo.checkpoints.loading import MODEL_NAMES
-from sam2_demo.checkpoints.precision import Precision
+from sam2_demo.checkpoints.precision import add_precision_argument
 from sam2_demo.core.arguments import positive
 from sam2_demo.core.device import prepare_cpu
 from sam2_demo.core.errors import Sam2DemoError, SettingError
@@ -46,13 +46,7 @@ def parse_arguments(arguments: list[str]) -> argparse.Namespace:
         "it makes the model see images of 512 px, which is faster",
     )
     add("--device", default="auto", help="auto, cpu, cuda, cuda:1, mps (default: auto)")
-    add(
-        "--precision",
-        type=Precision,
-        choices=list(Precision),
-        default=Precision.AUTO,
-        help="of matrix products; auto is bfloat16 where that is faster and nearly the same",
-    )
+    add_precision_argument(parser)
     add("--host", default=environment("GRADIO_SERVER_NAME", "127.0.0.1"), help="address to bind")
     add(
         "--port",

@@ -82,9 +82,8 @@ def load_model(
             file; with ``@512`` at its end, the model sees images of 512 px.
         device: Where the model will be.
         progress: Called during a download; if None, a bar is drawn on the terminal.
-        has_gpu: Whether a GPU computes even if that is not the device; it decides about ``auto``,
-            and that place decides about the precision.
-        precision: What it computes in.
+        has_gpu: Whether a GPU computes even if that is not the device; it decides about ``auto``.
+        precision: What it computes in; ``auto`` leaves that to a GPU that is not the device.
 
     Raises:
         CheckpointError: the name is unknown, or the weights cannot be fetched, read or matched.
@@ -94,7 +93,8 @@ def load_model(
     if side_px is not None:
         smaller = loaded.model.resized(side_px)
         loaded = replace(loaded, name=f"{loaded.name}{SIDE}{side_px}", model=smaller)
-    if not has_gpu or device.type == "cuda":
+    is_elsewhere = has_gpu and device.type != "cuda"
+    if precision is not Precision.AUTO or not is_elsewhere:
         loaded.model.precision = choose_precision(precision, loaded.model)
     return loaded
 

@@ -1,5 +1,6 @@
 """The precision of matrix products: float32, or bfloat16 where that pays."""
 
+import argparse
 from enum import StrEnum
 
 import torch
@@ -18,6 +19,20 @@ class Precision(StrEnum):
     AUTO = "auto"
     FLOAT32 = "float32"
     BFLOAT16 = "bfloat16"
+
+
+def add_precision_argument(
+    parser: argparse.ArgumentParser, default: Precision | None = Precision.AUTO
+) -> None:
+    """Adds the option that says in which precision a model computes."""
+    parser.add_argument(
+        "--precision",
+        type=Precision,
+        choices=list(Precision),
+        default=default,
+        help="of matrix products; auto, the default, is bfloat16 where that is faster and nearly "
+        "the same",
+    )
 
 
 def choose_precision(wanted: Precision, model: Sam2) -> torch.dtype:

@@ -20,7 +20,7 @@ import torch
 from tqdm import tqdm
 
 from sam2_demo.checkpoints.loading import load_model
-from sam2_demo.checkpoints.precision import Precision
+from sam2_demo.checkpoints.precision import Precision, add_precision_argument
 from sam2_demo.core.errors import DataError, InputError, SettingError
 from sam2_demo.core.ray_workers import add_worker_arguments, chosen_workers
 from sam2_demo.core.workers import SHOWN, Done, Running, Workers
@@ -58,12 +58,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     # Of these a protocol takes some; None or False tells that one was not given.
     parser.add_argument("--model", help="a model's name or a checkpoint's path; auto by default")
     parser.add_argument("--device", help="auto (the default), cpu, cuda, …")
-    parser.add_argument(
-        "--precision",
-        type=Precision,
-        choices=list(Precision),
-        help="of matrix products; auto by default, which is bfloat16 where that pays",
-    )
+    add_precision_argument(parser, default=None)
     parser.add_argument(
         "--prompt",
         type=FirstPrompt,
@@ -172,9 +167,8 @@ def _load(arguments: argparse.Namespace, workers: Workers, settings: dict[str, s
         has_gpu=workers.device.type == "cuda",
         precision=precision,
     )
-    if workers.device.type == "cuda" != workers.sent_from.type:  # it is chosen for GPUs elsewhere
-        is_exact = precision is Precision.FLOAT32
-        loaded.model.precision = torch.float32 if is_exact else torch.bfloat16
+    if loaded.model.precision is None:  # GPUs elsewhere compute; the settings say in what
+        loaded.model.precision = torch.bfloat16
     settings.update(model=loaded.name, weights=loaded.digest, device=str(workers.device))
     settings.update(precision=str(loaded.model.precision).removeprefix("torch."))
     return loaded.model

@@ -124,7 +124,7 @@ class WindowAttention(nn.Module):
         biases = self.attention_biases[:, window_offsets(self.window, q.device)]
         # Plain products: windows are small, and fused attention with a bias is slower on a CPU.
         scores = (q * q.shape[3] ** -0.5) @ k.transpose(2, 3)
-        attended = softmax(scores + biases.type_as(scores)).type_as(v) @ v
+        attended = softmax(scores + biases.type_as(scores)) @ v
         return self.proj(attended.transpose(1, 2).flatten(2))
 
 

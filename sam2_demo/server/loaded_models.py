@@ -132,7 +132,9 @@ class ModelShelf:
         file = Path(model.source)
         if file.suffix in CHECKPOINT_SUFFIXES:
             return ModelLabel(file.name, "a file on the server", model.digest)
-        rounded = ", in bfloat16" if model.model.precision is torch.bfloat16 else ""
+        default = torch.bfloat16 if self._has_gpu else torch.float32
+        is_rounded = (model.model.precision or default) is torch.bfloat16
+        rounded = ", in bfloat16" if is_rounded else ""
         return ModelLabel(model.name, f"{model.source}{rounded}", model.digest)
 
     def session(self, model: LoadedModel, frames: FrameSource) -> VideoSession:

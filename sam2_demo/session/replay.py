@@ -17,7 +17,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from sam2_demo.checkpoints.loading import LoadedModel, is_model_name, load_model
-from sam2_demo.checkpoints.precision import Precision
+from sam2_demo.checkpoints.precision import add_precision_argument
 from sam2_demo.core.device import choose_device, prepare_cpu
 from sam2_demo.core.errors import SettingError
 from sam2_demo.core.masks import EncodedMask
@@ -70,13 +70,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--model", help="name or file (default: the session's model)")
     parser.add_argument("--out", type=Path, help="folder for the new session file and palette PNGs")
     parser.add_argument("--device", default="auto", help="auto, cpu, cuda or mps")
-    parser.add_argument(
-        "--precision",
-        type=Precision,
-        choices=list(Precision),
-        default=Precision.AUTO,
-        help="of matrix products; auto is bfloat16 where that pays",
-    )
+    add_precision_argument(parser)
 
 
 def run(arguments: argparse.Namespace) -> None:

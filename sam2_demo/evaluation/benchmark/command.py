@@ -11,7 +11,7 @@ from pathlib import Path
 
 import torch
 
-from sam2_demo.checkpoints.precision import Precision
+from sam2_demo.checkpoints.precision import add_precision_argument
 from sam2_demo.core.arguments import positive
 from sam2_demo.core.device import prepare_cpu
 from sam2_demo.core.errors import SettingError
@@ -31,13 +31,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Adds the command's options."""
     parser.add_argument("--model", default="embedded", help="name of a model, or a path")
     parser.add_argument("--device", default="auto", help="auto, cpu, cuda, …")
-    parser.add_argument(
-        "--precision",
-        type=Precision,
-        choices=list(Precision),
-        default=Precision.AUTO,
-        help="of matrix products; auto is bfloat16 where that pays",
-    )
+    add_precision_argument(parser)
     parser.add_argument("--size", default="1280x720", help="width x height of the clip in pixels")
     parser.add_argument("--objects", type=positive, nargs="+", default=[1, 3, 5])
     parser.add_argument(
@@ -102,7 +96,7 @@ def _measure(arguments: argparse.Namespace, size_hw: tuple[int, int]) -> list[Fi
         f"weights {megabytes:.0f} MB",
         flush=True,
     )
-    figures = measure_clicks(loaded, size_hw)
+    figures = measure_clicks(model, size_hw)
     figures += part_figures(model, size_hw, arguments.objects)
     speeds: list[Speed] = []
     for objects in arguments.objects:

@@ -7,7 +7,6 @@ from collections.abc import Sequence
 from contextlib import closing
 from dataclasses import dataclass
 
-from sam2_demo.checkpoints.loading import LoadedModel
 from sam2_demo.evaluation.benchmark.figures import Figure
 from sam2_demo.evaluation.benchmark.made_up_clip import MadeUpClip
 from sam2_demo.evaluation.benchmark.parts import REST, matrix_limit, measure_parts, synchronise
@@ -69,10 +68,9 @@ def measure_speed(
     return Speed(objects, passed(), passed())
 
 
-def measure_clicks(loaded: LoadedModel, size_hw: tuple[int, int]) -> list[Figure]:
+def measure_clicks(model: Sam2, size_hw: tuple[int, int]) -> list[Figure]:
     """Returns the time of a click on a new frame, on an encoded one, and with others at work."""
-    model, accelerator = loaded.model, Accelerator()
-    clip = MadeUpClip(CLICKS, size_hw)
+    clip, accelerator = MadeUpClip(CLICKS, size_hw), Accelerator()
     session = VideoSession(model, clip, accelerator=accelerator)
 
     def click(frame_index: int) -> float:

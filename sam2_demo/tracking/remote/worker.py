@@ -58,13 +58,18 @@ def _worker(call: Call, device: torch.device) -> "Worker":
     """Returns what this process knows of the call's video, if anything; it keeps the last ones."""
     worker = _workers.pop(call.session, None)
     if worker is None:
-        model = _models.get(call.model) or load_model(call.model, torch.device("cpu")).model
+        model = _models.get(call.model) or _loaded(call.model, device)
         worker = Worker(model.to(device), Video.open(call.folder))
         _models[call.model] = model
     _workers[call.session] = worker
     while len(_workers) > VIDEOS_KEPT:
         _workers.popitem(last=False)
     return worker
+
+
+def _loaded(name: str, device: torch.device) -> Sam2:
+    """Returns a model that nobody lent; the device that will compute decides about precision."""
+    return load_model(name, torch.device("cpu"), has_gpu=device.type == "cuda").model
 
 
 _Content = tuple[str, float, float, bool]

@@ -200,10 +200,10 @@ class Trainer:
         model.image_encoder.requires_grad_(self.experiment.encoder_rate > 0)
         trained = _trained(model)
         scores = {id(value) for name, value in model.named_parameters() if "obj_score" in name}
-        with torch.no_grad():
-            for parameter, ema in zip(trained, self.ema_weights or trained, strict=True):
+        with torch.no_grad():  # both lists are empty where the experiment does without
+            for parameter, ema in zip(trained, self.ema_weights, strict=False):
                 parameter.copy_(ema)
-            for parameter, first in zip(trained, self.first_weights or trained, strict=True):
+            for parameter, first in zip(trained, self.first_weights, strict=False):
                 if id(parameter) not in scores:
                     parameter.lerp_(first, 1 - self.experiment.blend)
         return model

@@ -73,3 +73,9 @@ def test_a_side_that_no_model_takes_is_refused(name: str) -> None:
     with pytest.raises(CheckpointError) as refused:
         load_model(name, CPU)
     assert refused.value.code == "BAD_IMAGE_SIZE"
+
+
+def test_a_gpu_elsewhere_decides_unless_the_operator_does() -> None:
+    assert load_model(EMBEDDED, CPU, has_gpu=True).model.precision is None
+    exact = load_model(EMBEDDED, CPU, has_gpu=True, precision=Precision.FLOAT32)
+    assert exact.model.precision is torch.float32

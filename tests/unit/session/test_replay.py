@@ -58,15 +58,20 @@ def opened(clip: Path) -> OpenVideo:
     return opened
 
 
+def replaying(session: Path) -> list[str]:
+    """Returns the command that repeats a saved session in the precision that it was made in."""
+    model = session.with_name("miniature.pt")
+    save_checkpoint(model, MODEL)
+    return ["replay", str(session), "--precision", "float32", "--model", str(model)]
+
+
 def test_same_model_and_machine_answer_the_same_masks(
     clip: Path, opened: OpenVideo, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     path = tmp_path / "clip.sam2.json"
     path.write_text(session_as_text(opened.save_session()))
-    save_checkpoint(tmp_path / "miniature.pt", MODEL)
-    command = ["replay", str(path), "--video", str(clip), "--precision", "float32"]
-    command += ["--model", str(tmp_path / "miniature.pt"), "--out", str(tmp_path / "out")]
-    assert main(command) == 0
+    command = [*replaying(path), "--video", str(clip)]
+    assert main([*command, "--out", str(tmp_path / "out")]) == 0
     printed = capsys.readouterr().out
     assert "the same weights" in printed
     assert re.findall(r"'(.+)': mean IoU (\S+) on (\d+) frames", printed) == [
@@ -101,15 +106,7 @@ def test_a_part_is_cut_out_of_the_whole_video_again(
     list(opened.propagate(1, Direction.BOTH, lambda: False))
     path = clip.with_name("part.sam2.json")
     path.write_text(session_as_text(opened.save_session()))
-    save_checkpoint(tmp_path / "miniature.pt", MODEL)
-    command = [
-        "replay",
-        str(path),
-        "--precision",
-        "float32",
-        "--model",
-        str(tmp_path / "miniature.pt"),
-    ]
+    command = replaying(path)
     assert main([*command, "--out", str(tmp_path / "out")]) == 0
     assert "mean IoU 1.0000 on 3 frames" in capsys.readouterr().out
     again = read_session(tmp_path / "out" / "clip.sam2.json").made_of
@@ -131,15 +128,7 @@ def test_a_folder_of_pictures_is_a_video(
     worked_on.set_prompt(1, 1, FramePrompt((Point(20, 20),)))
     path = tmp_path / "walk.sam2.json"
     path.write_text(session_as_text(worked_on.save_session()))
-    save_checkpoint(tmp_path / "miniature.pt", MODEL)
-    command = [
-        "replay",
-        str(path),
-        "--precision",
-        "float32",
-        "--model",
-        str(tmp_path / "miniature.pt"),
-    ]
+    command = replaying(path)
     assert main(command) == 0
     printed = capsys.readouterr()
     assert "mean IoU 1.0000 on 1 frames" in printed.out
@@ -152,15 +141,7 @@ def test_a_copy_in_another_format_is_replayed_with_a_warning(
     copy = write_clip(tmp_path / "copy.mkv", frames=FRAMES)
     path = tmp_path / "clip.sam2.json"
     path.write_text(session_as_text(opened.save_session()))
-    save_checkpoint(tmp_path / "miniature.pt", MODEL)
-    command = [
-        "replay",
-        str(path),
-        "--precision",
-        "float32",
-        "--model",
-        str(tmp_path / "miniature.pt"),
-    ]
+    command = replaying(path)
     assert main([*command, "--video", str(copy)]) == 0
     printed = capsys.readouterr()
     assert "another file" in printed.err
