@@ -34,7 +34,7 @@ from sam2_demo.video.video import Video
 logger = logging.getLogger(__name__)
 
 SMALLER = tuple(f"{name}@512" for name in RELEASED if name.startswith("sam2.1"))
-"""Offered where no GPU computes: a quarter of the pixels takes a fifth of the time."""
+"""Offered where no GPU computes: a quarter of the pixels takes a sixth of the time."""
 LOADED_AT_MOST = 2
 FEATURE_BYTES = 256 << 20
 """What the features of all videos' frames may take of a computer's memory."""

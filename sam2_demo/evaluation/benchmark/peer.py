@@ -10,7 +10,7 @@ import multiprocessing
 import statistics
 import time
 from collections.abc import Callable, Generator, Iterator, Mapping
-from contextlib import closing
+from contextlib import closing, suppress
 from dataclasses import dataclass, field
 from multiprocessing.connection import Connection
 from typing import Any
@@ -34,6 +34,7 @@ from sam2_demo.tracking.preprocessing import frame_to_pixels
 
 PEER_MODEL = "sam2.1-hiera-tiny"
 """The library's default configuration."""
+GRACE_S = 60.0
 
 Places = list[tuple[float, float]]
 TimedLogits = tuple[float, Float[np.ndarray, "objects height width"]]
@@ -193,6 +194,8 @@ def in_process(
             except EOFError:
                 return
     finally:
+        here.close()  # it ends by itself once it has done the frame that it is at
+        process.join(GRACE_S)
         process.terminate()
         process.join()
 
@@ -200,7 +203,7 @@ def in_process(
 def _send_each(
     connection: Connection, generate: Callable[..., Iterator[Any]], arguments: tuple[Any, ...]
 ) -> None:
-    with connection:
+    with connection, suppress(EOFError, BrokenPipeError):  # nobody wants any more
         connection.recv()
         for each in generate(*arguments):
             connection.send(each)
