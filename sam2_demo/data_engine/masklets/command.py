@@ -21,6 +21,7 @@ from typing import Any
 from tqdm import tqdm
 
 from sam2_demo.checkpoints.loading import LoadedModel, load_model
+from sam2_demo.checkpoints.precision import Precision, add_precision_argument
 from sam2_demo.core.arguments import positive
 from sam2_demo.core.errors import ExportError, InputError, ResourceError
 from sam2_demo.core.ray_cluster import LOCAL
@@ -45,6 +46,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add("--out", type=Path, required=True, metavar="DIR", help="folder for the masklets")
     add("--model", default="auto", help="a model's name or a checkpoint's path; auto by default")
     add("--device", default="auto", help="auto (the default), cpu, cuda, …")
+    add_precision_argument(parser)
     add_worker_arguments(parser)
     add(
         "--grid",
@@ -103,7 +105,9 @@ def run(arguments: argparse.Namespace) -> None:
     output = OutputFolder(arguments.out, not arguments.no_videos)
     with chosen_workers(arguments) as workers, output.alone():
         is_gpu = workers.device.type == "cuda"
-        model = load_model(arguments.model, workers.sent_from, has_gpu=is_gpu)
+        model = load_model(
+            arguments.model, workers.sent_from, has_gpu=is_gpu, precision=arguments.precision
+        )
         manifest = Manifest(arguments.out, _settings(arguments, model))
         work = output.work if arguments.ray in (None, LOCAL) else None
         make = MakeMasklets(model.model, options, limits, work)
@@ -129,7 +133,8 @@ def _settings(arguments: argparse.Namespace, model: LoadedModel) -> Mapping[str,
     """Returns all that the masklets depend on."""
     chosen = ("grid", "searches", "least_iou", "least_stability", "clean_px", "most")
     settings = {name: str(getattr(arguments, name)) for name in chosen}
-    return settings | {"model": model.name, "weights": model.digest}
+    precision = str(model.model.precision or Precision.AUTO).removeprefix("torch.")
+    return settings | {"model": model.name, "weights": model.digest, "precision": precision}
 
 
 class _Run:

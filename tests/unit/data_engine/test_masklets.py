@@ -246,12 +246,18 @@ def test_videos_may_stay_where_they_are(
     assert entries(out)[-1]["video"] == str(video)
 
 
+@pytest.mark.parametrize("other", [["--grid", "8"], ["--precision", "bfloat16"]])
 def test_results_of_other_settings_are_not_mixed(
-    asked: list, quick: None, model: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    asked: list,
+    quick: None,
+    model: str,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+    other: list[str],
 ) -> None:
     out, video = tmp_path / "out", clip(tmp_path / "cat.mp4")
-    assert main(command(model, out, video)) == 0
-    assert main(command(model, out, video, options=["--grid", "8"])) == 2
+    assert main(command(model, out, video, options=["--precision", "float32"])) == 0
+    assert main(command(model, out, video, options=["--precision", "float32", *other])) == 2
     assert "OTHER_SETTINGS" in capsys.readouterr().err
 
 
