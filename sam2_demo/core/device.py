@@ -50,6 +50,13 @@ def _device(name: str) -> torch.device:
     return device
 
 
+def sent(tensor: torch.Tensor, device: torch.device) -> torch.Tensor:
+    """Returns a tensor of the host on a device; a GPU fetches it by itself, and nobody waits."""
+    if device.type != "cuda":
+        return tensor.to(device)
+    return tensor.pin_memory().to(device, non_blocking=True)
+
+
 def usable_cores() -> int:
     """Returns how many CPU cores this process may use."""
     if sys.platform == "linux":

@@ -92,7 +92,7 @@ class MaskPrediction(NamedTuple):
     def visible_logits(self) -> Float[Tensor, "objects masks height width"]:
         """Returns the mask logits, far below zero throughout where the object is not visible."""
         is_visible = self.object_score_logits[:, :, None, None] > 0
-        return torch.where(is_visible, self.mask_logits, NO_OBJECT_LOGIT)
+        return self.mask_logits.masked_fill(~is_visible, NO_OBJECT_LOGIT)
 
 
 def logits_of_mask(

@@ -6,24 +6,25 @@ evicted are recomputed.
 Source: arXiv 2408.00714, §4 (memory encoder and memory bank).
 """
 
-import math
-import zlib
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import NamedTuple
 from weakref import WeakKeyDictionary
 
+import numpy as np
 import torch
-import torch.nn.functional as F
-from jaxtyping import Float
+from jaxtyping import BFloat16, Float, Int8
 from torch import Tensor
 
+from sam2_demo.core.device import sent
 from sam2_demo.core.frames import FrameSource, length_in_the_end
 from sam2_demo.model.sam2 import ImageFeatures, MemoryBank, Sam2, logits_of_mask
 from sam2_demo.tracking.byte_cache import Budget, ByteCache, SharedBytes
-from sam2_demo.tracking.frames_ahead import FramesAhead
+from sam2_demo.tracking.in_flight.frames_ahead import FramesAhead
+from sam2_demo.tracking.in_flight.transfers import Transfers
 from sam2_demo.tracking.memory_bank import AttendedFrames, attended_frames, build_memory_bank
 from sam2_demo.tracking.preprocessing import mask_to_model
+from sam2_demo.tracking.soft_edges import logits_of_edge, packed_edge
 from sam2_demo.tracking.track import Answer, AnswerState, Track
 
 
@@ -48,17 +49,20 @@ class CacheBudgets:
     shared_features: SharedBytes | None = None
 
 
-EDGE_CELLS = 3
-"""Predicted pixels on either side of an edge whose logits are kept for long."""
-EDGE_LIMIT, EDGE_STEPS = 8, 15
-"""They are cut at 8 and kept in steps of 1/15."""
+class Latest(NamedTuple):
+    """What an object's next frame attends to of a frame whose answer is still on its way."""
+
+    frame_index: int
+    memory: BFloat16[Tensor, "channels _ _"]
+    pointer: Float[Tensor, " channels"]
 
 
 class AttendingTrack(NamedTuple):
-    """An object, and the frames that it attends to."""
+    """An object, the frames that it attends to, and the one of them that is not answered yet."""
 
     track: Track
     attended: AttendedFrames
+    latest: Latest | None = None
 
 
 _EmbeddingKey = tuple[int, AttendedFrames, frozenset[Answer]]
@@ -72,12 +76,15 @@ class FrameCache:
         model: The model, on its device.
         frames: The video.
         budgets: The limits of the caches.
+        transfers: How frames get to the model's device.
     """
 
-    def __init__(self, model: Sam2, frames: FrameSource, budgets: CacheBudgets) -> None:
+    def __init__(
+        self, model: Sam2, frames: FrameSource, budgets: CacheBudgets, transfers: Transfers
+    ) -> None:
         self._model = model
         self._frames = frames
-        self._ahead = FramesAhead(frames, model.config.image_size, model.device)
+        self._ahead = FramesAhead(frames, model.config.image_size, transfers)
         self._features: ByteCache[int, ImageFeatures] = ByteCache(
             budgets.features, budgets.shared_features
         )
@@ -143,12 +150,13 @@ class FrameCache:
         step = track.steps.get(frame_index)
         if step is None or not self._model.config.memory.prompts_attend:
             return self._model.condition(stride16, None)
-        attended = self.attended(track, frame_index, step)
+        attending = self.attending(track, frame_index, step)
+        attended = attending.attended
         frames = {frame for frame, _ in (*attended.memories, *attended.pointers)}
         key = (frame_index, attended, frozenset(track.answers[frame] for frame in frames))
         embedding = self._embeddings.get(key)
         if embedding is None:
-            bank = self.memory_bank([AttendingTrack(track, attended)])
+            bank = self.memory_bank([attending])
             embedding = self._model.condition(stride16, bank)
             self._embeddings.put(key, embedding)
         return embedding
@@ -167,17 +175,9 @@ class FrameCache:
             logits = logits_of_mask(mask)
         return logits
 
-    def keep_edge(self, answer: Answer, logits: Float[Tensor, "1 1 height width"]) -> None:
+    def keep_edge(self, answer: Answer, steps: Int8[np.ndarray, "height width"]) -> None:
         """Stores how soft the edge of an answer is that is the model's own."""
-        inside = (logits > 0).float()
-        side = 2 * EDGE_CELLS + 1
-        grown = F.max_pool2d(inside, side, 1, EDGE_CELLS)
-        shrunk = -F.max_pool2d(-inside, side, 1, EDGE_CELLS)
-        far = (2 * inside - 1) * EDGE_LIMIT
-        near = torch.where(grown > shrunk, logits.clamp(-EDGE_LIMIT, EDGE_LIMIT), far)
-        steps = (near[0, 0] * EDGE_STEPS).round().to(torch.int8)
-        packed = zlib.compress(steps.cpu().numpy().tobytes())
-        self._edges.put(answer, torch.frombuffer(bytearray(packed), dtype=torch.uint8))
+        self._edges.put(answer, packed_edge(steps))
 
     def own_logits(self, answer: Answer) -> Float[Tensor, "1 1 height width"] | None:
         """Returns an answer's logits at stride 4, if its mask is the model's own.
@@ -189,10 +189,7 @@ class FrameCache:
         exact = self._logits.get(answer)
         if packed is None or exact is not None:
             return None if packed is None else exact
-        content = bytearray(zlib.decompress(packed.numpy().tobytes()))
-        steps = torch.frombuffer(content, dtype=torch.int8)
-        side = math.isqrt(len(steps))
-        return steps.reshape(1, 1, side, side).float() / EDGE_STEPS
+        return logits_of_edge(packed)
 
     def keep_pointer(self, answer: Answer, pointer: Float[Tensor, " channels"]) -> None:
         """Stores an answer's object pointer for as long as the answer exists."""
@@ -226,53 +223,73 @@ class FrameCache:
             self.keep_logits(answer, torch.tensor(state.logits, device=device))
         self.keep_pointer(answer, torch.tensor(state.pointer, device=device))
 
-    def attended(self, track: Track, frame_index: int, step: int) -> AttendedFrames:
-        """Returns the frames that an object attends to when it is tracked on a frame."""
+    def attending(
+        self, track: Track, frame_index: int, step: int, latest: Latest | None = None
+    ) -> AttendingTrack:
+        """Returns an object with the frames that it attends to when it is tracked on a frame.
+
+        Args:
+            track: The object.
+            frame_index: The frame.
+            step: 1 forward, -1 backward.
+            latest: Of the one frame that was tracked and is not in the track yet, if any.
+        """
         memory = self._model.config.memory
-        return attended_frames(
+        reach = max(memory.frames, memory.pointers)
+        around = range(frame_index - reach, frame_index + reach + 1)
+        answered = {frame for frame in around if frame in track.answers}
+        if latest is not None:
+            answered.add(latest.frame_index)
+        attended = attended_frames(
             frame_index,
             track.conditioning,
-            track.answers,
+            answered,
             step,
             memory.frames,
             memory.pointers,
             memory.prompted_frames,
         )
+        return AttendingTrack(track, attended, latest)
 
     def memory_bank(self, objects: Sequence[AttendingTrack]) -> MemoryBank | None:
         """Returns the memory bank of objects that attend to equally many frames; None for none."""
         if not objects[0].attended.memories:
             return None
         memories = [
-            [self._memory(track.answers[f], f) for f, _ in attended.memories]
-            for track, attended in objects
+            [self._memory_of(attending, frame) for frame, _ in attending.attended.memories]
+            for attending in objects
         ]
         pointers = [
-            [self.pointer(track.answers[f], f) for f, _ in attended.pointers]
-            for track, attended in objects
+            [self._pointer_of(attending, frame) for frame, _ in attending.attended.pointers]
+            for attending in objects
         ]
         return build_memory_bank(
-            [attended for _, attended in objects],
+            [attending.attended for attending in objects],
             [torch.stack(of_all_objects) for of_all_objects in zip(*memories, strict=True)],
             [torch.stack(of_all_objects) for of_all_objects in zip(*pointers, strict=True)],
             self._model.config,
             length_in_the_end(self._frames),
         )
 
-    def encode_memories(self, frame_index: int, answers: Sequence[Answer]) -> None:
-        """Computes and stores the spatial memories of one frame's answers, all prompted or none.
+    def encode_memories(
+        self,
+        frame_index: int,
+        logits: Float[Tensor, "objects 1 _ _"],
+        object_score_logits: Float[Tensor, "objects 1"],
+        is_prompted: bool,
+    ) -> BFloat16[Tensor, "objects channels _ _"]:
+        """Returns the spatial memories of one frame's answers.
 
         They are rounded to bfloat16, as in the reference implementation, to halve their size.
         """
-        scores = torch.tensor([[a.object_score_logits] for a in answers], device=self._model.device)
-        memories = self._model.encode_memory(
-            self.features(frame_index),
-            torch.cat([self.logits(answer) for answer in answers]),
-            scores,
-            answers[0].is_prompted,
-        )
-        for answer, memory in zip(answers, memories.bfloat16(), strict=True):
-            self._memories.put(answer, memory.clone())
+        features = self.features(frame_index)
+        return self._model.encode_memory(
+            features, logits, object_score_logits, is_prompted
+        ).bfloat16()
+
+    def keep_memory(self, answer: Answer, memory: BFloat16[Tensor, "channels _ _"]) -> None:
+        """Stores an answer's spatial memory."""
+        self._memories.put(answer, memory.clone())
 
     def drop_distant_memories(self, track: Track, frame_index: int) -> None:
         """Drops the memories that just became too distant to be attended to, either way."""
@@ -282,10 +299,24 @@ class FrameCache:
             if answer is not None and not answer.is_prompted:
                 self._memories.discard(answer)
 
-    def _memory(self, answer: Answer, frame_index: int) -> Float[Tensor, "channels _ _"]:
+    def _memory_of(
+        self, attending: AttendingTrack, frame_index: int
+    ) -> BFloat16[Tensor, "channels _ _"]:
+        """Returns an object's spatial memory of a frame, encoded from its answer if need be."""
+        if attending.latest is not None and attending.latest.frame_index == frame_index:
+            return attending.latest.memory
+        answer = attending.track.answers[frame_index]
         memory = self._memories.get(answer)
         if memory is None:
-            self.encode_memories(frame_index, [answer])
-            memory = self._memories.get(answer)
-            assert memory is not None
+            scores = sent(torch.tensor([[answer.object_score_logits]]), self._model.device)
+            logits = self.logits(answer)
+            memory = self.encode_memories(frame_index, logits, scores, answer.is_prompted)[0]
+            self.keep_memory(answer, memory)
         return memory
+
+    def _pointer_of(
+        self, attending: AttendingTrack, frame_index: int
+    ) -> Float[Tensor, " channels"]:
+        if attending.latest is not None and attending.latest.frame_index == frame_index:
+            return attending.latest.pointer
+        return self.pointer(attending.track.answers[frame_index], frame_index)

@@ -12,6 +12,7 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 
+from sam2_demo.core.device import sent
 from sam2_demo.model.config import MemoryConfig, Sam2Config
 from sam2_demo.model.sam2 import MemoryBank
 
@@ -112,7 +113,7 @@ def build_memory_bank(
 
     def ages(frames: Sequence[tuple[tuple[int, int], ...]]) -> Int[Tensor, "objects frames"]:
         table = [[age for _, age in pairs] for pairs in frames]
-        return torch.tensor(table, dtype=torch.int64, device=device)
+        return sent(torch.tensor(table, dtype=torch.int64), device)
 
     none = torch.zeros(len(attended), 0, config.width, device=device)
     return MemoryBank(

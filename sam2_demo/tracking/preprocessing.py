@@ -1,5 +1,7 @@
 """Pixels and prompts of the video as tensors for the model, and its logits back as masks."""
 
+from functools import lru_cache
+
 import cv2
 import numpy as np
 import torch
@@ -62,10 +64,17 @@ def normalised(
     image: UInt8[Tensor, "height width 3"],
 ) -> Float[Tensor, "1 3 height width"]:
     """Returns an image with the mean and deviation that the model was trained with."""
-    pixels = image.permute(2, 0, 1)[None].float() / 255
-    mean = torch.tensor(PIXEL_MEAN, device=image.device)[:, None, None]
-    std = torch.tensor(PIXEL_STD, device=image.device)[:, None, None]
-    return (pixels - mean) / std
+    mean, std = _mean_and_deviation(image.device)
+    return (image.permute(2, 0, 1)[None].float() / 255 - mean) / std
+
+
+@lru_cache(maxsize=8)
+def _mean_and_deviation(device: torch.device) -> tuple[Float[Tensor, "3 1 1"], ...]:
+    """Returns both for each channel; on their way to a GPU, each frame would wait for them."""
+    with torch.inference_mode(False):  # cached, so that training can use them, too
+        return tuple(
+            torch.tensor(values, device=device)[:, None, None] for values in (PIXEL_MEAN, PIXEL_STD)
+        )
 
 
 def prompt_tensors(
@@ -133,12 +142,43 @@ def fill_holes(
     limit = max_area * height * width // HOLE_GRID_PX
     if limit < 1:
         return mask_logits
-    filled = mask_logits.clone()
-    for logits in filled[:, 0]:
-        background = (logits <= 0).to("cpu", torch.uint8).numpy()
-        _, labels, statistics, _ = cv2.connectedComponentsWithStats(background, connectivity=8)
+    is_background = mask_logits <= 0
+    find = small_regions if mask_logits.device.type == "cpu" else small_regions_on_device
+    return mask_logits.masked_fill(find(is_background, limit), FILLED_LOGIT)
+
+
+def small_regions(
+    is_background: Bool[Tensor, "objects 1 height width"], limit: int
+) -> Bool[Tensor, "objects 1 height width"]:
+    """Returns the pixels in connected regions of the background of this many pixels at most."""
+    small = []
+    for mask in is_background[:, 0].numpy().view(np.uint8):
+        _, labels, statistics, _ = cv2.connectedComponentsWithStats(mask, connectivity=8)
         is_small = statistics[:, cv2.CC_STAT_AREA] <= limit
         is_small[0] = False  # label 0 is everything but the background
-        if is_small.any():
-            logits[torch.from_numpy(is_small[labels]).to(logits.device)] = FILLED_LOGIT
-    return filled
+        small.append(torch.from_numpy(is_small[labels]))
+    return torch.stack(small)[:, None]
+
+
+def small_regions_on_device(
+    is_background: Bool[Tensor, "objects 1 height width"], limit: int
+) -> Bool[Tensor, "objects 1 height width"]:
+    """Returns what ``small_regions`` does, from steps that a GPU takes without the host.
+
+    Every pixel takes over the highest number in its neighbourhood so often that a small region has
+    one number in the end. A group of pixels with the same number is a region if no neighbour in the
+    background has another one.
+    """
+    height, width = is_background.shape[2:]
+    numbers = torch.arange(1, height * width + 1, dtype=torch.float32, device=is_background.device)
+    numbers = numbers.view(1, 1, height, width) * is_background
+    for _ in range(limit - 1):
+        numbers = functional.max_pool2d(numbers, 3, 1, 1) * is_background
+    highest = functional.max_pool2d(numbers, 3, 1, 1)
+    negative = (-numbers).masked_fill(~is_background, -torch.inf)
+    lowest = -functional.max_pool2d(negative, 3, 1, 1)
+    # A pixel with another neighbour counts for too many, so that its group is not small.
+    weights = (1 + limit * (is_background & (highest != lowest))).flatten(1)
+    groups = numbers.flatten(1).long()
+    areas = weights.new_zeros(len(groups), height * width + 1).scatter_add_(1, groups, weights)
+    return (areas.gather(1, groups) <= limit).view_as(is_background) & is_background

@@ -5,11 +5,9 @@ It knows about tracks and frames, but not about undo, locks or saving: the sessi
 Source: arXiv 2408.00714, §4.
 """
 
-from collections import defaultdict
 from collections.abc import Generator, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
-from typing import NamedTuple
 
 import numpy as np
 import torch
@@ -20,19 +18,18 @@ from sam2_demo.core.device import release_freed_memory
 from sam2_demo.core.frames import FrameSource
 from sam2_demo.core.masks import EncodedMask
 from sam2_demo.core.prompts import FramePrompt
-from sam2_demo.model.prompt_encoder import PromptTensors
-from sam2_demo.model.sam2 import MaskPrediction, Sam2
+from sam2_demo.model.sam2 import Sam2
 from sam2_demo.tracking.accelerator import Accelerator
 from sam2_demo.tracking.answering.prompt_answering import PromptAnswering
 from sam2_demo.tracking.direction_check import Checked, check_directions
 from sam2_demo.tracking.everything.proposals import FindOptions, Proposal
 from sam2_demo.tracking.everything.search import EverythingSearch, SearchWatch
-from sam2_demo.tracking.frame_cache import AttendingTrack, CacheBudgets, FrameCache
-from sam2_demo.tracking.frames_ahead import DECODED_AHEAD
-from sam2_demo.tracking.preprocessing import (
-    fill_holes,
-    logits_to_video,
-)
+from sam2_demo.tracking.frame_cache import CacheBudgets, FrameCache
+from sam2_demo.tracking.in_flight.frames import FrameInFlight, FrameTracking
+from sam2_demo.tracking.in_flight.frames_ahead import DECODED_AHEAD
+from sam2_demo.tracking.in_flight.predictions import Predictions
+from sam2_demo.tracking.in_flight.transfers import transfers_of
+from sam2_demo.tracking.preprocessing import logits_to_video
 from sam2_demo.tracking.propagation import Step
 from sam2_demo.tracking.track import Answer, AnswerState, ObjectMask, Track
 
@@ -53,13 +50,6 @@ class TrackerOptions:
     budgets: CacheBudgets = field(default_factory=CacheBudgets)
     objects_per_batch: int = 16
     hole_area: int = 8
-
-
-class _Job(NamedTuple):
-    """One object to be tracked on a frame."""
-
-    object_id: int
-    attending: AttendingTrack
 
 
 class Tracker:
@@ -84,8 +74,14 @@ class Tracker:
         self._options = options
         self._accelerator = accelerator
         self._tracked_frames = 0
-        self._cache = FrameCache(self._model, frames, options.budgets)
+        transfers = transfers_of(model.device)
+        self._is_late = transfers.is_late
+        self._cache = FrameCache(self._model, frames, options.budgets, transfers)
         self._prompts = PromptAnswering(self._model, frames, self._cache, options.hole_area)
+        self._predictions = Predictions(self._cache, transfers, frames.size_hw, options.hole_area)
+        self._tracking = FrameTracking(
+            self._model, self._cache, self._predictions, options.objects_per_batch
+        )
 
     def clear(self) -> None:
         """Empties the caches."""
@@ -115,7 +111,8 @@ class Tracker:
         """
         with self._computing(urgently=True):
             predicted, given = self._prompts.predict(track, frame_index, stages, refined)
-            answer = self._keep(predicted, is_prompted=True)[0]
+            prediction = self._predictions.fetch(predicted)
+            answer = self._predictions.answers(prediction, is_prompted=True)[0]
             return answer if given is None else self._as_given(answer, given, frame_index)
 
     def candidates(
@@ -123,7 +120,9 @@ class Tracker:
     ) -> list[ObjectMask]:
         """Returns all candidates for a single click, in the model's order."""
         with self._computing(urgently=True):
-            return self._object_masks(self._prompts.candidates(track, frame_index, click, refined))
+            return self._predictions.candidates(
+                self._prompts.candidates(track, frame_index, click, refined)
+            )
 
     def preview(
         self,
@@ -137,7 +136,7 @@ class Tracker:
             if not self._cache.is_encoded(frame_index):
                 return None
             predicted, given = self._prompts.predict(track, frame_index, stages, refined)
-            preview = self._object_masks(predicted)[0]
+            preview = self._predictions.candidates(predicted)[0]
             return preview if given is None else replace(preview, mask=given)
 
     def encode(self, frame_index: int) -> bool:
@@ -154,10 +153,27 @@ class Tracker:
     def track(
         self, tracks: Mapping[int, Track], steps: Sequence[Step]
     ) -> Generator[dict[int, Answer], None, None]:
-        """Yields the answers on each frame in turn, which the caller records in the tracks."""
+        """Yields the answers on each frame in turn, which the caller records in the tracks.
+
+        Where they are late, the device computes the next frame meanwhile.
+        """
+        before: FrameInFlight | None = None
         for place, (frame_index, step) in enumerate(steps):
             coming = [frame for frame, _ in steps[place + 1 : place + 1 + DECODED_AHEAD]]
-            yield self.track_frame(tracks, frame_index, step, coming)
+            try:
+                with self._computing():
+                    begun = self._begin(tracks, frame_index, step, coming, before)
+                    arriving, later = (before, begun) if self._is_late else (begun, None)
+                    found = None if arriving is None else self._tracking.finish(arriving, tracks)
+            except Exception:
+                if before is not None:
+                    yield self._finish(before, tracks)
+                raise
+            before = later
+            if found is not None:
+                yield found
+        if before is not None:
+            yield self._finish(before, tracks)
 
     def check_directions(
         self, tracks: Mapping[int, Track], frame_count: int
@@ -177,45 +193,17 @@ class Tracker:
         return search.find(self._frames[frame_index], earlier, watch)
 
     def track_frame(
-        self,
-        tracks: Mapping[int, Track],
-        frame_index: int,
-        step: int,
-        coming: Sequence[int] = (),
+        self, tracks: Mapping[int, Track], frame_index: int, step: int
     ) -> dict[int, Answer]:
         """Returns the answers for all objects on one frame.
-
-        Objects that are prompted there keep their answer, the others are tracked in batches of
-        equally many memories. Objects without any prompted frame are left out.
 
         Args:
             tracks: The objects by id.
             frame_index: The frame.
             step: 1 forward, -1 backward.
-            coming: The frames that come next, to be decoded meanwhile.
         """
-        self._tracked_frames += 1
-        if self._tracked_frames % RELEASE_EVERY == 0:
-            release_freed_memory()
-        found: dict[int, Answer] = {}
-        groups: dict[tuple[int, int], list[_Job]] = defaultdict(list)
-        for object_id, track in tracks.items():
-            if not track.conditioning:
-                continue
-            if frame_index in track.conditioning:
-                found[object_id] = track.answers[frame_index]
-                continue
-            attended = self._cache.attended(track, frame_index, step)
-            # A batch's memories are one tensor, so its objects have to attend to equally many.
-            size = (len(attended.memories), len(attended.pointers))
-            groups[size].append(_Job(object_id, AttendingTrack(track, attended)))
         with self._computing():
-            self._cache.expect((frame_index, *coming))
-            for jobs in groups.values():
-                for start in range(0, len(jobs), self._options.objects_per_batch):
-                    batch = jobs[start : start + self._options.objects_per_batch]
-                    found.update(self._track_batch(batch, frame_index))
-        return {object_id: found[object_id] for object_id in tracks if object_id in found}
+            return self._tracking.finish(self._begin(tracks, frame_index, step), tracks)
 
     @property
     def reach(self) -> int:
@@ -264,38 +252,24 @@ class Tracker:
         with turn, torch.inference_mode(), self._model.autocast():
             yield
 
-    def _track_batch(self, batch: Sequence[_Job], frame_index: int) -> dict[int, Answer]:
-        """Returns the answers for a group of objects that attend to equally many frames."""
-        features = self._cache.features(frame_index)
-        bank = self._cache.memory_bank([job.attending for job in batch])
-        embedding = features.stride16.expand(len(batch), -1, -1, -1)
-        conditioned = self._model.condition(embedding, bank)
-        prompts = PromptTensors.none(len(batch), self._model.device)
-        # Without a prompt a frame may be as ambiguous as after one click: the best of three counts.
-        predicted = self._model.decode(conditioned, features, prompts, multimask=True).best()
-        answers = self._keep(predicted, is_prompted=False)
-        self._cache.encode_memories(frame_index, answers)
-        for job in batch:
-            self._cache.drop_distant_memories(job.attending.track, frame_index)
-        return {job.object_id: answer for job, answer in zip(batch, answers, strict=True)}
+    def _begin(
+        self,
+        tracks: Mapping[int, Track],
+        frame_index: int,
+        step: int,
+        coming: Sequence[int] = (),
+        before: FrameInFlight | None = None,
+    ) -> FrameInFlight:
+        """Returns a frame on its way; those that come next are decoded meanwhile."""
+        self._tracked_frames += 1
+        if self._tracked_frames % RELEASE_EVERY == 0:
+            release_freed_memory()
+        self._cache.expect((frame_index, *coming))
+        return self._tracking.begin(tracks, frame_index, step, before)
 
-    def _keep(self, predicted: MaskPrediction, is_prompted: bool) -> list[Answer]:
-        """Returns the predictions for one frame as answers, after caching logits and pointers."""
-        logits = self._filled(predicted.visible_logits())
-        answers = [
-            Answer(mask, iou, score, is_prompted)
-            for mask, iou, score in zip(
-                self._masks(logits),
-                predicted.ious[:, 0].tolist(),
-                predicted.object_score_logits[:, 0].tolist(),
-                strict=True,
-            )
-        ]
-        for index, answer in enumerate(answers):
-            self._cache.keep_logits(answer, logits[index : index + 1])
-            self._cache.keep_edge(answer, logits[index : index + 1])
-            self._cache.keep_pointer(answer, predicted.pointer[index])
-        return answers
+    def _finish(self, frame: FrameInFlight, tracks: Mapping[int, Track]) -> dict[int, Answer]:
+        with self._computing():
+            return self._tracking.finish(frame, tracks)
 
     def _as_given(self, answer: Answer, mask: EncodedMask, frame_index: int) -> Answer:
         """Returns the answer with exactly the given mask, not resampled by the model."""
@@ -303,23 +277,3 @@ class Tracker:
         self._cache.keep_logits(exact, self._cache.logits(answer))
         self._cache.keep_pointer(exact, self._cache.pointer(answer, frame_index))
         return exact
-
-    def _object_masks(self, predicted: MaskPrediction) -> list[ObjectMask]:
-        """Returns the candidate masks for one object."""
-        logits = self._filled(predicted.visible_logits().transpose(0, 1))
-        score = float(predicted.object_score_logits[0, 0])
-        ious = predicted.ious[0].tolist()
-        return [
-            ObjectMask(mask, iou, score)
-            for mask, iou in zip(self._masks(logits), ious, strict=True)
-        ]
-
-    def _filled(
-        self, mask_logits: Float[Tensor, "masks 1 height width"]
-    ) -> Float[Tensor, "masks 1 height width"]:
-        return fill_holes(mask_logits, self._options.hole_area)
-
-    def _masks(self, mask_logits: Float[Tensor, "masks 1 _ _"]) -> list[EncodedMask]:
-        """Returns masks at the size of the video."""
-        at_video_size = logits_to_video(mask_logits, self._frames.size_hw)
-        return [EncodedMask.encode(mask) for mask in (at_video_size[:, 0] > 0).cpu().numpy()]

@@ -1,7 +1,7 @@
 """A session without a model: an answer is a disc around what was prompted, and it drifts."""
 
 import time
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Generator, Iterable, Mapping, Sequence
 from functools import cache
 
 import numpy as np
@@ -14,6 +14,7 @@ from sam2_demo.model.sam2 import Sam2
 from sam2_demo.session.session import SessionOptions, VideoSession
 from sam2_demo.tracking.everything.proposals import FindOptions, Proposal, union_of
 from sam2_demo.tracking.everything.search import SearchWatch
+from sam2_demo.tracking.propagation import Step
 from sam2_demo.tracking.track import Answer, ObjectMask, Track
 from sam2_demo.tracking.tracker import Tracker
 
@@ -97,12 +98,14 @@ class DiscTracker(Tracker):
         self._encoded.add(frame_index)
         return True
 
+    def track(
+        self, tracks: Mapping[int, Track], steps: Sequence[Step]
+    ) -> Generator[dict[int, Answer], None, None]:
+        for step in steps:
+            yield self.track_frame(tracks, *step)
+
     def track_frame(
-        self,
-        tracks: Mapping[int, Track],
-        frame_index: int,
-        step: int,
-        coming: Sequence[int] = (),
+        self, tracks: Mapping[int, Track], frame_index: int, step: int
     ) -> dict[int, Answer]:
         time.sleep(self._delay_s)
         found = {}

@@ -120,7 +120,7 @@ def test_a_propagation_is_undone_and_brought_back_without_computing(
     before = state_of(session)
     list(session.propagate())
     after = state_of(session)
-    monkeypatch.setattr(Tracker, "track_frame", None)
+    monkeypatch.setattr(Tracker, "track", None)
     monkeypatch.setattr(Tracker, "answer_prompt", None)
     session.undo()
     assert state_of(session) == before

@@ -9,7 +9,8 @@ from jaxtyping import UInt8
 
 from sam2_demo.core.errors import VideoError
 from sam2_demo.core.frames import ArrayFrames
-from sam2_demo.tracking.frames_ahead import FramesAhead
+from sam2_demo.tracking.in_flight.frames_ahead import FramesAhead
+from sam2_demo.tracking.in_flight.transfers import AtOnce
 from sam2_demo.tracking.preprocessing import frame_to_pixels
 
 CPU = torch.device("cpu")
@@ -36,7 +37,7 @@ def frames() -> WatchedFrames:
 
 
 def test_what_was_expected_is_decoded_once_and_elsewhere(frames: WatchedFrames) -> None:
-    ahead = FramesAhead(frames, 32, CPU)
+    ahead = FramesAhead(frames, 32, AtOnce(CPU))
     for current in range(3):
         ahead.expect([current, current + 1])
         pixels = ahead.pixels(current)
@@ -47,13 +48,13 @@ def test_what_was_expected_is_decoded_once_and_elsewhere(frames: WatchedFrames) 
 
 
 def test_a_frame_that_nobody_expected_is_decoded_at_once(frames: WatchedFrames) -> None:
-    pixels = FramesAhead(frames, 32, CPU).pixels(2)
+    pixels = FramesAhead(frames, 32, AtOnce(CPU)).pixels(2)
     assert torch.equal(pixels, frame_to_pixels(PICTURES[2], 32, CPU))
     assert frames.read == [(2, True)]
 
 
 def test_a_damaged_frame_is_reported_when_it_is_needed(frames: WatchedFrames) -> None:
-    ahead = FramesAhead(frames, 32, CPU)
+    ahead = FramesAhead(frames, 32, AtOnce(CPU))
     ahead.expect([4])
     with pytest.raises(VideoError, match="frame 4 is damaged"):
         ahead.pixels(4)
