@@ -14,6 +14,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from sam2_demo.checkpoints.compiling import add_compile_argument
 from sam2_demo.checkpoints.loading import MODEL_NAMES
 from sam2_demo.checkpoints.precision import add_precision_argument
 from sam2_demo.core.arguments import positive
@@ -47,6 +48,7 @@ def parse_arguments(arguments: list[str]) -> argparse.Namespace:
     )
     add("--device", default="auto", help="auto, cpu, cuda, cuda:1, mps (default: auto)")
     add_precision_argument(parser)
+    add_compile_argument(parser)
     add("--host", default=environment("GRADIO_SERVER_NAME", "127.0.0.1"), help="address to bind")
     add(
         "--port",
@@ -99,6 +101,7 @@ def settings_from(options: argparse.Namespace, data_dir: Path) -> AppSettings:
         model=options.model,
         device=options.device,
         precision=options.precision,
+        compiles=options.compile,
         allow_local_checkpoints=options.allow_local_checkpoints,
         allowed_hosts=names if is_named else None,
         video_limits=video_limits(options),
@@ -173,7 +176,9 @@ def main(arguments: list[str]) -> int:
     try:
         with opened_project(options) as project, data_folder(options) as data_dir:
             prepare(data_dir, options.host)  # before anything imports Gradio, which looks around
-            with chosen_place(options.ray, options.ray_actors, options.device) as place:
+            with chosen_place(
+                options.ray, options.ray_actors, options.device, options.compile
+            ) as place:
                 serve(options, AppState.build(settings_from(options, data_dir), project, place))
     except (Sam2DemoError, OSError) as error:  # such as a port already in use
         print(error, file=sys.stderr)

@@ -19,6 +19,7 @@ from pathlib import Path
 import torch
 from tqdm import tqdm
 
+from sam2_demo.checkpoints.compiling import add_compile_argument
 from sam2_demo.checkpoints.loading import load_model
 from sam2_demo.checkpoints.precision import Precision, add_precision_argument
 from sam2_demo.core.errors import DataError, InputError, SettingError
@@ -59,6 +60,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--model", help="a model's name or a checkpoint's path; auto by default")
     parser.add_argument("--device", help="auto (the default), cpu, cuda, …")
     add_precision_argument(parser, default=None)
+    add_compile_argument(parser)
     parser.add_argument(
         "--prompt",
         type=FirstPrompt,
@@ -113,6 +115,7 @@ def _check_options(arguments: argparse.Namespace, protocol: Entry) -> None:
         "model",
         "device",
         "precision",
+        "compile",
         "prompt",
         "all_frames",
         "every",
@@ -142,6 +145,7 @@ def _choices(
         saved=PalettePictures() if arguments.save_masks else None,
         every=arguments.every or 1,
         grid=PAPER_GRID if arguments.grid is None else Grid.parse(arguments.grid),
+        compiles=arguments.compile,
     )
     if "prompt" in protocol.options:
         settings["prompt"] = choices.prompt
@@ -171,6 +175,8 @@ def _load(arguments: argparse.Namespace, workers: Workers, settings: dict[str, s
         loaded.model.precision = torch.bfloat16
     settings.update(model=loaded.name, weights=loaded.digest, device=str(workers.device))
     settings.update(precision=str(loaded.model.precision).removeprefix("torch."))
+    if arguments.compile:
+        settings["compiled"] = "yes"
     return loaded.model
 
 

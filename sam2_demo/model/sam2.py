@@ -6,7 +6,8 @@ Attribute names are those of the released checkpoints.
 Source: arXiv 2408.00714, §4.
 """
 
-from typing import NamedTuple
+from collections.abc import Callable
+from typing import Any, NamedTuple
 
 import torch
 from jaxtyping import Float, Int
@@ -104,6 +105,10 @@ def logits_of_mask(
     return functional.interpolate(logits, size=size, mode="bilinear", antialias=True)
 
 
+def _call(part: Callable[..., Any], *inputs: Tensor | int) -> Any:
+    return part(*inputs)
+
+
 class Sam2(nn.Module):
     """Segment Anything Model 2.
 
@@ -116,6 +121,8 @@ class Sam2(nn.Module):
         self.config = config
         self.precision: torch.dtype | None = None
         """What ``autocast`` computes in; None for bfloat16 on CUDA and float32 elsewhere."""
+        self.call: Callable[..., Any] = _call
+        """Calls the two large parts, whose inputs are tensors and numbers; may do so faster."""
         width, memory = config.width, config.memory
         self.image_encoder = ImageEncoder(config.image_encoder, width)
         self.sam_prompt_encoder = PromptEncoder(width, config.image_size)
@@ -154,16 +161,19 @@ class Sam2(nn.Module):
         view.precision = self.precision
         return view.train(self.training)
 
-    def autocast(self) -> torch.autocast:
-        """Returns a context in which matrix products are computed in the model's precision."""
+    def autocast(self, keep_casts: bool = True) -> torch.autocast:
+        """Returns a context in which matrix products are computed in the model's precision.
+
+        In it, rounded weights are kept, unless what is computed shall not depend on them.
+        """
         device = self.device.type
         default = torch.bfloat16 if device == "cuda" else torch.float32
         is_rounding = (self.precision or default) == torch.bfloat16
-        return torch.autocast(device, torch.bfloat16, enabled=is_rounding)
+        return torch.autocast(device, torch.bfloat16, is_rounding, keep_casts)
 
     def encode_image(self, pixels: Float[Tensor, "images 3 size size"]) -> ImageFeatures:
         """Returns the features of normalised square images."""
-        stride4, stride8, stride16 = self.image_encoder(pixels)
+        stride4, stride8, stride16 = self.call(self._encode, pixels)
         # The decoder's projections of the skips belong here: computed once for all prompts.
         return ImageFeatures(
             stride16,
@@ -182,7 +192,8 @@ class Sam2(nn.Module):
         """
         if bank is None:
             return stride16 + self.no_mem_embed[..., None].transpose(1, 2)
-        return self.memory_attention(stride16, self._memory_tokens(bank))
+        conditioned: Tensor = self.call(self._attend, stride16, *self._memory_tokens(bank))
+        return conditioned
 
     def decode(
         self,
@@ -276,6 +287,23 @@ class Sam2(nn.Module):
             absent = is_absent * self.no_obj_embed_spatial
             memory = memory + absent[:, :, None, None]
         return memory
+
+    def _encode(
+        self, pixels: Float[Tensor, "images 3 size size"]
+    ) -> tuple[Float[Tensor, "images _ _ _"], ...]:
+        """Returns the image encoder's features at strides 4, 8 and 16."""
+        return tuple(self.image_encoder(pixels))
+
+    def _attend(
+        self,
+        stride16: Float[Tensor, "objects channels height width"],
+        tokens: Float[Tensor, "objects tokens memory_channels"],
+        positional_encoding: Float[Tensor, "objects tokens memory_channels"],
+        num_pointer_tokens: int,
+    ) -> Float[Tensor, "objects channels height width"]:
+        """Returns the embedding after memory attention; the memory as ``MemoryTokens`` has it."""
+        memory = MemoryTokens(tokens, positional_encoding, num_pointer_tokens)
+        return self.memory_attention(stride16, memory)
 
     def _pointer(
         self,

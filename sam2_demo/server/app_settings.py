@@ -21,6 +21,7 @@ class AppSettings:
         model: The model used until another one is chosen on the page.
         device: ``"auto"`` or a device's name that torch knows.
         precision: What models compute in.
+        compiles: Whether they are compiled in the background.
         allow_local_checkpoints: Whether users of the page may open checkpoints on this machine.
         allowed_hosts: The host names under which the app may be addressed; None for any.
         video_limits: What is accepted as a video.
@@ -34,6 +35,7 @@ class AppSettings:
     model: str = "auto"
     device: str = "auto"
     precision: Precision = Precision.AUTO
+    compiles: bool = False
     allow_local_checkpoints: bool = False
     allowed_hosts: frozenset[str] | None = None
     video_limits: Limits = field(default_factory=Limits)

@@ -66,6 +66,7 @@ class AppState:
                 SessionOptions(max_objects=settings.max_objects),
                 place,
                 settings.precision,
+                settings.compiles,
             ),
             samples=Samples(settings.samples_dir),
             uploads=Uploads(settings.data_dir / "uploads", settings.upload_limits),

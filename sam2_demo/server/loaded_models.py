@@ -9,6 +9,7 @@ from weakref import WeakKeyDictionary, WeakValueDictionary
 
 import torch
 
+from sam2_demo.checkpoints.compiling import compile_when_used
 from sam2_demo.checkpoints.download_progress import DownloadProgress
 from sam2_demo.checkpoints.loading import (
     EMBEDDED,
@@ -51,6 +52,7 @@ class ModelShelf:
         options: The options of every session.
         place: Where masks are computed; None for here.
         precision: What every model computes in.
+        compiles: Whether models that compute here are compiled in the background.
     """
 
     def __init__(
@@ -61,6 +63,7 @@ class ModelShelf:
         options: SessionOptions | None = None,
         place: Place | None = None,
         precision: Precision = Precision.AUTO,
+        compiles: bool = False,
     ) -> None:
         is_name = is_model_name(default)
         self.default = default if is_name else Path(default).name
@@ -69,6 +72,7 @@ class ModelShelf:
         self.notice = ""
         self._options = options or SessionOptions()
         self._place, self._precision = place, precision
+        self._compiles = compiles and place is None
         self._has_gpu = place is not None and place.has_gpu
         self._device = choose_device(device if place is None else "cpu")
         if self._device.type == "cpu":
@@ -103,13 +107,7 @@ class ModelShelf:
         with self._lock:
             loading = self._loading.setdefault(name, threading.Lock())
         with loading:
-            model = self._alive.get(name) or load_model(
-                self._paths.get(name, name),
-                self._device,
-                progress,
-                self._has_gpu,
-                self._precision,
-            )
+            model = self._alive.get(name) or self._load(name, progress)
         with self._lock:
             self._alive[name] = model
             self._loaded.pop(name, None)
@@ -117,6 +115,13 @@ class ModelShelf:
             while len(self._loaded) > LOADED_AT_MOST:
                 self._loaded.pop(next(iter(self._loaded)))
         return model
+
+    def _load(self, name: str, progress: DownloadProgress | None) -> LoadedModel:
+        path = self._paths.get(name, name)
+        loaded = load_model(path, self._device, progress, self._has_gpu, self._precision)
+        if self._compiles:
+            compile_when_used(loaded.model, in_background=True)
+        return loaded
 
     def load_default(self) -> None:
         """Loads the operator's choice, or ``embedded`` if that fails."""

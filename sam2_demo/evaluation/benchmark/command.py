@@ -11,6 +11,7 @@ from pathlib import Path
 
 import torch
 
+from sam2_demo.checkpoints.compiling import add_compile_argument
 from sam2_demo.checkpoints.precision import add_precision_argument
 from sam2_demo.core.arguments import positive
 from sam2_demo.core.device import prepare_cpu
@@ -19,6 +20,7 @@ from sam2_demo.evaluation.benchmark.figures import Figure, as_records, as_table
 from sam2_demo.evaluation.benchmark.memory import ModelChoice, measure_memory
 from sam2_demo.evaluation.benchmark.peer import PEER_MODEL, measure_peer
 from sam2_demo.evaluation.benchmark.plot import save_plot
+from sam2_demo.evaluation.benchmark.sessions import compile_first
 from sam2_demo.evaluation.benchmark.speed import (
     Speed,
     measure_clicks,
@@ -32,6 +34,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--model", default="embedded", help="name of a model, or a path")
     parser.add_argument("--device", default="auto", help="auto, cpu, cuda, …")
     add_precision_argument(parser)
+    add_compile_argument(parser)
     parser.add_argument("--size", default="1280x720", help="width x height of the clip in pixels")
     parser.add_argument("--objects", type=positive, nargs="+", default=[1, 3, 5])
     parser.add_argument(
@@ -86,7 +89,7 @@ def run(arguments: argparse.Namespace) -> None:
 
 
 def _measure(arguments: argparse.Namespace, size_hw: tuple[int, int]) -> list[Figure]:
-    choice = ModelChoice(arguments.model, arguments.device, arguments.precision)
+    choice = ModelChoice(arguments.model, arguments.device, arguments.precision, arguments.compile)
     loaded = choice.load()
     model = loaded.model
     megabytes = sum(p.numel() * p.element_size() for p in model.parameters()) / 1e6
@@ -96,6 +99,9 @@ def _measure(arguments: argparse.Namespace, size_hw: tuple[int, int]) -> list[Fi
         f"weights {megabytes:.0f} MB",
         flush=True,
     )
+    if arguments.compile:
+        for objects in arguments.objects:
+            compile_first(model, size_hw, objects)
     figures = measure_clicks(model, size_hw)
     figures += part_figures(model, size_hw, arguments.objects)
     speeds: list[Speed] = []

@@ -7,6 +7,7 @@ from typing import NamedTuple
 
 from tqdm import tqdm
 
+from sam2_demo.checkpoints.compiling import compile_when_used
 from sam2_demo.checkpoints.loading import LoadedModel, load_model
 from sam2_demo.checkpoints.precision import Precision
 from sam2_demo.core.device import choose_device, prepare_cpu
@@ -22,6 +23,7 @@ class ModelChoice(NamedTuple):
     name: str
     device: str
     precision: Precision
+    compiles: bool = False
 
     def load(self) -> LoadedModel:
         """Returns the model.
@@ -30,7 +32,10 @@ class ModelChoice(NamedTuple):
             CheckpointError: it cannot be loaded.
         """
         prepare_cpu()
-        return load_model(self.name, choose_device(self.device), precision=self.precision)
+        loaded = load_model(self.name, choose_device(self.device), precision=self.precision)
+        if self.compiles:
+            compile_when_used(loaded.model, in_background=False)
+        return loaded
 
 
 def measure_memory(

@@ -7,6 +7,7 @@ from typing import Any, Protocol, TypeVar, runtime_checkable
 
 import torch
 
+from sam2_demo.checkpoints.compiling import compile_when_used
 from sam2_demo.core.errors import SettingError
 from sam2_demo.core.frames import FrameSource
 from sam2_demo.core.names import nearest_hint
@@ -65,6 +66,7 @@ class Choices:
         saved: Takes predicted masks, or None.
         every: Takes every so many frames, as pictures.
         grid: Where to click to find everything.
+        compiles: Whether the model is compiled; what comes up often waits for that.
     """
 
     model: Sam2 | None
@@ -73,6 +75,7 @@ class Choices:
     saved: PalettePictures | None
     every: int
     grid: Grid
+    compiles: bool
 
     @property
     def sam2(self) -> Sam2:
@@ -82,7 +85,12 @@ class Choices:
 
     def on(self, device: torch.device) -> "Choices":
         """Returns the same choices with the model on a device."""
-        return self if self.model is None else replace(self, model=self.model.to(device))
+        if self.model is None:
+            return self
+        model = self.model.to(device)
+        if self.compiles:
+            compile_when_used(model, in_background=False)
+        return replace(self, model=model)
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,7 +112,7 @@ def _sessions(model: Sam2) -> Callable[[FrameSource], VideoSession]:
     return partial(VideoSession, model, options=SESSION_OPTIONS)
 
 
-_MODEL = frozenset({"model", "device", "precision"})
+_MODEL = frozenset({"model", "device", "precision", "compile"})
 _VIDEO = frozenset({"all_frames"})
 _SAVED = frozenset({"save_masks"})
 

@@ -10,13 +10,16 @@ from sam2_demo.tracking.remote.calls import Place
 
 
 @contextmanager
-def chosen_place(cluster: str | None, actors: int | None, device: str) -> Iterator[Place | None]:
+def chosen_place(
+    cluster: str | None, actors: int | None, device: str, compiles: bool = False
+) -> Iterator[Place | None]:
     """Yields the place, or None for this process; must be entered before Gradio is imported.
 
     Args:
         cluster: The Ray cluster whose actors compute; None for none.
         actors: How many of them; None to let the cluster's size decide.
         device: ``"auto"``, or the device of this process.
+        compiles: Whether models shall be compiled.
 
     Raises:
         SettingError: the place is not to be had; the message says why.
@@ -32,5 +35,7 @@ def chosen_place(cluster: str | None, actors: int | None, device: str) -> Iterat
             "cores where there is none",
             "BAD_SETTING",
         )
+    if compiles:
+        raise SettingError("--compile means nothing with --ray: leave it away", "BAD_SETTING")
     with ray_actors(cluster, actors) as started:
         yield started.place

@@ -156,5 +156,7 @@ def test_cores_are_divided_among_the_machines() -> None:
 def test_actors_need_a_cluster_and_choose_their_devices() -> None:
     with pytest.raises(SettingError, match="give --ray"), chosen_place(None, 2, "auto"):
         pass
+    with pytest.raises(SettingError, match="--compile"), chosen_place("local", 2, "auto", True):
+        pass
     with pytest.raises(SettingError, match="--device cpu"), chosen_place("local", 2, "cpu"):
         pass
