@@ -28,7 +28,7 @@ class Gate:
         max_each: How many of one visitor may run or wait.
     """
 
-    def __init__(self, slots: int, max_waiting: int = 32, max_each: int = 4) -> None:
+    def __init__(self, slots: int, max_waiting: int = 256, max_each: int = 4) -> None:
         self._slots = slots
         self._max_waiting = max_waiting
         self._max_each = max_each

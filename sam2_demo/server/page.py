@@ -75,5 +75,7 @@ def launch_options(state: AppState) -> dict[str, Any]:
         # Otherwise Gradio asks for its own page, and ends the app if that takes three seconds, as
         # it may while a machine is busy or visitors come back at once after a restart.
         "_frontend": False,
+        # What Gradio knows of a visitor, or of one call: nothing here needs it, and it takes 60 kB.
+        "state_session_capacity": 100,
         "max_file_size": state.settings.video_limits.max_bytes,
     }

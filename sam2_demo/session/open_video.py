@@ -100,9 +100,14 @@ class OpenVideo:
         return False
 
     @property
+    def computes(self) -> bool:
+        """Whether an event is being computed."""
+        return self._lock.locked()
+
+    @property
     def busy(self) -> bool:
-        """Whether an event is being computed, or long work waits for its place in a queue."""
-        return self._lock.locked() or self._held > 0
+        """Whether an event is being computed, or it is held open."""
+        return self.computes or self._held > 0
 
     @contextmanager
     def held(self) -> Iterator[None]:

@@ -128,7 +128,7 @@ def _preview(video: OpenVideo, fields: Fields) -> PreviewResponse:
 def _encode(video: OpenVideo, fields: Fields) -> EncodedResponse:
     """Encodes a frame ahead of its first prompt, unless something else is being computed."""
     frame_index = FrameRequest.read(fields).frame_of(len(video.video))
-    return EncodedResponse(encoded=not video.busy and video.session.tracker.encode(frame_index))
+    return EncodedResponse(encoded=not video.computes and video.session.tracker.encode(frame_index))
 
 
 READ: dict[str, Query] = {"masks": _masks}

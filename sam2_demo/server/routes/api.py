@@ -22,16 +22,15 @@ from sam2_demo.server.routes.api_values import (
     frames_of,
     part_of,
     received,
+    using,
 )
 from sam2_demo.server.routes.body import Fields
 from sam2_demo.server.routes.requests import FrameRequest
 from sam2_demo.server.routes.streams import reports_of
 from sam2_demo.server.sessions.finding import finding
-from sam2_demo.server.sessions.opening import find_or_reopen, opening
+from sam2_demo.server.sessions.opening import find_or_reopen, in_use, opening
 from sam2_demo.server.sessions.parts import going_on
 from sam2_demo.server.sessions.propagating import tracking
-from sam2_demo.server.sessions.store import token_of
-from sam2_demo.session.open_video import OpenVideo
 
 
 class AnnotationApi:
@@ -116,8 +115,8 @@ class AnnotationApi:
         Returns:
             The same as open_video.
         """
-        with explained():
-            *_, last = reports_of(going_on(self._state, self._find(token), {}))
+        with using(self._state, token) as video:
+            *_, last = reports_of(going_on(self._state, video, {}))
             return facts_of(last["video"])
 
     def prompt(
@@ -195,8 +194,7 @@ class AnnotationApi:
             new objects, "found", which may be more than a session has room for, and "frames": the
             frame with all masks, as in masks.
         """
-        with explained():
-            video = self._find(token)
+        with using(self._state, token) as video:
             fields: Fields = {"frame": frame, "least_iou": least_iou}
             fields = {**fields, "least_stability": least_stability} | (
                 {"grid": grid} if grid else {}
@@ -229,8 +227,7 @@ class AnnotationApi:
         Returns:
             "done" and "total" frames as it proceeds, and at the end "complete".
         """
-        with explained():
-            video = self._find(token)
+        with using(self._state, token) as video:
             fields: Fields = {"frame": start, "direction": direction}
             for report in reports_of(tracking(self._state, video, fields)):
                 yield {key: report[key] for key in ("done", "total", "complete") if key in report}
@@ -247,8 +244,7 @@ class AnnotationApi:
             "counts" (compressed COCO run lengths), "iou" (predicted, 0 to 1) and "object_score" (a
             logit: above 0 means that the object is visible).
         """
-        with explained():
-            video = self._find(token)
+        with using(self._state, token) as video:
             if frame == -1 and not isinstance(frame, bool | float):
                 found = [each for each in video.masks().frames if each.objects]
             else:
@@ -266,15 +262,13 @@ class AnnotationApi:
             "closed": the token.
         """
         with explained():
-            self._state.store.close(token_of(self._find(token)))
+            find_or_reopen(self._state, token)
+            self._state.store.close(token)
             return {"closed": token}
 
-    def _find(self, token: str) -> OpenVideo:
-        return find_or_reopen(self._state, token)
-
     def _act(self, action: str, token: str, fields: Fields) -> Json:
-        reply = ACTIONS[action](self._find(token), fields)
-        return {"frames": frames_of(reply.frames)}
+        with in_use(self._state, token) as video:
+            return {"frames": frames_of(ACTIONS[action](video, fields).frames)}
 
     def _opened(self, fields: Fields) -> Json:
         *_, last = reports_of(opening(self._state, fields, current_visitor()))

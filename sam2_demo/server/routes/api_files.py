@@ -1,15 +1,13 @@
 """The calls of the API about files: what is downloaded, and work that is brought along."""
 
 from sam2_demo.server.app_state import AppState
-from sam2_demo.server.routes.api_values import GivenFile, Json, explained, frames_of, received
+from sam2_demo.server.routes.api_values import GivenFile, Json, frames_of, received, using
 from sam2_demo.server.routes.body import Fields
 from sam2_demo.server.routes.pages import PREFIX
 from sam2_demo.server.routes.requests import LoadMasksRequest
 from sam2_demo.server.routes.streams import reports_of
 from sam2_demo.server.sessions.exporting import exporting
-from sam2_demo.server.sessions.opening import find_or_reopen
 from sam2_demo.server.sessions.saved_sessions import load_masks, open_session
-from sam2_demo.session.open_video import OpenVideo
 from sam2_demo.session.session_file import session_as_text
 
 
@@ -33,8 +31,7 @@ class FileCalls:
         Returns:
             "url", relative to the app's address, and "bytes".
         """
-        with explained():
-            video = self._find(token)
+        with using(self._state, token) as video:
             fields: Fields = {"kind": kind, "fps": fps, "joined": joined}
             *_, last = reports_of(exporting(self._state, video, fields))
             return {
@@ -51,8 +48,8 @@ class FileCalls:
         Returns:
             "url" of the session file, relative to the app's address, and "bytes".
         """
-        with explained():
-            text = session_as_text(self._find(token).save_session())
+        with using(self._state, token) as video:
+            text = session_as_text(video.save_session())
             return {"url": f"{PREFIX[1:]}/videos/{token}/session", "bytes": len(text)}
 
     def open_session(self, token: str, session: GivenFile) -> Json:
@@ -72,8 +69,8 @@ class FileCalls:
             whether the video is the same file, not a copy; "first" and "last": the range of frames
             that the session covers here; "active_s": seconds of active work until it was saved.
         """
-        with explained():
-            video, path = self._find(token), received(session)
+        with using(self._state, token) as video:
+            path = received(session)
             try:
                 reply, facts = open_session(self._state, video, path)
             finally:
@@ -98,14 +95,11 @@ class FileCalls:
             "elsewhere": masks that were left out because their frames are not open; "first": the
             first frame with a mask.
         """
-        with explained():
+        with using(self._state, token) as video:
             every = LoadMasksRequest.read({"prompted_every": prompted_every}).prompted_every
-            video, path = self._find(token), received(file)
+            path = received(file)
             try:
                 reply, facts = load_masks(self._state, video, path, every)
             finally:
                 path.unlink(missing_ok=True)
             return {"frames": frames_of(reply.frames)} | facts.json_fields()
-
-    def _find(self, token: str) -> OpenVideo:
-        return find_or_reopen(self._state, token)

@@ -11,8 +11,11 @@ from gradio.utils import get_upload_folder
 
 from sam2_demo.core.errors import InputError, VideoError
 from sam2_demo.server.access.visitors import visitor_of
+from sam2_demo.server.app_state import AppState
 from sam2_demo.server.messages import explain
 from sam2_demo.server.routes.responses import NamedFrame
+from sam2_demo.server.sessions.opening import in_use
+from sam2_demo.session.open_video import OpenVideo
 from sam2_demo.session.schemas import shown
 from sam2_demo.tracking.track import FrameMasks
 
@@ -93,3 +96,10 @@ def explained() -> Iterator[None]:
     except Exception as error:
         refusal = explain(error)
         raise gr.Error(f"{refusal.text} ({refusal.code})", print_exception=False) from error
+
+
+@contextmanager
+def using(state: AppState, token: str) -> Iterator[OpenVideo]:
+    """Returns a context with the video of a token, in which errors are explained, too."""
+    with explained(), in_use(state, token) as video:
+        yield video

@@ -16,7 +16,7 @@ from starlette.requests import Request
 from starlette.responses import FileResponse, JSONResponse, Response
 from starlette.routing import Route
 
-from sam2_demo.core.errors import InputError, SessionExpired, VideoError
+from sam2_demo.core.errors import InputError, VideoError
 from sam2_demo.server.access.visitors import sender_of
 from sam2_demo.server.app_state import AppState
 from sam2_demo.server.places.visitor import KnownVisitor
@@ -36,12 +36,18 @@ from sam2_demo.server.routes.body import Fields
 from sam2_demo.server.routes.mount import PrefixedRoutes
 from sam2_demo.server.routes.requests import FrameRequest
 from sam2_demo.server.routes.responses import AboutResponse, ChangesResponse, VideoResponse
-from sam2_demo.server.routes.streams import Work, streamed
+from sam2_demo.server.routes.streams import Report, Stopped, Work, streamed
 from sam2_demo.server.sessions.camera import begin_recording, finish_recording, record_frame
 from sam2_demo.server.sessions.export_kinds import export_kind
 from sam2_demo.server.sessions.exporting import exported_file, exporting
 from sam2_demo.server.sessions.finding import finding
-from sam2_demo.server.sessions.opening import choosing, find_or_reopen, opening, switching
+from sam2_demo.server.sessions.opening import (
+    choosing,
+    find_or_reopen,
+    in_use,
+    opening,
+    switching,
+)
 from sam2_demo.server.sessions.parts import going_on
 from sam2_demo.server.sessions.propagating import finding_scenes, tracking
 from sam2_demo.server.sessions.reviewing import checking, dismiss, review
@@ -50,6 +56,7 @@ from sam2_demo.server.sessions.saved_sessions import (
     open_uploaded_session,
     saved_session,
 )
+from sam2_demo.server.sessions.store import token_of
 from sam2_demo.session.live_video import check_settled
 from sam2_demo.session.open_video import OpenVideo
 from sam2_demo.video.ingest.received_jpeg import MAX_JPEG_BYTES
@@ -125,25 +132,43 @@ def _computed(state: AppState, query: Query) -> Endpoint:
 
     async def endpoint(request: Request) -> Response:
         fields = await fields_of(request)
-
-        async def answer() -> Response:
-            video = await _found(state, request)
-            return await state.compute(lambda: JSONResponse(query(video, fields).json_fields()))
-
-        try:
-            return await answer()
-        except SessionExpired:  # perhaps put away just now, before anything was done
-            return await answer()
+        return await _answer(state, request, lambda video: query(video, fields).json_fields())
 
     return answered(endpoint)
+
+
+async def _answer(
+    state: AppState, request: Request, query: Callable[[OpenVideo], dict[str, Any]]
+) -> Response:
+    """Returns what a query says about the video that the address names."""
+    token = request.path_params["token"]
+
+    def answer() -> Response:
+        with in_use(state, token) as video:
+            return JSONResponse(query(video))
+
+    return await state.compute(answer)
 
 
 def _stream(state: AppState, begin: Callable[[AppState, OpenVideo, Fields], Work]) -> Endpoint:
     async def endpoint(request: Request) -> Response:
         fields = await fields_of(request)
-        video = await _found(state, request)
-        check_settled(video)
-        return streamed(await state.compute(partial(begin, state, video, fields)))
+        token = request.path_params["token"]
+
+        def begun() -> Work:
+            with in_use(state, token) as video:
+                check_settled(video)
+                begun_work = begin(state, video, fields)
+
+            def work(report: Report, stopped: Stopped) -> None:
+                with in_use(state, token) as found:
+                    # Between the two it may have been put away, and come back as another.
+                    same = begun_work if found is video else begin(state, found, fields)
+                    same(report, stopped)
+
+            return work
+
+        return streamed(await state.compute(begun))
 
     return answered(endpoint)
 
@@ -194,10 +219,9 @@ async def _begin_camera(state: AppState, request: Request) -> Response:
 
 
 async def _record(state: AppState, request: Request) -> Response:
-    video = await _found(state, request)
-    picture = await _picture(request)
-    record = partial(record_frame, state, video, query_of(request), picture)
-    return JSONResponse(await state.compute(lambda: record().json_fields()))
+    picture, fields = await _picture(request), query_of(request)
+    record = partial(record_frame, state, fields=fields, jpeg=picture)
+    return await _answer(state, request, lambda video: record(video=video).json_fields())
 
 
 async def _poster(state: AppState, request: Request) -> Response:
@@ -208,14 +232,13 @@ async def _poster(state: AppState, request: Request) -> Response:
 
 
 async def _video(state: AppState, request: Request) -> Response:
-    return JSONResponse(await state.compute(partial(_settled, state, request.path_params["token"])))
+    return await _answer(state, request, _settled)
 
 
-def _settled(state: AppState, token: str) -> dict[str, Any]:
+def _settled(video: OpenVideo) -> dict[str, Any]:
     """Returns a video's facts once nothing is being computed for a page that was closed."""
-    video = find_or_reopen(state, token)
     with video.turn():
-        return VideoResponse.of(token, video).json_fields()
+        return VideoResponse.of(token_of(video), video).json_fields()
 
 
 def _changes(action: Action, video: OpenVideo, fields: Fields) -> ChangesResponse:
@@ -253,9 +276,13 @@ async def _download(state: AppState, request: Request) -> Response:
 
 
 async def _save(state: AppState, request: Request) -> Response:
-    video = await _found(state, request)
-    active_s = request.query_params.get("active_s", "")
-    return await state.compute(partial(saved_session, video, active_s))
+    token, active_s = request.path_params["token"], request.query_params.get("active_s", "")
+
+    def saved() -> Response:
+        with in_use(state, token) as video:
+            return saved_session(video, active_s)
+
+    return await state.compute(saved)
 
 
 async def _picture(request: Request) -> bytes:

@@ -19,7 +19,7 @@ from sam2_demo.server.routes.body import Fields
 from sam2_demo.server.routes.requests import ExportRequest
 from sam2_demo.server.routes.streams import Report, Stopped, Work, progress_report
 from sam2_demo.server.sessions.export_kinds import export_kind
-from sam2_demo.server.sessions.opening import find_or_reopen
+from sam2_demo.server.sessions.opening import in_use
 from sam2_demo.server.sessions.part_links import part_tokens
 from sam2_demo.session.open_video import OpenVideo
 from sam2_demo.tracking.backend import Backend
@@ -77,12 +77,12 @@ def _all_joined(
     """
     parts: list[Masklets] = []
     for token in part_tokens(video.folder):
-        part = find_or_reopen(state, token)
-        frames = range(len(part.video))
-        try:
-            parts.append(snapshot(part, frames, chosen, shown_only))
-        except PromptError:  # it has no masks; its frames belong to the video nevertheless
-            parts.append(Masklets(part.video, {}, lambda frame_index: {}, frames))
+        with in_use(state, token) as part:
+            frames = range(len(part.video))
+            try:
+                parts.append(snapshot(part, frames, chosen, shown_only))
+            except PromptError:  # it has no masks; its frames belong to the video nevertheless
+                parts.append(Masklets(part.video, {}, lambda frame_index: {}, frames))
     if not any(part.objects for part in parts):
         _refuse_without_masks()
     return joined(parts, video.folder / "joined")

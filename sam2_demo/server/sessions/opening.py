@@ -1,7 +1,7 @@
 """Opening a video and choosing its model: the long-running work before the first click."""
 
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -141,6 +141,22 @@ def find_or_reopen(state: AppState, token: object) -> OpenVideo:
         return open_folder(folder, frames, session, state.shelf.label(model))
 
     return state.store.reopen(token, fill)
+
+
+@contextmanager
+def in_use(state: AppState, token: object) -> Iterator[OpenVideo]:
+    """Returns a context with the video of a token, which is neither put away nor removed meanwhile.
+
+    Raises:
+        SessionExpired: there is no such video.
+    """
+    with ExitStack() as stack:
+        while True:
+            found = find_or_reopen(state, token)
+            with suppress(SessionExpired):  # put away once more, just now
+                video = stack.enter_context(state.store.held(token_of(found)))
+                break
+        yield video
 
 
 def model_used(state: AppState, folder: Path) -> str:

@@ -12,7 +12,7 @@ from sam2_demo.server.routes.body import Fields
 from sam2_demo.server.routes.responses import VideoResponse
 from sam2_demo.server.routes.streams import Report, Stopped, Work, progress_report
 from sam2_demo.server.sessions.folders import VIDEO_FOLDER
-from sam2_demo.server.sessions.opening import find_or_reopen, model_used
+from sam2_demo.server.sessions.opening import find_or_reopen, in_use, model_used
 from sam2_demo.server.sessions.part_links import UPLOAD_FILE, PartLinks, keep_upload
 from sam2_demo.server.sessions.store import token_of
 from sam2_demo.session.open_video import OpenVideo
@@ -41,8 +41,10 @@ def going_on(state: AppState, video: OpenVideo, fields: Fields) -> Work:
             after = _neighbour(state, PartLinks.of(video.folder).after)
             if after is None:
                 after = _open_after(state, video, report, stopped)
-            hand_on(video, after)
-            report({"video": VideoResponse.of(token_of(after), after).json_fields()})
+            token = token_of(after)
+            with in_use(state, token) as after:
+                hand_on(video, after)
+                report({"video": VideoResponse.of(token, after).json_fields()})
 
     return work
 

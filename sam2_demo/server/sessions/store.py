@@ -14,7 +14,7 @@ import threading
 import time
 from collections import deque
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -154,12 +154,27 @@ class SessionStore:
                 ``UNKNOWN_SESSION``.
         """
         with self._lock:
-            video = self._videos.get(token)
-            if video is not None:
-                video.last_used_s = time.monotonic()
-                return video
-            known = token in self._closed_tokens
-        if known:
+            return self._find(token)
+
+    @contextmanager
+    def held(self, token: str) -> Iterator[OpenVideo]:
+        """Returns a context with the video of a token, which meanwhile is not put away.
+
+        Raises:
+            SessionExpired: as for ``find``.
+        """
+        with ExitStack() as stack:
+            with self._lock:
+                video = self._find(token)
+                stack.enter_context(video.held())
+            yield video
+
+    def _find(self, token: str) -> OpenVideo:
+        video = self._videos.get(token)
+        if video is not None:
+            video.last_used_s = time.monotonic()
+            return video
+        if token in self._closed_tokens:
             raise SessionExpired(
                 "This video was closed because it was unused for a long time or the server needed "
                 "the space: open it again.",

@@ -133,7 +133,9 @@ def _worker(job: Job, log: IO[bytes]) -> Iterator[subprocess.Popen[bytes]]:
         stderr=log,
         cwd=_PACKAGE_PARENT,
         env=worker_environment(),
-        start_new_session=True,  # a group of its own, so that all that it starts ends with it
+        # A group of its own: Ctrl+C in a terminal ends this process, which then ends that one. Not
+        # a session of its own: Linux may share cores out by session, and then niceness is nothing.
+        process_group=0,
     )
     try:
         yield process

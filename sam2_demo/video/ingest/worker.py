@@ -29,6 +29,8 @@ else:
 
 PROGRESS_EVERY = 8
 OPEN_FILES = 256
+NICENESS = 10
+"""Whoever clicks goes first: on two cores, decoding must not hold up the model."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,9 +70,10 @@ class Job:
 
 
 def limit_this_process(limits: Limits) -> None:
-    """Limits memory, CPU time, file sizes and open files, as far as the system supports it."""
+    """Limits memory, CPU time, file sizes and open files, as far as supported; others go first."""
     if not IS_LIMITED:
         return
+    os.nice(NICENESS)
     cpu_s = int(limits.timeout_s * (os.cpu_count() or 1)) + 1
     wanted = (
         (resource.RLIMIT_AS, limits.memory_bytes),

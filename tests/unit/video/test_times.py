@@ -96,6 +96,11 @@ def test_a_standard_rate_need_not_be_stated() -> None:
         assert frame_times(stamps, MS, stated).time_base == Fraction(1, 30_000)
 
 
+def test_a_stated_rate_of_nearly_nothing_is_not_believed() -> None:
+    times = frame_times([0, 3, 10], Fraction(1, 100), Fraction(1, 5000))
+    assert times.ticks == (0, 3, 10)
+
+
 def test_a_last_frame_that_is_held_longer_is_not_steady() -> None:
     stamps = [round(1000 * index / 30) for index in range(40)]
     usual, held = (frame_times(stamps, MS, Fraction(30), hold=hold) for hold in (33, 1500))

@@ -1,0 +1,40 @@
+"""A video stays open while a request uses it, however many newcomers there are."""
+
+from pathlib import Path
+
+import pytest
+from small_app import open_small, small_state
+
+from sam2_demo.server.sessions import opening
+from sam2_demo.server.sessions.opening import find_or_reopen, in_use
+from sam2_demo.server.sessions.store import StoreLimits, token_of
+from sam2_demo.session.open_video import OpenVideo
+
+
+def test_a_video_in_use_is_not_put_away_for_newcomers(tmp_path: Path) -> None:
+    state = small_state(tmp_path, store_limits=StoreLimits(max_videos=1))
+    token = token_of(open_small(state))
+    with in_use(state, token) as video:
+        open_small(state)
+        assert state.store.find(token) is video
+    open_small(state)
+    assert state.store.is_away(token)
+
+
+def test_a_video_put_away_the_moment_it_was_found_comes_back(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    state = small_state(tmp_path, store_limits=StoreLimits(max_videos=1))
+    token = token_of(open_small(state))
+    newcomers = iter(range(2))
+
+    def find_late(*given: object) -> OpenVideo:
+        found = find_or_reopen(state, token)
+        if next(newcomers, None) is not None:
+            open_small(state)
+        return found
+
+    monkeypatch.setattr(opening, "find_or_reopen", find_late)
+    with in_use(state, token) as video:
+        assert video.masks().frames
+    assert next(newcomers, None) is None
