@@ -14,7 +14,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from sam2_demo.checkpoints.compiling import add_compile_argument
+from sam2_demo.checkpoints.compiling import add_compile_argument, leave
 from sam2_demo.checkpoints.loading import MODEL_NAMES
 from sam2_demo.checkpoints.precision import add_precision_argument
 from sam2_demo.core.arguments import positive
@@ -189,4 +189,4 @@ def main(arguments: list[str]) -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:]))
+    leave(main(sys.argv[1:]))

@@ -8,13 +8,14 @@ the part is called as it is.
 import argparse
 import logging
 import os
+import sys
 import threading
 import warnings
 from collections import Counter
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
 import torch
 from huggingface_hub import constants
@@ -59,6 +60,15 @@ def compile_when_used(model: Sam2, in_background: bool) -> None:
     warnings.filterwarnings("ignore", module=r"torch\._(dynamo|inductor)")
     new_graph = partial(CudaGraph, model.device) if model.device.type == "cuda" else None
     model.call = CompiledCalls(model, _in_thread if in_background else _at_once, new_graph)
+
+
+def leave(status: int) -> NoReturn:
+    """Ends the program; torch would crash if it did so in its own time while it is compiling."""
+    if _COMPILING.locked():
+        sys.stdout.flush()
+        sys.stderr.flush()
+        os._exit(status)
+    sys.exit(status)
 
 
 class CompiledCalls:

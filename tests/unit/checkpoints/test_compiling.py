@@ -1,5 +1,7 @@
 """Parts are compiled for what comes up often; nobody waits, and what fails stays as it was."""
 
+import subprocess
+import sys
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -100,6 +102,15 @@ def test_outside_of_inference_nothing_is_compiled(compiler: Compiler) -> None:
         for _ in range(3 * OFTEN):
             call(doubled, torch.ones(1))
     assert compiler.compiled == []
+
+
+@pytest.mark.parametrize("compiles", [False, True])
+def test_the_program_ends_whether_or_not_something_is_compiled(compiles: bool) -> None:
+    code = "from sam2_demo.checkpoints import compiling\n"
+    code += "compiling._COMPILING.acquire()\n" if compiles else ""
+    code += "print('bye')\ncompiling.leave(2)\n"
+    ended = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+    assert (ended.returncode, ended.stdout) == (2, "bye\n"), ended.stderr
 
 
 class Tape:
