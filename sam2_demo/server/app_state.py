@@ -56,21 +56,22 @@ class AppState:
             project: The annotation project to work on, if any.
             place: Where masks are computed; None for here.
         """
+        shelf = ModelShelf(
+            settings.model,
+            settings.device,
+            settings.allow_local_checkpoints,
+            SessionOptions(max_objects=settings.max_objects),
+            place,
+            settings.precision,
+            settings.compiles,
+        )
         return cls(
             settings=settings,
             store=SessionStore(settings.data_dir / "videos", settings.store_limits),
-            shelf=ModelShelf(
-                settings.model,
-                settings.device,
-                settings.allow_local_checkpoints,
-                SessionOptions(max_objects=settings.max_objects),
-                place,
-                settings.precision,
-                settings.compiles,
-            ),
+            shelf=shelf,
             samples=Samples(settings.samples_dir),
             uploads=Uploads(settings.data_dir / "uploads", settings.upload_limits),
-            opening=Gate(slots=2),
+            opening=Gate(slots=2, gives_way=lambda: shelf.answers_clicks),
             propagating=Gate(slots=4 if place is None else place.streams),
             exporting=Gate(slots=2),
             reading=Gate(slots=1),

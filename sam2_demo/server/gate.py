@@ -1,6 +1,8 @@
 """A bounded queue for long-running work: some run, some wait, fairly, the rest are refused."""
 
+import math
 import threading
+import time
 from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -9,6 +11,12 @@ from dataclasses import dataclass
 from sam2_demo.core.errors import ResourceError
 
 LOOK_INTERVAL_S = 0.5
+MOST_GIVEN_WAY_S = 10.0
+"""So long after the last one at most, the next one begins, whatever it would give way to."""
+
+
+def _never() -> bool:
+    return False
 
 
 @dataclass(eq=False)
@@ -26,14 +34,23 @@ class Gate:
         slots: How many may run at the same time.
         max_waiting: How many may wait; any more are refused.
         max_each: How many of one visitor may run or wait.
+        gives_way: Whether something is going on that the next one would hold up.
     """
 
-    def __init__(self, slots: int, max_waiting: int = 256, max_each: int = 4) -> None:
+    def __init__(
+        self,
+        slots: int,
+        max_waiting: int = 256,
+        max_each: int = 4,
+        gives_way: Callable[[], bool] = _never,
+    ) -> None:
         self._slots = slots
         self._max_waiting = max_waiting
         self._max_each = max_each
         self._tickets: list[Ticket] = []
+        self._gives_way = gives_way
         self._begun = 0
+        self._begun_s = -math.inf
         self._last_begun: dict[str, int] = {}
         self._changed = threading.Condition()
 
@@ -96,11 +113,14 @@ class Gate:
         while not stopped():
             with self._changed:
                 before = self._before(ticket)
-                if before <= 0:
+                now_s = time.monotonic()
+                is_held_up = now_s - self._begun_s < MOST_GIVEN_WAY_S and self._gives_way()
+                if before <= 0 and not is_held_up:
                     ticket.runs = True
+                    self._begun_s = now_s
                     self._begun += 1
                     self._last_begun[ticket.visitor] = self._begun
                     return True
-                waiting(before)
+                waiting(max(before, 1))
                 self._changed.wait(LOOK_INTERVAL_S)
         return False

@@ -132,6 +132,11 @@ class ModelShelf:
             self.notice = f"{explain(error).text} The embedded model is used instead."
             self.default = EMBEDDED
 
+    @property
+    def answers_clicks(self) -> bool:
+        """Whether somebody waits here for the answer to a click."""
+        return self._accelerator.is_wanted_urgently
+
     def label(self, model: LoadedModel) -> ModelLabel:
         """Returns a model as the page shows it, without the path of the operator's file."""
         file = Path(model.source)

@@ -28,6 +28,7 @@ class Accelerator:
     def __init__(self) -> None:
         self._lock = threading.Lock()
         self._is_taken = False
+        self._clicks = 0
         self._urgent: deque[_Waiting] = deque()
         self._others: deque[_Waiting] = deque()
 
@@ -45,11 +46,22 @@ class Accelerator:
     @contextmanager
     def urgently(self) -> Iterator[None]:
         """Holds the accelerator for something that takes a moment and that somebody waits for."""
-        self._take(self._urgent)
+        with self._lock:
+            self._clicks += 1
         try:
-            yield
+            self._take(self._urgent)
+            try:
+                yield
+            finally:
+                self._hand_on()
         finally:
-            self._hand_on()
+            with self._lock:
+                self._clicks -= 1
+
+    @property
+    def is_wanted_urgently(self) -> bool:
+        """Whether something urgent waits or is being computed."""
+        return self._clicks > 0
 
     def locked(self) -> bool:
         """Returns whether something is being computed."""

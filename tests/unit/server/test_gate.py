@@ -45,6 +45,21 @@ def test_slots_are_given_in_order() -> None:
     assert set(positions) == {1}
 
 
+def test_the_next_one_gives_way_for_a_while(monkeypatch: pytest.MonkeyPatch) -> None:
+    clicks = [True, True, False]
+    looked = []
+    gate = Gate(slots=2, gives_way=lambda: looked.append(1) or clicks.pop(0))
+    monkeypatch.setattr("sam2_demo.server.gate.LOOK_INTERVAL_S", 0.01)
+    with gate.slot(ignore, never) as first, gate.slot(ignore, never) as second:
+        assert first
+        assert second
+    assert len(looked) == 3  # the very first waits for nobody
+    monkeypatch.setattr("sam2_demo.server.gate.MOST_GIVEN_WAY_S", 0.0)
+    with gate.slot(ignore, never) as third:
+        assert third
+    assert len(looked) == 3
+
+
 def test_one_more_than_may_wait_is_refused() -> None:
     gate = Gate(slots=1, max_waiting=0)
     with (

@@ -86,3 +86,12 @@ def test_an_error_hands_it_on() -> None:
     with pytest.raises(ValueError, match="broken"), accelerator:
         raise ValueError("broken")
     assert not accelerator.locked()
+
+
+def test_it_says_whether_a_click_waits_or_is_answered() -> None:
+    accelerator = Accelerator()
+    with accelerator:
+        assert not accelerator.is_wanted_urgently
+    with accelerator.urgently():
+        assert accelerator.is_wanted_urgently
+    assert not accelerator.is_wanted_urgently
