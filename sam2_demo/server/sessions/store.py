@@ -37,7 +37,8 @@ class StoreLimits:
     """How much may be open at the same time.
 
     Attributes:
-        max_videos: Videos in memory at the same time; exceeded only while more are computing.
+        max_videos: Videos in memory at the same time; exceeded only while more are in use.
+        in_use_s: Seconds after a request during which a video counts as in use.
         max_bytes: Bytes on disk of all videos, those put away included.
         max_cameras: Clips recorded at the same time; each takes the accelerator as often as it can.
         idle_timeout_s: Seconds without a request after which a video is put away.
@@ -48,6 +49,7 @@ class StoreLimits:
     """
 
     max_videos: int = 24
+    in_use_s: float = 20.0
     max_bytes: int = 20 * 2**30
     max_cameras: int = 4
     idle_timeout_s: float = 3600.0
@@ -213,8 +215,9 @@ class SessionStore:
                 video.rest()
         deadline_s = now_s - self.limits.idle_timeout_s
         for video in self._idle_longest_first():
-            if video.last_used_s < deadline_s or len(self._videos) > self.limits.max_videos:
+            if video.last_used_s < deadline_s:
                 self._put_away(video)
+        self._make_room_in_memory()
         for token, unused_s in self._unused():
             if unused_s > self.limits.kept_s:
                 self._remove_if_unused(token, self.limits.kept_s)
@@ -247,12 +250,18 @@ class SessionStore:
         """Registers a video and returns it; others are put away to make room in memory."""
         with self._lock:
             self._videos[token_of(video)] = video
-        for old in self._idle_longest_first():
-            if len(self._videos) <= self.limits.max_videos:
-                break
-            if old is not video:
-                self._put_away(old)
+        self._make_room_in_memory(video)
         return video
+
+    def _make_room_in_memory(self, newest: OpenVideo | None = None) -> None:
+        """Puts the videos away that are idle longest, but the newest, while there are too many."""
+        # Whoever opened one just now is about to click on it.
+        in_use_s = time.monotonic() - self.limits.in_use_s
+        for video in self._idle_longest_first():
+            if len(self._videos) <= self.limits.max_videos or video.last_used_s > in_use_s:
+                break
+            if video is not newest:
+                self._put_away(video)
 
     def _put_away(self, video: OpenVideo, even_busy: bool = False) -> None:
         """Frees the memory of a video; its folder keeps everything."""

@@ -12,7 +12,7 @@ from sam2_demo.session.open_video import OpenVideo
 
 
 def test_a_video_in_use_is_not_put_away_for_newcomers(tmp_path: Path) -> None:
-    state = small_state(tmp_path, store_limits=StoreLimits(max_videos=1))
+    state = small_state(tmp_path, store_limits=StoreLimits(max_videos=1, in_use_s=0))
     token = token_of(open_small(state))
     with in_use(state, token) as video:
         open_small(state)
@@ -21,10 +21,20 @@ def test_a_video_in_use_is_not_put_away_for_newcomers(tmp_path: Path) -> None:
     assert state.store.is_away(token)
 
 
+def test_whoever_opened_a_video_just_now_keeps_it_in_memory(tmp_path: Path) -> None:
+    state = small_state(tmp_path, store_limits=StoreLimits(max_videos=1, in_use_s=60))
+    videos = [open_small(state) for _ in range(3)]
+    state.store.sweep()
+    assert state.store.videos == videos
+    videos[0].last_used_s -= 61
+    state.store.sweep()
+    assert state.store.videos == videos[1:]
+
+
 def test_a_video_put_away_the_moment_it_was_found_comes_back(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    state = small_state(tmp_path, store_limits=StoreLimits(max_videos=1))
+    state = small_state(tmp_path, store_limits=StoreLimits(max_videos=1, in_use_s=0))
     token = token_of(open_small(state))
     newcomers = iter(range(2))
 

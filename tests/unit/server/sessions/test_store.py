@@ -31,7 +31,7 @@ def filled(folder: Path, delay_s: float = 0.0, frames: int = 6) -> OpenVideo:
 
 @pytest.fixture
 def store(tmp_path: Path) -> Iterator[SessionStore]:
-    store = SessionStore(tmp_path / "videos", StoreLimits(max_videos=2))
+    store = SessionStore(tmp_path / "videos", StoreLimits(max_videos=2, in_use_s=0))
     yield store
     store.close_all()
 
@@ -101,7 +101,9 @@ def test_what_computes_or_waits_in_a_queue_is_never_put_away(store: SessionStore
 
 
 def test_only_where_the_disk_is_short_too_is_a_newcomer_refused(tmp_path: Path) -> None:
-    store = SessionStore(tmp_path, StoreLimits(max_videos=1, max_bytes=500_000, safe_s=60))
+    store = SessionStore(
+        tmp_path, StoreLimits(max_videos=1, in_use_s=0, max_bytes=500_000, safe_s=60)
+    )
     videos = []
     with pytest.raises(ResourceError) as full:
         videos.extend(store.open(filled) for _ in range(50))
