@@ -153,7 +153,7 @@ def serve(options: argparse.Namespace, state: AppState) -> None:
 
     prepare_cpu()
     start_patiently()
-    state.store.start_sweeper(also=state.sweep_files)
+    state.store.start_sweeper(state.sweep_files)
     loading = threading.Thread(target=state.shelf.load_default, name="first model", daemon=True)
     loading.start()
     try:

@@ -26,7 +26,6 @@ from sam2_demo.session.open_video import OpenVideo
 
 logger = logging.getLogger(__name__)
 
-SWEEP_INTERVAL_S = 30.0
 REST_AFTER_S = 300.0
 TOKEN_BYTES = 24
 LOCKS = 256
@@ -224,23 +223,14 @@ class SessionStore:
         with suppress(ResourceError):  # whoever opens something hears of it
             self._make_room_on_disk("")
 
-    def start_sweeper(
-        self,
-        interval_s: float = SWEEP_INTERVAL_S,
-        also: Callable[[], None] = lambda: None,
-    ) -> None:
-        """Starts sweeping periodically in the background; errors are logged and do not end it.
-
-        Args:
-            interval_s: Seconds between two sweeps.
-            also: What else is swept each time.
-        """
+    def start_sweeper(self, *also: Callable[[], None], interval_s: float = 30.0) -> None:
+        """Starts sweeping, and doing ``also``, in the background; errors are logged, no more."""
 
         def run() -> None:
             while not self._stop_sweeping.wait(interval_s):
                 try:
-                    self.sweep()
-                    also()
+                    for sweep in (self.sweep, *also):
+                        sweep()
                 except Exception:
                     logger.exception("sweeping the open videos failed; will try again")
 
