@@ -159,11 +159,7 @@ class SessionStore:
 
     @contextmanager
     def held(self, token: str) -> Iterator[OpenVideo]:
-        """Returns a context with the video of a token, which meanwhile is not put away.
-
-        Raises:
-            SessionExpired: as for ``find``.
-        """
+        """Returns a context with the video that ``find`` finds, which meanwhile is not put away."""
         with ExitStack() as stack:
             with self._lock:
                 video = self._find(token)
