@@ -1,25 +1,34 @@
 """Whose turn it is on the accelerator, which computes one thing at a time.
 
 A click takes a fraction of the time that somebody notices, a propagation goes on for minutes: so
-clicks go first, and everybody else in the order in which they came.
+clicks go first. Among equals, it is the turn of whoever had none for longest; and nobody has two
+clicks go first in a row while something else waits, so that a script that clicks without end holds
+nobody up for long.
 """
 
 import threading
 import time
-from collections import deque
 from collections.abc import Iterator
 from contextlib import contextmanager
+from contextvars import ContextVar
 from dataclasses import dataclass, field
 from types import TracebackType
 
 PATIENCE_S = 2.0
 """Whoever has waited that long goes before any click: clicks of many people may never end."""
 
+ASKING: ContextVar[str] = ContextVar("asking", default="")
+"""Who asks for what is computed; nobody in particular if empty."""
+
 
 @dataclass(eq=False)
-class _Waiting:
+class _Turn:
+    """One that waits or computes."""
+
+    is_click: bool
+    visitor: str = field(default_factory=ASKING.get)
     since_s: float = field(default_factory=time.monotonic)
-    may_go: threading.Event = field(default_factory=threading.Event)
+    may_begin: threading.Event = field(default_factory=threading.Event)
 
 
 class Accelerator:
@@ -28,12 +37,13 @@ class Accelerator:
     def __init__(self) -> None:
         self._lock = threading.Lock()
         self._is_taken = False
-        self._clicks = 0
-        self._urgent: deque[_Waiting] = deque()
-        self._others: deque[_Waiting] = deque()
+        self._waiting: list[_Turn] = []
+        self._begun = 0
+        self._last_begun: dict[str, int] = {}
+        self._had_a_click: set[str] = set()
 
     def __enter__(self) -> None:
-        self._take(self._others)
+        self._take(_Turn(is_click=False))
 
     def __exit__(
         self,
@@ -46,55 +56,69 @@ class Accelerator:
     @contextmanager
     def urgently(self) -> Iterator[None]:
         """Holds the accelerator for something that takes a moment and that somebody waits for."""
-        with self._lock:
-            self._clicks += 1
+        self._take(_Turn(is_click=True))
         try:
-            self._take(self._urgent)
-            try:
-                yield
-            finally:
-                self._hand_on()
+            yield
         finally:
-            with self._lock:
-                self._clicks -= 1
-
-    @property
-    def is_wanted_urgently(self) -> bool:
-        """Whether something urgent waits or is being computed."""
-        return self._clicks > 0
+            self._hand_on()
 
     def locked(self) -> bool:
         """Returns whether something is being computed."""
         return self._is_taken
 
-    def _take(self, queue: deque[_Waiting]) -> None:
+    @property
+    def is_wanted_urgently(self) -> bool:
+        """Whether somebody waits for the answer to a click."""
+        with self._lock:
+            return any(map(self._is_urgent, self._waiting))
+
+    def _take(self, turn: _Turn) -> None:
         with self._lock:
             if not self._is_taken:
-                self._is_taken = True
+                self._begin(turn)
                 return
-            waiting = _Waiting()
-            queue.append(waiting)
+            self._waiting.append(turn)
         try:
-            waiting.may_go.wait()
+            turn.may_begin.wait()
         except BaseException:  # such as an interrupt from the keyboard
             with self._lock:
-                is_waiting = not waiting.may_go.is_set()
+                is_waiting = turn in self._waiting
                 if is_waiting:
-                    queue.remove(waiting)
+                    self._waiting.remove(turn)
             if not is_waiting:
                 self._hand_on()
             raise
 
+    def _begin(self, turn: _Turn) -> None:
+        self._is_taken = True
+        self._begun += 1
+        self._last_begun[turn.visitor] = self._begun
+        if not turn.is_click:
+            self._had_a_click.clear()
+        elif turn.visitor:  # those of nobody in particular do not count as one another's
+            self._had_a_click.add(turn.visitor)
+        turn.may_begin.set()
+
     def _hand_on(self) -> None:
         with self._lock:
-            queue = self._next_queue()
-            if queue is None:
-                self._is_taken = False
+            if self._waiting:
+                turn = self._next()
+                self._waiting.remove(turn)
+                self._begin(turn)
             else:
-                queue.popleft().may_go.set()
+                self._is_taken = False
+                self._last_begun.clear()
+                self._had_a_click.clear()
 
-    def _next_queue(self) -> deque[_Waiting] | None:
-        is_overdue = self._others and time.monotonic() - self._others[0].since_s > PATIENCE_S
-        if self._urgent and not is_overdue:
-            return self._urgent
-        return self._others or self._urgent or None
+    def _next(self) -> _Turn:
+        overdue_s = time.monotonic() - PATIENCE_S
+        overdue = [turn for turn in self._waiting if not turn.is_click and turn.since_s < overdue_s]
+        clicks = [turn for turn in self._waiting if self._is_urgent(turn)]
+
+        def place(turn: _Turn) -> tuple[int, float]:
+            return self._last_begun.get(turn.visitor, 0), turn.since_s
+
+        return min(overdue or clicks or self._waiting, key=place)
+
+    def _is_urgent(self, turn: _Turn) -> bool:
+        return turn.is_click and turn.visitor not in self._had_a_click

@@ -7,7 +7,7 @@ from concurrent.futures import Future, ThreadPoolExecutor
 import pytest
 
 from sam2_demo.tracking import accelerator as accelerators
-from sam2_demo.tracking.accelerator import Accelerator
+from sam2_demo.tracking.accelerator import ASKING, Accelerator
 
 
 class Crowd:
@@ -19,11 +19,11 @@ class Crowd:
         self._pool = ThreadPoolExecutor(8)
         self._turns: list[Future[None]] = []
 
-    def comes(self, name: str, urgently: bool = False) -> None:
+    def comes(self, name: str, urgently: bool = False, visitor: str = "") -> None:
         """Lets one more wait."""
-        before = self._waiting()
-        self._turns.append(self._pool.submit(self._take, name, urgently))
-        while self._waiting() == before:
+        before = len(self.accelerator._waiting)
+        self._turns.append(self._pool.submit(self._take, name, urgently, visitor))
+        while len(self.accelerator._waiting) == before:
             time.sleep(0.001)
 
     def all_went(self) -> list[str]:
@@ -33,12 +33,10 @@ class Crowd:
         self._pool.shutdown()
         return self.order
 
-    def _take(self, name: str, urgently: bool) -> None:
+    def _take(self, name: str, urgently: bool, visitor: str) -> None:
+        ASKING.set(visitor)
         with self.accelerator.urgently() if urgently else self.accelerator:
             self.order.append(name)
-
-    def _waiting(self) -> int:
-        return len(self.accelerator._urgent) + len(self.accelerator._others)
 
 
 def test_clicks_go_first_and_others_in_turn() -> None:
@@ -50,6 +48,25 @@ def test_clicks_go_first_and_others_in_turn() -> None:
         crowd.comes("click 2", urgently=True)
     assert crowd.all_went() == ["click 1", "click 2", "frame 1", "frame 2"]
     assert not crowd.accelerator.locked()
+
+
+def test_among_equals_it_is_the_turn_of_whoever_had_none_for_longest() -> None:
+    crowd = Crowd()
+    with crowd.accelerator:
+        for number in (1, 2, 3):
+            crowd.comes(f"greedy {number}", visitor="greedy")
+        crowd.comes("other", visitor="other")
+    assert crowd.all_went() == ["greedy 1", "other", "greedy 2", "greedy 3"]
+
+
+def test_nobody_has_two_clicks_go_first_in_a_row() -> None:
+    crowd = Crowd()
+    with crowd.accelerator:
+        crowd.comes("frame 1", visitor="one")
+        crowd.comes("frame 2", visitor="two")
+        for number in (1, 2, 3):
+            crowd.comes(f"click {number}", urgently=True, visitor="greedy")
+    assert crowd.all_went() == ["click 1", "frame 1", "click 2", "frame 2", "click 3"]
 
 
 def test_whoever_has_waited_long_goes_before_any_click(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -88,10 +105,12 @@ def test_an_error_hands_it_on() -> None:
     assert not accelerator.locked()
 
 
-def test_it_says_whether_a_click_waits_or_is_answered() -> None:
-    accelerator = Accelerator()
-    with accelerator:
-        assert not accelerator.is_wanted_urgently
-    with accelerator.urgently():
-        assert accelerator.is_wanted_urgently
-    assert not accelerator.is_wanted_urgently
+def test_it_says_whether_a_click_waits() -> None:
+    crowd = Crowd()
+    with crowd.accelerator:
+        crowd.comes("frame")
+        assert not crowd.accelerator.is_wanted_urgently
+        crowd.comes("click", urgently=True)
+        assert crowd.accelerator.is_wanted_urgently
+    crowd.all_went()
+    assert not crowd.accelerator.is_wanted_urgently
