@@ -1,9 +1,9 @@
 """Whose turn it is on the accelerator, which computes one thing at a time.
 
 A click takes a fraction of the time that somebody notices, a propagation goes on for minutes: so
-clicks go first. Among equals, it is the turn of whoever had none for longest; and nobody has two
-clicks go first in a row while something else waits, so that a script that clicks without end holds
-nobody up for long.
+clicks go first. Among equals, it is the turn of whoever had none for longest. A script that clicks
+without end holds nobody up for long: of one visitor no two clicks go first in a row while something
+else waits, and of many at once none does.
 """
 
 import threading
@@ -16,6 +16,9 @@ from types import TracebackType
 
 PATIENCE_S = 2.0
 """Whoever has waited that long goes before any click: clicks of many people may never end."""
+
+CLICKS_AT_ONCE = 2
+"""Of a person: a click, and what would be the answer to the next."""
 
 ASKING: ContextVar[str] = ContextVar("asking", default="")
 """Who asks for what is computed; nobody in particular if empty."""
@@ -121,4 +124,7 @@ class Accelerator:
         return min(overdue or clicks or self._waiting, key=place)
 
     def _is_urgent(self, turn: _Turn) -> bool:
-        return turn.is_click and turn.visitor not in self._had_a_click
+        if not turn.is_click or turn.visitor in self._had_a_click:
+            return False
+        of_theirs = sum(each.is_click and each.visitor == turn.visitor for each in self._waiting)
+        return not turn.visitor or of_theirs <= CLICKS_AT_ONCE

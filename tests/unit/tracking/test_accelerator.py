@@ -64,9 +64,19 @@ def test_nobody_has_two_clicks_go_first_in_a_row() -> None:
     with crowd.accelerator:
         crowd.comes("frame 1", visitor="one")
         crowd.comes("frame 2", visitor="two")
+        crowd.comes("click 1", urgently=True, visitor="greedy")
+        crowd.comes("click 2", urgently=True, visitor="greedy")
+    assert crowd.all_went() == ["click 1", "frame 1", "click 2", "frame 2"]
+
+
+def test_of_many_clicks_of_one_visitor_none_goes_first() -> None:
+    crowd = Crowd()
+    with crowd.accelerator:
         for number in (1, 2, 3):
             crowd.comes(f"click {number}", urgently=True, visitor="greedy")
-    assert crowd.all_went() == ["click 1", "frame 1", "click 2", "frame 2", "click 3"]
+        crowd.comes("frame", visitor="one")
+        crowd.comes("click", urgently=True, visitor="two")
+    assert crowd.all_went() == ["click", "click 1", "frame", "click 2", "click 3"]
 
 
 def test_whoever_has_waited_long_goes_before_any_click(monkeypatch: pytest.MonkeyPatch) -> None:
