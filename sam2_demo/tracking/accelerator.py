@@ -15,7 +15,7 @@ from dataclasses import dataclass, field
 from types import TracebackType
 
 PATIENCE_S = 2.0
-"""Whoever has waited that long goes before any click: clicks of many people may never end."""
+"""Whoever has waited that long goes after the next click: clicks of many people may never end."""
 
 CLICKS_AT_ONCE = 2
 """Of a person: a click, and what would be the answer to the next."""
@@ -42,6 +42,7 @@ class Accelerator:
         self._is_taken = False
         self._waiting: list[_Turn] = []
         self._begun = 0
+        self._last_was_click = False
         self._last_begun: dict[str, int] = {}
         self._had_a_click: set[str] = set()
 
@@ -94,6 +95,7 @@ class Accelerator:
 
     def _begin(self, turn: _Turn) -> None:
         self._is_taken = True
+        self._last_was_click = turn.is_click
         self._begun += 1
         self._last_begun[turn.visitor] = self._begun
         if not turn.is_click:
@@ -121,7 +123,8 @@ class Accelerator:
         def place(turn: _Turn) -> tuple[int, float]:
             return self._last_begun.get(turn.visitor, 0), turn.since_s
 
-        return min(overdue or clicks or self._waiting, key=place)
+        first = overdue if self._last_was_click else clicks
+        return min(first or clicks or overdue or self._waiting, key=place)
 
     def _is_urgent(self, turn: _Turn) -> bool:
         if not turn.is_click or turn.visitor in self._had_a_click:

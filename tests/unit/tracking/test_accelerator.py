@@ -79,13 +79,15 @@ def test_of_many_clicks_of_one_visitor_none_goes_first() -> None:
     assert crowd.all_went() == ["click", "click 1", "frame", "click 2", "click 3"]
 
 
-def test_whoever_has_waited_long_goes_before_any_click(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_whoever_has_waited_long_goes_after_the_next_click(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(accelerators, "PATIENCE_S", 0.0)
     crowd = Crowd()
     with crowd.accelerator:
-        crowd.comes("frame")
-        crowd.comes("click", urgently=True)
-    assert crowd.all_went() == ["frame", "click"]
+        crowd.comes("frame 1")
+        crowd.comes("frame 2")
+        crowd.comes("click 1", urgently=True)
+        crowd.comes("click 2", urgently=True)
+    assert crowd.all_went() == ["click 1", "frame 1", "click 2", "frame 2"]
 
 
 def test_it_is_one_at_a_time() -> None:
