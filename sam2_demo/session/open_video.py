@@ -22,7 +22,7 @@ from sam2_demo.session.objects import Objects, ObjectState, changed_frames
 from sam2_demo.session.provenance import ModelLabel, Provenance
 from sam2_demo.session.reply import Reply
 from sam2_demo.session.review.desk import ReviewDesk
-from sam2_demo.session.review.doubts import Doubt, find_doubts
+from sam2_demo.session.review.doubts import Doubt
 from sam2_demo.session.session import VideoSession
 from sam2_demo.session.session_file import SavedSession
 from sam2_demo.tracking.propagation import Agreement, Direction
@@ -251,9 +251,7 @@ class OpenVideo:
         """Returns the frames that a person should look at, worst first."""
         frames = [self.session.masks(frame_index) for frame_index in range(len(self.video))]
         prompted = {(frame, object_id) for object_id, frame in self.session.prompts}
-        cuts = scene_cuts(self.video, lambda: False) or []
-        found = find_doubts(frames, prompted, cuts, self.review.both_ways_ious(frames))
-        return self.review.open_doubts(found)
+        return self.review.doubts(frames, prompted, scene_cuts(self.video, lambda: False) or [])
 
     def ended_by(self, stopped: Callable[[], bool]) -> Callable[[], bool]:
         """Returns a function that ends long work: on ``stopped``, the next event, or closing."""

@@ -1,9 +1,9 @@
 """Whose turn it is on the accelerator, which computes one thing at a time.
 
 A click takes a fraction of the time that somebody notices, a propagation goes on for minutes: so
-clicks go first. Among equals, it is the turn of whoever had none for longest. A script that clicks
-without end holds nobody up for long: of one visitor no two clicks go first in a row while something
-else waits, and of many at once none does.
+clicks go first. Among equals, it is the turn of whoever had none for longest. So that a script that
+clicks without end does not have it all: of one visitor no two clicks go first in a row while
+something else waits, and of many at once none does.
 """
 
 import threading

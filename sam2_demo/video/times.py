@@ -130,8 +130,8 @@ def _unrounded(times: FrameTimes, stated: Fraction | None) -> FrameTimes:
     mean = Fraction(len(times.ticks) - 1, times.ticks[-1]) / times.time_base
     likely = sorted(STANDARD_RATES, key=lambda rate: abs(rate - mean))
     tolerance = ROUNDING_S / times.time_base
-    stated_too = [exact_rate(float(stated)), *likely] if stated else likely
-    for rate in filter(None, stated_too):  # less than a frame in half an hour is rounded to 0
+    rates = [exact_rate(float(stated)), *likely] if stated else likely
+    for rate in filter(None, rates):  # less than a frame in half an hour is rounded to 0
         step = 1 / rate / times.time_base
         # Of shorter frames, any times would be near those of some rate.
         if step > 3 * tolerance and all(

@@ -1,7 +1,8 @@
 """Who sends a request, as far as fairness needs to know."""
 
 import ipaddress
-from collections.abc import Mapping
+
+from starlette.requests import Request
 
 SESSION_HEADER = "x-sam2-visitor"
 MAX_SESSION_LENGTH = 64
@@ -25,6 +26,7 @@ def visitor_of(address: str | None, session: str | None) -> str:
     return f"{address} {(session or '')[:MAX_SESSION_LENGTH]}" if is_shared else str(address)
 
 
-def sender_of(address: str | None, headers: Mapping[str, str]) -> str:
+def sender_of(request: Request) -> str:
     """Returns the visitor that a request of the page comes from."""
-    return visitor_of(address, headers.get(SESSION_HEADER))
+    address = request.client.host if request.client else None
+    return visitor_of(address, request.headers.get(SESSION_HEADER))

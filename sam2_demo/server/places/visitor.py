@@ -22,6 +22,5 @@ class KnownVisitor:
         if scope["type"] == "http":
             request = Request(scope)
             LocalContext.request.set(gr.Request(request))
-            host = request.client.host if request.client else None
-            ASKING.set(sender_of(host, request.headers))
+            ASKING.set(sender_of(request))
         await self._app(scope, receive, send)

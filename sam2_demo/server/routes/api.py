@@ -16,6 +16,7 @@ from sam2_demo.server.routes.api_files import FileCalls
 from sam2_demo.server.routes.api_values import (
     GivenFile,
     Json,
+    asked_for,
     current_visitor,
     explained,
     facts_of,
@@ -28,7 +29,7 @@ from sam2_demo.server.routes.body import Fields
 from sam2_demo.server.routes.requests import FrameRequest
 from sam2_demo.server.routes.streams import reports_of
 from sam2_demo.server.sessions.finding import finding
-from sam2_demo.server.sessions.opening import find_or_reopen, in_use, opening
+from sam2_demo.server.sessions.opening import find_or_reopen, opening
 from sam2_demo.server.sessions.parts import going_on
 from sam2_demo.server.sessions.propagating import tracking
 
@@ -267,7 +268,7 @@ class AnnotationApi:
             return {"closed": token}
 
     def _act(self, action: str, token: str, fields: Fields) -> Json:
-        with in_use(self._state, token) as video:
+        with asked_for(self._state, token) as video:
             return {"frames": frames_of(ACTIONS[action](video, fields).frames)}
 
     def _opened(self, fields: Fields) -> Json:

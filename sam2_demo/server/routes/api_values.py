@@ -17,6 +17,7 @@ from sam2_demo.server.routes.responses import NamedFrame
 from sam2_demo.server.sessions.opening import in_use
 from sam2_demo.session.open_video import OpenVideo
 from sam2_demo.session.schemas import shown
+from sam2_demo.tracking.accelerator import ASKING
 from sam2_demo.tracking.track import FrameMasks
 
 Json = dict[str, Any]
@@ -101,5 +102,13 @@ def explained() -> Iterator[None]:
 @contextmanager
 def using(state: AppState, token: str) -> Iterator[OpenVideo]:
     """Returns a context with the video of a token, in which errors are explained, too."""
-    with explained(), in_use(state, token) as video:
+    with explained(), asked_for(state, token) as video:
+        yield video
+
+
+@contextmanager
+def asked_for(state: AppState, token: str) -> Iterator[OpenVideo]:
+    """Returns a context with the video of a token; the accelerator knows whose call it is."""
+    ASKING.set(current_visitor())
+    with in_use(state, token) as video:
         yield video

@@ -8,7 +8,7 @@ import asyncio
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import TypeVar
 
 from starlette.concurrency import run_in_threadpool
 from starlette.middleware import Middleware
@@ -65,6 +65,8 @@ from sam2_demo.video.small_frames import thumbnail_jpeg
 PREFIX = "/gradio_api/sam2"
 
 PICTURE_TIMEOUT_S = 30.0
+
+T = TypeVar("T")
 
 
 def build_routes(state: AppState) -> PrefixedRoutes:
@@ -132,22 +134,22 @@ def _computed(state: AppState, query: Query) -> Endpoint:
 
     async def endpoint(request: Request) -> Response:
         fields = await fields_of(request)
-        return await _answer(state, request, lambda video: query(video, fields).json_fields())
+        return await _using(
+            state, request, lambda video: JSONResponse(query(video, fields).json_fields())
+        )
 
     return answered(endpoint)
 
 
-async def _answer(
-    state: AppState, request: Request, query: Callable[[OpenVideo], dict[str, Any]]
-) -> Response:
-    """Returns what a query says about the video that the address names."""
+async def _using(state: AppState, request: Request, work: Callable[[OpenVideo], T]) -> T:
+    """Returns the result of work with the video that the address names; it may block."""
     token = request.path_params["token"]
 
-    def answer() -> Response:
+    def worked() -> T:
         with in_use(state, token) as video:
-            return JSONResponse(query(video))
+            return work(video)
 
-    return await state.compute(answer)
+    return await state.compute(worked)
 
 
 def _stream(state: AppState, begin: Callable[[AppState, OpenVideo, Fields], Work]) -> Endpoint:
@@ -155,20 +157,19 @@ def _stream(state: AppState, begin: Callable[[AppState, OpenVideo, Fields], Work
         fields = await fields_of(request)
         token = request.path_params["token"]
 
-        def begun() -> Work:
-            with in_use(state, token) as video:
-                check_settled(video)
-                begun_work = begin(state, video, fields)
+        def begun(video: OpenVideo) -> Work:
+            check_settled(video)
+            begun_work = begin(state, video, fields)
 
             def work(report: Report, stopped: Stopped) -> None:
-                with in_use(state, token) as found:
+                with in_use(state, token) as now:
                     # Between the two it may have been put away, and come back as another.
-                    same = begun_work if found is video else begin(state, found, fields)
-                    same(report, stopped)
+                    valid = begun_work if now is video else begin(state, now, fields)
+                    valid(report, stopped)
 
             return work
 
-        return streamed(await state.compute(begun))
+        return streamed(await _using(state, request, begun))
 
     return answered(endpoint)
 
@@ -191,17 +192,13 @@ async def _about(state: AppState, request: Request) -> Response:
 
 
 async def _upload(state: AppState, request: Request) -> Response:
-    return JSONResponse({"upload": await state.uploads.receive(request, _visitor(request))})
+    return JSONResponse({"upload": await state.uploads.receive(request, sender_of(request))})
 
 
 async def _begin(
     state: AppState, begin: Callable[[AppState, Fields, str], Work], request: Request
 ) -> Response:
-    return streamed(begin(state, await fields_of(request), _visitor(request)))
-
-
-def _visitor(request: Request) -> str:
-    return sender_of(request.client.host if request.client else None, request.headers)
+    return streamed(begin(state, await fields_of(request), sender_of(request)))
 
 
 async def _found(state: AppState, request: Request) -> OpenVideo:
@@ -214,14 +211,16 @@ async def _found(state: AppState, request: Request) -> OpenVideo:
 
 async def _begin_camera(state: AppState, request: Request) -> Response:
     picture = await _picture(request)
-    begin = partial(begin_recording, state, query_of(request), picture, _visitor(request))
+    begin = partial(begin_recording, state, query_of(request), picture, sender_of(request))
     return JSONResponse(await state.compute(lambda: begin().json_fields()))
 
 
 async def _record(state: AppState, request: Request) -> Response:
     picture, fields = await _picture(request), query_of(request)
     record = partial(record_frame, state, fields=fields, jpeg=picture)
-    return await _answer(state, request, lambda video: record(video=video).json_fields())
+    return await _using(
+        state, request, lambda video: JSONResponse(record(video=video).json_fields())
+    )
 
 
 async def _poster(state: AppState, request: Request) -> Response:
@@ -232,13 +231,13 @@ async def _poster(state: AppState, request: Request) -> Response:
 
 
 async def _video(state: AppState, request: Request) -> Response:
-    return await _answer(state, request, _settled)
+    return await _using(state, request, _settled)
 
 
-def _settled(video: OpenVideo) -> dict[str, Any]:
+def _settled(video: OpenVideo) -> Response:
     """Returns a video's facts once nothing is being computed for a page that was closed."""
     with video.turn():
-        return VideoResponse.of(token_of(video), video).json_fields()
+        return JSONResponse(VideoResponse.of(token_of(video), video).json_fields())
 
 
 def _changes(action: Action, video: OpenVideo, fields: Fields) -> ChangesResponse:
@@ -276,13 +275,8 @@ async def _download(state: AppState, request: Request) -> Response:
 
 
 async def _save(state: AppState, request: Request) -> Response:
-    token, active_s = request.path_params["token"], request.query_params.get("active_s", "")
-
-    def saved() -> Response:
-        with in_use(state, token) as video:
-            return saved_session(video, active_s)
-
-    return await state.compute(saved)
+    active_s = request.query_params.get("active_s", "")
+    return await _using(state, request, partial(saved_session, active_s=active_s))
 
 
 async def _picture(request: Request) -> bytes:

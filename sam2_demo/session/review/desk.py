@@ -1,10 +1,10 @@
 """What a video's review knows besides its masks: two-way IoUs, and which doubts were dismissed."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 
 from sam2_demo.core.masks import EncodedMask
-from sam2_demo.session.review.doubts import Doubt, FrameObject
+from sam2_demo.session.review.doubts import Doubt, FrameObject, find_doubts
 from sam2_demo.tracking.track import FrameMasks
 
 MAX_DISMISSED_BYTES = 4 << 20
@@ -46,6 +46,12 @@ class ReviewDesk:
             return
         with self._path.open("a", encoding="utf-8") as file:
             file.write(key + "\n")
+
+    def doubts(
+        self, frames: Sequence[FrameMasks], prompted: Collection[FrameObject], cuts: Sequence[int]
+    ) -> list[Doubt]:
+        """Returns the frames that a person should look at, worst first; see ``find_doubts``."""
+        return self.open_doubts(find_doubts(frames, prompted, cuts, self.both_ways_ious(frames)))
 
     def open_doubts(self, doubts: Sequence[Doubt]) -> list[Doubt]:
         """Returns the doubts that were not dismissed."""

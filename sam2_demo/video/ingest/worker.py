@@ -70,7 +70,7 @@ class Job:
 
 
 def limit_this_process(limits: Limits) -> None:
-    """Limits memory, CPU time, file sizes and open files, as far as supported; others go first."""
+    """Limits memory, CPU time, files and its claim to the cores, as far as the system can do so."""
     if not IS_LIMITED:
         return
     os.nice(NICENESS)
