@@ -1,9 +1,9 @@
 """Whose turn it is on the accelerator, which computes one thing at a time.
 
 A click takes a fraction of the time that somebody notices, a propagation goes on for minutes: so
-clicks go first. Among equals, it is the turn of whoever had none for longest. So that a script that
-clicks without end does not have it all: of one visitor no two clicks go first in a row while
-something else waits, and of many at once none does.
+clicks go first, in the order in which they came. So that a script that clicks without end does not
+have it all, clicks go first only as long as their visitor's take a small share of the time. All
+else goes in turn: whoever had none for longest is next.
 """
 
 import threading
@@ -17,8 +17,11 @@ from types import TracebackType
 PATIENCE_S = 2.0
 """Whoever has waited that long goes after the next click: clicks of many people may never end."""
 
-CLICKS_AT_ONCE = 2
-"""Of a person: a click, and what would be the answer to the next."""
+CLICKS_SHARE = 0.2
+"""Of the accelerator's time, what one visitor's clicks may take before all else."""
+
+CLICKS_BURST_S = 1.0
+"""What they may take at once: encoding a few frames, or many clicks on encoded ones."""
 
 ASKING: ContextVar[str] = ContextVar("asking", default="")
 """Who asks for what is computed; nobody in particular if empty."""
@@ -31,7 +34,29 @@ class _Turn:
     is_click: bool
     visitor: str = field(default_factory=ASKING.get)
     since_s: float = field(default_factory=time.monotonic)
+    began_s: float = 0.0
     may_begin: threading.Event = field(default_factory=threading.Event)
+
+
+class _TimeForClicks:
+    """What each visitor's clicks have taken, and have not yet been forgiven."""
+
+    def __init__(self) -> None:
+        self._taken: dict[str, tuple[float, float]] = {}  # seconds, and when that was so
+
+    def add(self, visitor: str, seconds: float) -> None:
+        now_s = time.monotonic()
+        if visitor:  # the clicks of nobody in particular do not count as one another's
+            self._taken[visitor] = self._taken_s(visitor, now_s) + seconds, now_s
+        for each in [each for each in self._taken if not self._taken_s(each, now_s)]:
+            del self._taken[each]
+
+    def is_left(self, visitor: str) -> bool:
+        return self._taken_s(visitor, time.monotonic()) < CLICKS_BURST_S
+
+    def _taken_s(self, visitor: str, now_s: float) -> float:
+        taken_s, then_s = self._taken.get(visitor, (0.0, now_s))
+        return max(taken_s - CLICKS_SHARE * (now_s - then_s), 0.0)
 
 
 class Accelerator:
@@ -39,12 +64,11 @@ class Accelerator:
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
-        self._is_taken = False
+        self._computing: _Turn | None = None
         self._waiting: list[_Turn] = []
         self._begun = 0
-        self._last_was_click = False
         self._last_begun: dict[str, int] = {}
-        self._had_a_click: set[str] = set()
+        self._time_for_clicks = _TimeForClicks()
 
     def __enter__(self) -> None:
         self._take(_Turn(is_click=False))
@@ -68,17 +92,17 @@ class Accelerator:
 
     def locked(self) -> bool:
         """Returns whether something is being computed."""
-        return self._is_taken
+        return self._computing is not None
 
     @property
     def is_wanted_urgently(self) -> bool:
         """Whether somebody waits for the answer to a click."""
         with self._lock:
-            return any(map(self._is_urgent, self._waiting))
+            return any(map(self._goes_first, self._waiting))
 
     def _take(self, turn: _Turn) -> None:
         with self._lock:
-            if not self._is_taken:
+            if self._computing is None:
                 self._begin(turn)
                 return
             self._waiting.append(turn)
@@ -94,40 +118,35 @@ class Accelerator:
             raise
 
     def _begin(self, turn: _Turn) -> None:
-        self._is_taken = True
-        self._last_was_click = turn.is_click
+        self._computing = turn
+        turn.began_s = time.monotonic()
         self._begun += 1
         self._last_begun[turn.visitor] = self._begun
-        if not turn.is_click:
-            self._had_a_click.clear()
-        elif turn.visitor:  # those of nobody in particular do not count as one another's
-            self._had_a_click.add(turn.visitor)
         turn.may_begin.set()
 
     def _hand_on(self) -> None:
         with self._lock:
+            done = self._computing
+            if done is not None and done.is_click:
+                self._time_for_clicks.add(done.visitor, time.monotonic() - done.began_s)
             if self._waiting:
                 turn = self._next()
                 self._waiting.remove(turn)
                 self._begin(turn)
             else:
-                self._is_taken = False
+                self._computing = None
                 self._last_begun.clear()
-                self._had_a_click.clear()
 
     def _next(self) -> _Turn:
+        clicks = [turn for turn in self._waiting if self._goes_first(turn)]
         overdue_s = time.monotonic() - PATIENCE_S
         overdue = [turn for turn in self._waiting if not turn.is_click and turn.since_s < overdue_s]
-        clicks = [turn for turn in self._waiting if self._is_urgent(turn)]
+        if clicks and not (overdue and self._computing and self._computing.is_click):
+            return min(clicks, key=lambda turn: turn.since_s)
+        return min(
+            overdue or self._waiting,
+            key=lambda turn: (self._last_begun.get(turn.visitor, 0), turn.since_s),
+        )
 
-        def place(turn: _Turn) -> tuple[int, float]:
-            return self._last_begun.get(turn.visitor, 0), turn.since_s
-
-        first = overdue if self._last_was_click else clicks
-        return min(first or clicks or overdue or self._waiting, key=place)
-
-    def _is_urgent(self, turn: _Turn) -> bool:
-        if not turn.is_click or turn.visitor in self._had_a_click:
-            return False
-        of_theirs = sum(each.is_click and each.visitor == turn.visitor for each in self._waiting)
-        return not turn.visitor or of_theirs <= CLICKS_AT_ONCE
+    def _goes_first(self, turn: _Turn) -> bool:
+        return turn.is_click and self._time_for_clicks.is_left(turn.visitor)

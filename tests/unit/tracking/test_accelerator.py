@@ -13,8 +13,9 @@ from sam2_demo.tracking.accelerator import ASKING, Accelerator
 class Crowd:
     """People who come one after another while somebody holds the accelerator."""
 
-    def __init__(self) -> None:
+    def __init__(self, click_s: float = 0.0) -> None:
         self.accelerator = Accelerator()
+        self._click_s = click_s
         self.order: list[str] = []
         self._pool = ThreadPoolExecutor(8)
         self._turns: list[Future[None]] = []
@@ -37,6 +38,8 @@ class Crowd:
         ASKING.set(visitor)
         with self.accelerator.urgently() if urgently else self.accelerator:
             self.order.append(name)
+            if urgently:
+                time.sleep(self._click_s)
 
 
 def test_clicks_go_first_and_others_in_turn() -> None:
@@ -59,24 +62,30 @@ def test_among_equals_it_is_the_turn_of_whoever_had_none_for_longest() -> None:
     assert crowd.all_went() == ["greedy 1", "other", "greedy 2", "greedy 3"]
 
 
-def test_nobody_has_two_clicks_go_first_in_a_row() -> None:
-    crowd = Crowd()
+def test_clicks_go_first_until_they_have_had_their_share(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(accelerators, "CLICKS_BURST_S", 0.01)
+    monkeypatch.setattr(accelerators, "CLICKS_SHARE", 0.0)
+    crowd = Crowd(click_s=0.02)
     with crowd.accelerator:
-        crowd.comes("frame 1", visitor="one")
-        crowd.comes("frame 2", visitor="two")
-        crowd.comes("click 1", urgently=True, visitor="greedy")
-        crowd.comes("click 2", urgently=True, visitor="greedy")
-    assert crowd.all_went() == ["click 1", "frame 1", "click 2", "frame 2"]
-
-
-def test_of_many_clicks_of_one_visitor_none_goes_first() -> None:
-    crowd = Crowd()
-    with crowd.accelerator:
+        crowd.comes("frame", visitor="one")
         for number in (1, 2, 3):
             crowd.comes(f"click {number}", urgently=True, visitor="greedy")
-        crowd.comes("frame", visitor="one")
         crowd.comes("click", urgently=True, visitor="two")
-    assert crowd.all_went() == ["click", "click 1", "frame", "click 2", "click 3"]
+    assert crowd.all_went() == ["click 1", "click", "frame", "click 2", "click 3"]
+
+
+def test_the_share_of_clicks_comes_back_with_time(monkeypatch: pytest.MonkeyPatch) -> None:
+    now_s = 100.0
+    monkeypatch.setattr(accelerators.time, "monotonic", lambda: now_s)
+    clicks = accelerators._TimeForClicks()
+    clicks.add("greedy", accelerators.CLICKS_BURST_S + 0.2)
+    assert not clicks.is_left("greedy")
+    assert clicks.is_left("other")
+    now_s += 0.5 / accelerators.CLICKS_SHARE
+    assert clicks.is_left("greedy")
+    now_s += 2 * accelerators.CLICKS_BURST_S / accelerators.CLICKS_SHARE
+    clicks.add("other", 0.1)
+    assert list(clicks._taken) == ["other"]
 
 
 def test_whoever_has_waited_long_goes_after_the_next_click(monkeypatch: pytest.MonkeyPatch) -> None:
