@@ -14,9 +14,6 @@ LOOK_INTERVAL_S = 0.5
 MOST_GIVEN_WAY_S = 10.0
 """So long after the last one at most, the next one begins, whatever it would give way to."""
 
-REFUSED_AFTER_S = 1.0
-"""Who has too much running already is told so late: a script may ask again at once, for ever."""
-
 
 def _never() -> bool:
     return False
@@ -75,7 +72,6 @@ class Gate:
         with self._changed:
             of_theirs = sum(each.visitor == visitor for each in self._tickets) if visitor else 0
             if of_theirs >= self._max_each:
-                self._changed.wait(REFUSED_AFTER_S)
                 raise ResourceError(
                     f"{self._max_each} things that you began are running or waiting already: wait "
                     "until one of them is done.",

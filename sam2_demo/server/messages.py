@@ -18,6 +18,12 @@ logger = logging.getLogger(__name__)
 
 NEUTRAL_TEXT = "Something went wrong; the details are in the server's log. Nothing was lost."
 
+TRY_LATER = frozenset({"BUSY", "TOO_MANY_UPLOADS", "TOO_MANY_VIDEOS"})
+"""The codes of what is refused only for now."""
+
+LATE_S = 1.0
+"""So late they are said: a script would ask again at once, for ever."""
+
 MEMORY_TEXT = (
     "There is not enough memory for this: choose a smaller model or fewer objects. "
     "Nothing was lost."
@@ -37,6 +43,11 @@ class Refusal:
     status: int
     code: str
     text: str
+
+    @property
+    def late_s(self) -> float:
+        """How long to wait before it is said, in seconds."""
+        return LATE_S if self.code in TRY_LATER else 0.0
 
     def as_json(self) -> dict[str, object]:
         """Returns the JSON that the page receives."""

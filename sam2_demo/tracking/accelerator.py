@@ -17,7 +17,7 @@ from types import TracebackType
 PATIENCE_S = 2.0
 """Whoever has waited that long goes after the next click: clicks of many people may never end."""
 
-CLICKS_SHARE = 0.2
+CLICKS_SHARE = 0.1
 """Of the accelerator's time, what one visitor's clicks may take before all else."""
 
 CLICKS_BURST_S = 1.0

@@ -1,5 +1,6 @@
 """What all routes share: refusals as JSON, the fields of a request, headers."""
 
+import asyncio
 from collections.abc import Awaitable, Callable
 
 from starlette.requests import Request
@@ -21,6 +22,7 @@ def answered(answer: Endpoint) -> Endpoint:
             return await answer(request)
         except Exception as error:
             refusal = explain(error)
+            await asyncio.sleep(refusal.late_s)
             return JSONResponse(refusal.as_json(), refusal.status)
 
     return endpoint

@@ -8,6 +8,7 @@ import asyncio
 import json
 import queue
 import threading
+import time
 from collections.abc import AsyncIterator, Callable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
@@ -63,7 +64,9 @@ async def _lines(work: Work) -> AsyncIterator[str]:
         try:
             work(send, stopped.is_set)
         except BaseException as error:
-            send(explain(error).as_json())
+            refusal = explain(error)
+            time.sleep(refusal.late_s)
+            send(refusal.as_json())
         finally:
             send(None)
 

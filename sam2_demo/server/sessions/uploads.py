@@ -59,12 +59,12 @@ class Uploads:
             ResourceError: too much waits to be opened already.
         """
         length = request.headers.get("content-length", "0")
-        self.remove_forgotten()
         self._check_size(int(length) if length.isdecimal() else 0)
         name = secrets.token_urlsafe(24)
         path, partial = self._folder / name, self._folder / (name + PARTIAL)
-        self._owners[name] = visitor
         try:
+            partial.touch()
+            self._owners[name] = visitor
             self._check_share(visitor)
             await self._write(request, partial, visitor)
             partial.rename(path)
@@ -78,14 +78,16 @@ class Uploads:
 
     def adopt(self, path: Path, visitor: str = "") -> str:
         """Moves a file that Gradio received; returns its secret name."""
-        self.remove_forgotten()
         self._check_size(path.stat().st_size)
         name = secrets.token_urlsafe(24)
-        self._owners[name] = visitor
+        kept = self._folder / name
         try:
+            kept.touch()
+            self._owners[name] = visitor
             self._check_share(visitor)
-            shutil.move(path, self._folder / name)
+            shutil.move(path, kept)
         except BaseException:
+            kept.unlink(missing_ok=True)
             self._owners.pop(name, None)
             raise
         return name
@@ -129,6 +131,8 @@ class Uploads:
         for path in self._folder.iterdir():
             with suppress(FileNotFoundError):  # opened or removed just now
                 sizes[path.name.removesuffix(PARTIAL)] = path.stat().st_size
+        for name in set(self._owners) - set(sizes):
+            self._owners.pop(name, None)
         own = [name for name, owner in self._owners.items() if visitor and owner == visitor]
         own_bytes = sum(sizes.get(name, 0) for name in own)
         if len(own) > self._limits.max_each or (
@@ -161,6 +165,3 @@ class Uploads:
             with suppress(FileNotFoundError):  # opened or removed just now
                 if path.stat().st_mtime < oldest_s:
                     path.unlink()
-        there = {path.name.removesuffix(PARTIAL) for path in self._folder.iterdir()}
-        for name in [name for name in self._owners if name not in there]:
-            self._owners.pop(name, None)
