@@ -3,7 +3,8 @@
 A click takes a fraction of the time that somebody notices, a propagation goes on for minutes: so
 clicks go first, in the order in which they came. So that a script that clicks without end does not
 have it all, clicks go first only as long as their visitor's take a small share of the time. All
-else goes in turn: whoever had none for longest is next.
+else goes in turn: next is whoever had least of the accelerator's time, clicks included, since they
+came (fair queueing by start times).
 """
 
 import threading
@@ -15,7 +16,7 @@ from dataclasses import dataclass, field
 from types import TracebackType
 
 PATIENCE_S = 2.0
-"""Whoever has waited that long goes after the next click: clicks of many people may never end."""
+"""Whoever is next and has waited that long goes after one click: those of many may never end."""
 
 CLICKS_SHARE = 0.1
 """Of the accelerator's time, what one visitor's clicks may take before all else."""
@@ -66,8 +67,8 @@ class Accelerator:
         self._lock = threading.Lock()
         self._computing: _Turn | None = None
         self._waiting: list[_Turn] = []
-        self._begun = 0
-        self._last_begun: dict[str, int] = {}
+        self._had_s: dict[str, float] = {}
+        self._least_s = 0.0  # what whoever was next last had had: a newcomer begins there
         self._time_for_clicks = _TimeForClicks()
 
     def __enter__(self) -> None:
@@ -120,33 +121,42 @@ class Accelerator:
     def _begin(self, turn: _Turn) -> None:
         self._computing = turn
         turn.began_s = time.monotonic()
-        self._begun += 1
-        self._last_begun[turn.visitor] = self._begun
+        if not turn.is_click:
+            least_s = self._least_s = self._had_so_far_s(turn)
+            self._had_s = {who: had_s for who, had_s in self._had_s.items() if had_s > least_s}
         turn.may_begin.set()
 
     def _hand_on(self) -> None:
         with self._lock:
             done = self._computing
-            if done is not None and done.is_click:
-                self._time_for_clicks.add(done.visitor, time.monotonic() - done.began_s)
+            if done is not None:
+                self._account(done, time.monotonic() - done.began_s)
             if self._waiting:
                 turn = self._next()
                 self._waiting.remove(turn)
                 self._begin(turn)
             else:
                 self._computing = None
-                self._last_begun.clear()
+                self._had_s.clear()
+                self._least_s = 0.0
 
     def _next(self) -> _Turn:
         clicks = [turn for turn in self._waiting if self._goes_first(turn)]
-        overdue_s = time.monotonic() - PATIENCE_S
-        overdue = [turn for turn in self._waiting if not turn.is_click and turn.since_s < overdue_s]
-        if clicks and not (overdue and self._computing and self._computing.is_click):
-            return min(clicks, key=lambda turn: turn.since_s)
-        return min(
-            overdue or self._waiting,
-            key=lambda turn: (self._last_begun.get(turn.visitor, 0), turn.since_s),
-        )
+        others = [turn for turn in self._waiting if turn not in clicks]
+        clicks.sort(key=lambda turn: turn.since_s)
+        others.sort(key=lambda turn: (self._had_so_far_s(turn), turn.since_s))
+        if clicks and others and self._computing and self._computing.is_click:
+            is_overdue = others[0].since_s < time.monotonic() - PATIENCE_S
+            return others[0] if is_overdue else clicks[0]
+        return (clicks or others)[0]
+
+    def _account(self, done: _Turn, took_s: float) -> None:
+        self._had_s[done.visitor] = self._had_so_far_s(done) + took_s
+        if done.is_click:
+            self._time_for_clicks.add(done.visitor, took_s)
+
+    def _had_so_far_s(self, turn: _Turn) -> float:
+        return max(self._had_s.get(turn.visitor, 0.0), self._least_s)
 
     def _goes_first(self, turn: _Turn) -> bool:
         return turn.is_click and self._time_for_clicks.is_left(turn.visitor)
