@@ -72,7 +72,8 @@ class AppState:
             samples=Samples(settings.samples_dir),
             uploads=Uploads(settings.data_dir / "uploads", settings.upload_limits),
             opening=Gate(slots=2, gives_way=lambda: shelf.answers_clicks),
-            propagating=Gate(slots=4 if place is None else place.streams),
+            # Nobody would gain by two at once on one accelerator, and others would wait longer.
+            propagating=Gate(4, max_running_each=1) if place is None else Gate(place.streams),
             exporting=Gate(slots=2),
             reading=Gate(slots=1),
             scanning=Gate(slots=1),

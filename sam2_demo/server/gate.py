@@ -34,6 +34,7 @@ class Gate:
         slots: How many may run at the same time.
         max_waiting: How many may wait; any more are refused.
         max_each: How many of one visitor may run or wait.
+        max_running_each: How many of one visitor may run at the same time.
         gives_way: Whether something is going on that the next one would hold up.
     """
 
@@ -42,11 +43,13 @@ class Gate:
         slots: int,
         max_waiting: int = 256,
         max_each: int = 4,
+        max_running_each: int = 4,
         gives_way: Callable[[], bool] = _never,
     ) -> None:
         self._slots = slots
         self._max_waiting = max_waiting
         self._max_each = max_each
+        self._max_running_each = max_running_each
         self._tickets: list[Ticket] = []
         self._gives_way = gives_way
         self._begun = 0
@@ -106,12 +109,19 @@ class Gate:
         order = [self._tickets[place] for *_, place in sorted(turns)]
         return running + order.index(ticket) - self._slots + 1
 
+    def _before_by_same(self, ticket: "Ticket") -> int:
+        """Returns how many of the same visitor have to finish before this one may run."""
+        if not ticket.visitor:
+            return 0
+        running = sum(each.runs and each.visitor == ticket.visitor for each in self._tickets)
+        return running - self._max_running_each + 1
+
     def _wait(
         self, ticket: "Ticket", waiting: Callable[[int], None], stopped: Callable[[], bool]
     ) -> bool:
         while not stopped():
             with self._changed:
-                before = self._before(ticket)
+                before = max(self._before(ticket), self._before_by_same(ticket))
                 now_s = time.monotonic()
                 is_held_up = now_s - self._begun_s < MOST_GIVEN_WAY_S and self._gives_way()
                 if before <= 0 and not is_held_up:

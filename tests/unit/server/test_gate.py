@@ -126,6 +126,18 @@ def test_one_visitor_has_a_few_places_and_others_still_have_theirs() -> None:
             stack.enter_context(gate.slot(ignore, lambda: True))
 
 
+def test_one_visitor_runs_no_more_than_allowed_though_a_slot_is_free() -> None:
+    gate = Gate(slots=3, max_running_each=1)
+    positions: list[int] = []
+    with gate.slot(ignore, never, "greedy") as first:
+        assert first
+        with gate.slot(positions.append, lambda: bool(positions), "greedy") as second:
+            assert not second
+        with gate.slot(ignore, never, "modest") as other:
+            assert other
+    assert positions == [1]
+
+
 @pytest.mark.parametrize(
     ("error", "status"),
     [

@@ -2,7 +2,9 @@
 
 import threading
 import time
+from collections.abc import Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
+from types import MappingProxyType
 
 import pytest
 
@@ -11,11 +13,16 @@ from sam2_demo.tracking.accelerator import ASKING, Accelerator
 
 
 class Crowd:
-    """People who come one after another while somebody holds the accelerator."""
+    """People who come one after another while somebody holds the accelerator.
 
-    def __init__(self, click_s: float = 0.0) -> None:
+    Args:
+        seconds: How long a turn of each visitor takes.
+
+    """
+
+    def __init__(self, seconds: Mapping[str, float] = MappingProxyType({})) -> None:
         self.accelerator = Accelerator()
-        self._click_s = click_s
+        self._seconds = seconds
         self.order: list[str] = []
         self._pool = ThreadPoolExecutor(8)
         self._turns: list[Future[None]] = []
@@ -38,8 +45,7 @@ class Crowd:
         ASKING.set(visitor)
         with self.accelerator.urgently() if urgently else self.accelerator:
             self.order.append(name)
-            if urgently:
-                time.sleep(self._click_s)
+            time.sleep(self._seconds.get(visitor, 0.0))
 
 
 def test_clicks_go_first_and_others_in_turn() -> None:
@@ -53,7 +59,7 @@ def test_clicks_go_first_and_others_in_turn() -> None:
     assert not crowd.accelerator.locked()
 
 
-def test_among_equals_it_is_the_turn_of_whoever_had_none_for_longest() -> None:
+def test_among_equals_one_of_many_has_no_advantage() -> None:
     crowd = Crowd()
     with crowd.accelerator:
         for number in (1, 2, 3):
@@ -62,10 +68,20 @@ def test_among_equals_it_is_the_turn_of_whoever_had_none_for_longest() -> None:
     assert crowd.all_went() == ["greedy 1", "other", "greedy 2", "greedy 3"]
 
 
+def test_next_is_whoever_had_least_time() -> None:
+    crowd = Crowd({"slow": 0.03})
+    with crowd.accelerator:
+        for number in (1, 2):
+            crowd.comes(f"slow {number}", visitor="slow")
+        for number in (1, 2, 3):
+            crowd.comes(f"quick {number}", visitor="quick")
+    assert crowd.all_went() == ["slow 1", "quick 1", "quick 2", "quick 3", "slow 2"]
+
+
 def test_clicks_go_first_until_they_have_had_their_share(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(accelerators, "CLICKS_BURST_S", 0.01)
     monkeypatch.setattr(accelerators, "CLICKS_SHARE", 0.0)
-    crowd = Crowd(click_s=0.02)
+    crowd = Crowd({"greedy": 0.02, "two": 0.02})
     with crowd.accelerator:
         crowd.comes("frame", visitor="one")
         for number in (1, 2, 3):
