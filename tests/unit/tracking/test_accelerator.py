@@ -92,7 +92,7 @@ def test_clicks_go_first_until_they_have_had_their_share(monkeypatch: pytest.Mon
 
 def test_the_share_of_clicks_comes_back_with_time(monkeypatch: pytest.MonkeyPatch) -> None:
     now_s = 100.0
-    monkeypatch.setattr(accelerators.time, "monotonic", lambda: now_s)
+    monkeypatch.setattr(time, "monotonic", lambda: now_s)
     clicks = accelerators._TimeForClicks()
     clicks.add("greedy", accelerators.CLICKS_BURST_S + 0.2)
     assert not clicks.is_left("greedy")
