@@ -15,7 +15,7 @@ from contextvars import ContextVar
 from dataclasses import dataclass, field
 from types import TracebackType
 
-PATIENCE_S = 2.0
+PATIENCE_S = 5.0
 """Whoever is next and has waited that long goes after one click: those of many may never end."""
 
 CLICKS_SHARE = 0.1
