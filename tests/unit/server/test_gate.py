@@ -6,10 +6,18 @@ import time
 from contextlib import ExitStack
 
 import pytest
+from starlette.applications import Starlette
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import Route
+from starlette.testclient import TestClient
 
 from sam2_demo.core.errors import CheckpointError, PromptError, ResourceError, SessionExpired
+from sam2_demo.server import messages
 from sam2_demo.server.gate import Gate
-from sam2_demo.server.messages import NEUTRAL_TEXT, explain
+from sam2_demo.server.messages import LATE_S, NEUTRAL_TEXT, explain
+from sam2_demo.server.routes.answering import answered
+from sam2_demo.server.routes.streams import Report, Stopped, streamed
 
 
 def never() -> bool:
@@ -154,6 +162,33 @@ def test_one_visitor_runs_no_more_than_allowed_though_a_slot_is_free() -> None:
 )
 def test_status_of_errors(error: Exception, status: int) -> None:
     assert explain(error).status == status
+
+
+@pytest.mark.parametrize(
+    ("code", "late_s"),
+    [("BUSY", LATE_S), ("TOO_MANY_UPLOADS", LATE_S), ("TOO_MANY_VIDEOS", LATE_S), ("TOO_FAST", 0)],
+)
+def test_what_is_refused_only_for_now_is_said_late(code: str, late_s: float) -> None:
+    assert explain(ResourceError("full", code)).late_s == late_s
+
+
+def test_a_late_refusal_is_sent_late(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(messages, "LATE_S", 0.2)
+
+    async def refused(_request: Request) -> Response:
+        raise ResourceError("full", "BUSY")
+
+    def work(_report: Report, _stopped: Stopped) -> None:
+        raise ResourceError("full", "BUSY")
+
+    async def begun(_request: Request) -> Response:
+        return streamed(work)
+
+    for endpoint in (answered(refused), begun):
+        with TestClient(Starlette(routes=[Route("/", endpoint)])) as client:
+            began_s = time.monotonic()
+            assert client.get("/").json()["error"]["code"] == "BUSY"
+            assert time.monotonic() - began_s > 0.2
 
 
 def test_half_a_character_can_be_sent_back() -> None:

@@ -57,6 +57,14 @@ def test_the_number_of_uploads_is_limited_too(tmp_path: Path) -> None:
     assert not (tmp_path / "2").exists()  # it was moved
 
 
+def test_an_opened_upload_does_not_count_any_more(tmp_path: Path) -> None:
+    uploads = Uploads(tmp_path / "uploads", UploadLimits(1000, max_each=1))
+    for _ in range(2):
+        (tmp_path / "clip").write_bytes(b"x")
+        name = uploads.adopt(tmp_path / "clip", "me")
+        uploads.find(name).unlink()
+
+
 def test_half_received_uploads_of_a_killed_run_are_swept(tmp_path: Path) -> None:
     (tmp_path / "half.part").write_bytes(b"x")
     Uploads(tmp_path, UploadLimits(1000))
