@@ -177,8 +177,8 @@ class AnnotationApi:
         token: str,
         frame: int = 0,
         grid: list[int] | None = None,
-        least_iou: float = 0.8,
-        least_stability: float = 0.9,
+        least_iou: float = 0.6,
+        least_stability: float = 0.8,
     ) -> Iterator[Json]:
         """Find everything on a frame that no object covers, and add it as objects; one undo.
 

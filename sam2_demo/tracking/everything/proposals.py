@@ -48,8 +48,8 @@ class FindOptions:
     """
 
     grid: Grid = PAPER_GRID
-    least_iou: float = 0.8
-    least_stability: float = 0.9
+    least_iou: float = 0.6
+    least_stability: float = 0.8
     alike_iou: float = 0.7
     most_covered: float = 0.2
     clean_px: int = CLEAN_PX
