@@ -55,7 +55,7 @@ def test_the_two_commands_are_one_line_each() -> None:
     assert lines == [
         "pip install -r requirements.txt && python app.py",
         "pip install -r requirements.txt -r tests/requirements.txt"
-        " && python -m pytest -q -n 3 --dist loadfile tests",
+        " && python -m pytest -q -n 2 --dist loadfile tests",
     ]
 
 
