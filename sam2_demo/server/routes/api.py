@@ -32,6 +32,7 @@ from sam2_demo.server.sessions.finding import finding
 from sam2_demo.server.sessions.opening import find_or_reopen, opening
 from sam2_demo.server.sessions.parts import going_on
 from sam2_demo.server.sessions.propagating import tracking
+from sam2_demo.tracking.everything.proposals import FindOptions
 
 
 class AnnotationApi:
@@ -177,8 +178,8 @@ class AnnotationApi:
         token: str,
         frame: int = 0,
         grid: list[int] | None = None,
-        least_iou: float = 0.6,
-        least_stability: float = 0.8,
+        least_iou: float = FindOptions().least_iou,
+        least_stability: float = FindOptions().least_stability,
     ) -> Iterator[Json]:
         """Find everything on a frame that no object covers, and add it as objects; one undo.
 

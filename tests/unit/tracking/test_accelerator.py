@@ -17,7 +17,6 @@ class Crowd:
 
     Args:
         seconds: How long a turn of each visitor takes.
-
     """
 
     def __init__(self, seconds: Mapping[str, float] = MappingProxyType({})) -> None:
