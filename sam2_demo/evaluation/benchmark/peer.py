@@ -29,8 +29,10 @@ from sam2_demo.evaluation.benchmark.figures import Figure
 from sam2_demo.evaluation.benchmark.made_up_clip import MadeUpClip
 from sam2_demo.evaluation.benchmark.parts import FILLING_FRAMES
 from sam2_demo.model.config import RELEASED, Sam2Config
-from sam2_demo.session.session import VideoSession
+from sam2_demo.model.sam2 import Sam2
+from sam2_demo.session.session import SessionOptions, VideoSession
 from sam2_demo.tracking.preprocessing import frame_to_pixels
+from sam2_demo.tracking.tracker import TrackerOptions
 
 PEER_MODEL = "sam2.1-hiera-tiny"
 """The library's default configuration."""
@@ -94,9 +96,7 @@ def measure_peer(size_hw: tuple[int, int], objects: int, frames: int) -> list[Fi
     for precision in (Precision.FLOAT32, Precision.AUTO):
         model = build_model(state, config, "the library's weights")
         model.precision = choose_precision(precision, model)
-        sessions[str(model.precision).removeprefix("torch.")] = prompted_at(
-            VideoSession(model, clip), places
-        )
+        sessions[str(model.precision).removeprefix("torch.")] = prompted_at(model, clip, places)
     with closing(in_process(their_frames, peer_model, config, clip, places)) as theirs:
         compared = compare(theirs, sessions, len(clip), FILLING_FRAMES)
     return [
@@ -106,8 +106,12 @@ def measure_peer(size_hw: tuple[int, int], objects: int, frames: int) -> list[Fi
     ]
 
 
-def prompted_at(session: VideoSession, places: Places) -> VideoSession:
-    """Returns the session with a click (x, y) on each object on the first frame."""
+def prompted_at(model: Sam2, clip: FrameSource, places: Places) -> VideoSession:
+    """Returns a session with a click (x, y) on each object on the first frame.
+
+    It leaves holes in masks as they are, for the library does, too.
+    """
+    session = VideoSession(model, clip, SessionOptions(tracker=TrackerOptions(hole_area=0)))
     for object_id, place in enumerate(places, start=1):
         session.set_prompt(0, object_id, FramePrompt((Point(*place),)))
     return session
