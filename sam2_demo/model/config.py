@@ -134,8 +134,8 @@ class MemoryConfig:
         frames: Number of temporal encodings of spatial memories: one that all prompted frames
             share, and one for each of the ``frames - 1`` most recent frames.
         pointers: Maximum number of object pointers attended to; 0 for a model without them.
-        prompted_frames: Maximum number of prompted frames attended to, the closest in time; 0 for
-            all of them, as the released models have it.
+        prompted_frames: Maximum number of prompted frames attended to, those nearby; 0 for all of
+            them, as the released models have it.
         prompts_attend: Whether a prompt on a tracked frame is answered with the object's memories,
             as in the released models. If not, it is answered from the frame and the previous mask
             alone, so that memories which went wrong cannot outvote it.

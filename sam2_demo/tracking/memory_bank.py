@@ -16,6 +16,11 @@ from sam2_demo.core.device import sent
 from sam2_demo.model.config import MemoryConfig, Sam2Config
 from sam2_demo.model.sam2 import MemoryBank
 
+NEAR_AHEAD = 8
+"""Where few prompted frames are attended to, one still to come counts up to this many frames away:
+clips in training are no longer, and one from farther ahead shows how the object looks there, not
+here."""
+
 
 class AttendedFrames(NamedTuple):
     """The frames that an object attends to from one frame, each with its age.
@@ -54,13 +59,13 @@ def attended_frames(
         memory_frames: Maximum number of spatial memories besides those of prompted frames, plus 1.
         pointer_frames: Pointers of tracked frames are attended to up to this age, exclusive; those
             of earlier prompted frames at any age. With 0, there are no pointers at all.
-        prompted_frames: Maximum number of prompted frames, the closest in time; further ones count
-            as tracked frames. With 0, all of them are attended to.
+        prompted_frames: Maximum number of prompted frames, as ``nearest_prompted`` chooses them;
+            further ones count as tracked frames. With 0, all of them are attended to.
     """
-    closest = sorted(
-        set(prompted) - {frame_index}, key=lambda frame: (abs(frame - frame_index), frame)
+    others = set(prompted) - {frame_index}
+    conditioning = sorted(
+        nearest_prompted(others, frame_index, step, prompted_frames) if prompted_frames else others
     )
-    conditioning = sorted(closest[:prompted_frames] if prompted_frames else closest)
 
     def recent(count: int) -> list[tuple[int, int]]:
         frames = ((frame_index - step * age, age) for age in range(1, count))
@@ -78,6 +83,26 @@ def attended_frames(
             *recent(pointer_frames),
         ),
     )
+
+
+def nearest_prompted(
+    prompted: Collection[int], frame_index: int, step: int, count: int
+) -> list[int]:
+    """Returns the most telling of the prompted frames: the last one, the next, then earlier ones.
+
+    The next one only if it is near; any that is still to come if none came before.
+
+    Args:
+        prompted: Prompted frames other than this one.
+        frame_index: The frame to be tracked.
+        step: 1 when tracking forward, -1 when tracking backward.
+        count: How many at most.
+    """
+    closest = sorted(prompted, key=lambda frame: abs(frame - frame_index))
+    before = [frame for frame in closest if (frame - frame_index) * step < 0]
+    to_come = [frame for frame in closest if frame not in before]
+    near = [frame for frame in to_come if abs(frame - frame_index) <= NEAR_AHEAD]
+    return ([*before[:1], *near[:1], *before[1:]] or to_come)[:count]
 
 
 def pointer_span(config: MemoryConfig, frame_count: int) -> int:

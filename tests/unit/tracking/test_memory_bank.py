@@ -5,7 +5,12 @@ import torch
 from miniature import miniature_config
 
 from sam2_demo.model.config import MemoryConfig
-from sam2_demo.tracking.memory_bank import attended_frames, build_memory_bank, pointer_span
+from sam2_demo.tracking.memory_bank import (
+    attended_frames,
+    build_memory_bank,
+    nearest_prompted,
+    pointer_span,
+)
 
 
 def rule(frame: int, prompted: set[int], answered: set[int], step: int = 1, pointers: int = 16):
@@ -35,7 +40,27 @@ def test_a_frame_does_not_remember_itself() -> None:
     assert attended.memories == ((0, 0), (4, 1))
 
 
-def test_of_many_prompted_frames_the_closest_are_attended_to_the_others_as_tracked_ones() -> None:
+@pytest.mark.parametrize(
+    ("prompted", "count", "found"),
+    [
+        ({0, 8, 20, 40}, 2, [8, 0]),
+        ({0, 8, 18, 40}, 2, [8, 18]),
+        ({0, 8, 18, 40}, 1, [8]),
+        ({0, 7, 9, 12, 13}, 3, [9, 12, 7]),
+        ({20, 40}, 1, [20]),
+        (set(), 2, []),
+    ],
+    ids=["far ahead", "near ahead", "one", "on both sides", "all ahead", "none"],
+)
+def test_of_many_prompted_frames_the_last_and_a_near_one_to_come_are_chosen(
+    prompted: set[int], count: int, found: list[int]
+) -> None:
+    assert nearest_prompted(prompted, 10, 1, count) == found
+    mirrored = {20 - frame for frame in prompted}
+    assert nearest_prompted(mirrored, 10, -1, count) == [20 - frame for frame in found]
+
+
+def test_prompted_frames_that_are_not_chosen_count_as_tracked_ones() -> None:
     prompted, answered = {0, 8, 20, 40}, set(range(10))
     attended = attended_frames(10, prompted, answered, 1, 4, 3, prompted_frames=2)
     assert attended.memories == ((0, 0), (8, 0), (9, 1), (7, 3))
