@@ -80,7 +80,7 @@ def visitors(browser: Browser) -> dict[int, BrowserContext]:
 
 @pytest.fixture(scope="module", params=[DESKTOP, PHONE], ids=["desktop", "phone"])
 def window(request: pytest.FixtureRequest) -> dict[str, Any]:
-    """The window that a test looks at: every walk goes through a wide one and a phone's."""
+    """The window that a test looks at: a wide one and then a phone's, unless one is enough."""
     return request.param
 
 

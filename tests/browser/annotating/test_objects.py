@@ -70,6 +70,7 @@ def row(visit: Visit, place: int) -> Any:
     return visit.page.locator(".s2-objects li").nth(place)
 
 
+@ON_DESKTOP
 def test_undo_and_redo_lead_back_and_forth_through_everything(visit: Visit) -> None:
     page = visit.page
     wait_for_step(visit, "undo", None)
@@ -163,6 +164,7 @@ def test_objects_are_named_coloured_hidden_locked_moved_and_all_this_is_kept(vis
     wait_for_rows(visit, ["Object 1", "lamp"])  # steps outlive the page
 
 
+@ON_DESKTOP
 def test_duplicate_merge_and_remove(visit: Visit) -> None:
     page, bare = visit.page, visit.pixels()
     draw_box(visit, 0, 0.05, 0.05, 0.5, 0.95)

@@ -4,7 +4,7 @@ import re
 from pathlib import Path
 
 import pytest
-from browser import ANSWERED, Visit
+from browser import ANSWERED, ON_DESKTOP, ON_PHONE, Visit
 from scene_clips import write_scenes
 
 SCENE = 12
@@ -39,6 +39,7 @@ def note_on(visit: Visit, number: int) -> str:
     return visit.note_of(0)
 
 
+@ON_DESKTOP
 def test_a_run_both_ways_stops_at_a_scene_cut_and_goes_on(two_scenes: Visit) -> None:
     visit, page = two_scenes, two_scenes.page
     visit.go_to(4)
@@ -95,6 +96,7 @@ def test_in_and_out_points(two_scenes: Visit) -> None:
     visit.find("range-clear").wait_for(state="hidden")
 
 
+@ON_DESKTOP
 def test_back_to_the_prompt_before_with_one_object_alone(two_scenes: Visit) -> None:
     visit, page = two_scenes, two_scenes.page
     visit.go_to(2)
@@ -118,6 +120,7 @@ def test_back_to_the_prompt_before_with_one_object_alone(two_scenes: Visit) -> N
     assert "no mask" in visit.note_of(1)
 
 
+@ON_PHONE
 def test_before_and_after_a_correction(visit: Visit, tmp_path: Path) -> None:
     page = visit.page
     visit.open_file(write_scenes(tmp_path / "one.mp4", scenes=1, frames_each=SCENE))

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from browser import ANSWERED, Visit
+from browser import ANSWERED, ON_DESKTOP, ON_PHONE, Visit
 from media_clips import coded_picture, frame_number, write_clip
 from PIL import Image
 
@@ -31,6 +31,7 @@ def times_of(visit: Visit) -> list[float]:
     return visit.fetch().json()["frame_times_s"]
 
 
+@ON_DESKTOP
 def test_pictures_are_cut_out(visit: Visit, tmp_path: Path) -> None:
     page = visit.page
     page.get_by_role("tab", name="Video").focus()
@@ -82,6 +83,7 @@ def test_pictures_are_cut_out(visit: Visit, tmp_path: Path) -> None:
     assert page.locator('[data-tab="Video"]').is_visible()
 
 
+@ON_PHONE
 def test_pictures_become_a_video(visit: Visit, tmp_path: Path) -> None:
     folder = tmp_path / "shot"
     folder.mkdir()
@@ -161,6 +163,7 @@ def drop_folder(visit: Visit, folder: Path, copies: int) -> None:
     )
 
 
+@ON_DESKTOP
 def test_what_cannot_be_one_video_is_answered(visit: Visit, tmp_path: Path) -> None:
     one, two = (write_clip(tmp_path / f"{name}.mp4", 3) for name in "ab")
     visit.find("file").set_input_files([one, two])

@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from browser import Visit, page_with_modules
+from browser import ON_DESKTOP, ON_PHONE, Visit, page_with_modules
 from media_clips import decode_all, write_clip
 from PIL import Image
 from playwright.sync_api import Browser, Page
@@ -144,6 +144,7 @@ def marked(visit: Visit, tmp_path: Path) -> Visit:
     return visit
 
 
+@ON_DESKTOP
 def test_every_effect_is_on_the_canvas(marked: Visit) -> None:
     visit = marked
     frame = np.asarray(Image.open(io.BytesIO(visit.fetch("/frames/0.jpg").body())))
@@ -162,6 +163,7 @@ def test_every_effect_is_on_the_canvas(marked: Visit) -> None:
             assert (difference > 40).mean() < (0.1 if name == "noise" else 0.03), name
 
 
+@ON_PHONE
 def test_a_choice_is_shown_kept_and_exported(marked: Visit, tmp_path: Path) -> None:
     visit, page = marked, marked.page
     plain = visit.picture()
@@ -203,6 +205,7 @@ def test_a_choice_is_shown_kept_and_exported(marked: Visit, tmp_path: Path) -> N
     np.testing.assert_array_equal(visit.picture(), plain)
 
 
+@ON_DESKTOP
 def test_an_edge_is_on_the_canvas_in_the_file_and_undone(marked: Visit, tmp_path: Path) -> None:
     visit, page = marked, marked.page
     frame = np.asarray(Image.open(io.BytesIO(visit.fetch("/frames/0.jpg").body())))

@@ -10,7 +10,7 @@ from pathlib import Path
 import av
 import numpy as np
 import pytest
-from browser import Visit
+from browser import ON_DESKTOP, Visit
 from media_clips import decode_all, write_clip
 from PIL import Image
 
@@ -35,6 +35,7 @@ def masked(visit: Visit, tmp_path: Path) -> Visit:
     return visit
 
 
+@ON_DESKTOP
 def test_every_download_arrives(masked: Visit, tmp_path: Path) -> None:
     visit, masks = masked, masks_of(masked)
     check_videos(visit, tmp_path, [both.any(axis=0) for both in masks])

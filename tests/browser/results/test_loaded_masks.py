@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from browser import Visit
+from browser import ON_DESKTOP, Visit
 from media_clips import write_clip
 
 FRAMES = 6
@@ -13,6 +13,7 @@ def masks_of(visit: Visit) -> dict[int, str]:
     return {frame: found[0][1] for frame, found in visit.fetch("/masks").json()["frames"]}
 
 
+@ON_DESKTOP
 def test_masks_are_loaded_again_and_propagated_from_the_frames_that_count(
     visit: Visit, tmp_path: Path
 ) -> None:

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from browser import Visit
+from browser import ON_DESKTOP, ON_PHONE, Visit
 from media_clips import write_clip
 from playwright.sync_api import Browser, BrowserContext
 
@@ -32,6 +32,7 @@ def saved_session(visit: Visit, path: Path) -> Path:
     return path
 
 
+@ON_DESKTOP
 def test_session_goes_to_another_tab(
     visit: Visit, visitor: BrowserContext, app: str, clip: Path, tmp_path: Path
 ) -> None:
@@ -93,6 +94,7 @@ def refuse_what_is_no_session_of_this_video(
     assert visit.find("session-open").is_enabled()
 
 
+@ON_DESKTOP
 def test_a_part_opens_on_the_whole_video_and_on_a_copy(
     visit: Visit, clip: Path, tmp_path: Path
 ) -> None:
@@ -135,6 +137,7 @@ def test_a_part_opens_on_the_whole_video_and_on_a_copy(
     visit.wait_for_status("belongs to 'clip.mp4' (10 frames of 128 x 64), but another file is open")
 
 
+@ON_PHONE
 def test_effort_of_known_clicks(
     browser: Browser, app: str, clip: Path, window: dict[str, Any]
 ) -> None:

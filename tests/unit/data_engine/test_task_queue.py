@@ -293,10 +293,12 @@ name = sys.argv[1]
 with small_project(Path.cwd(), Clock(), os.environ["DATABASE"]) as project:
     who = person(project, name)
     print("ready", flush=True)
-    input()
-    while project.queue.take(who.id, TaskKind.ANNOTATE):
+    for _ in sys.stdin:
+        if project.queue.take(who.id, TaskKind.ANNOTATE) is None:
+            break
         print(submit(project, who).task_id, flush=True)
 """
+"""For each line that it reads it does a task, until there is none."""
 
 
 def worker(project: Project, name: str) -> "subprocess.Popen[str]":
@@ -311,8 +313,8 @@ def worker(project: Project, name: str) -> "subprocess.Popen[str]":
     )
 
 
-def begin(program: "subprocess.Popen[str]") -> None:
-    program.stdin.write("\n")
+def allow(program: "subprocess.Popen[str]", tasks: int) -> None:
+    program.stdin.write(tasks * "\n")
     program.stdin.flush()
 
 
@@ -322,9 +324,9 @@ def test_programs_share_a_queue_and_a_kill_loses_no_submission(project: Project)
     with worker(project, "victim") as victim, worker(project, "other") as other:
         for program in (victim, other):
             assert program.stdout.readline() == "ready\n"
-        begin(victim)
+        allow(victim, 60)  # leaves some for the other, however slow that is
         reported = [int(victim.stdout.readline()) for _ in range(10)]
-        begin(other)  # from here on both want the same tasks
+        allow(other, 120)  # from here on both want the same tasks
         done = [int(other.stdout.readline()) for _ in range(5)]
         os.kill(victim.pid, signal.SIGKILL)
         reported += [int(line) for line in victim.stdout.read().split("\n")[:-1]]
