@@ -5,7 +5,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from browser import ANSWERED, Visit, page_with_modules
+from browser import ANSWERED, ON_DESKTOP, Visit, page_with_modules
 from media_clips import write_clip
 from PIL import Image
 from playwright.sync_api import Browser
@@ -78,6 +78,7 @@ def test_brush_and_eraser(visit: Visit) -> None:
     assert dot.sum() == pytest.approx(np.pi * wider**2 / 4, rel=0.06)
 
 
+@ON_DESKTOP
 def test_a_drawn_mask_is_refined_by_clicks_and_kept(visit: Visit) -> None:
     page = visit.page
     page.mouse.click(*visit.place(0.6, 0.6))
@@ -124,6 +125,7 @@ def test_lasso(visit: Visit) -> None:
     visit.wait_for_note(0, "1 prompt here")
 
 
+@ON_DESKTOP
 def test_a_mask_from_a_picture_file(visit: Visit, tmp_path: Path) -> None:
     mask = np.zeros(SIZE_HW, np.uint8)
     mask[100:200, 300:500] = 255

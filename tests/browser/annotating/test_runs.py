@@ -63,6 +63,7 @@ def test_a_run_both_ways_stops_at_a_scene_cut_and_goes_on(two_scenes: Visit) -> 
     visit.find("from").get_by_text("from frame 13: 1–24").wait_for()
 
 
+@ON_PHONE
 def test_in_and_out_points(two_scenes: Visit) -> None:
     visit, page = two_scenes, two_scenes.page
     visit.point(0.3, 0.5)
@@ -161,6 +162,7 @@ def test_before_and_after_a_correction(visit: Visit, tmp_path: Path) -> None:
     visit.wait_for_pixels(before)
 
 
+@ON_DESKTOP
 def test_review(two_scenes: Visit) -> None:
     visit, page = two_scenes, two_scenes.page
     page.keyboard.press("j")

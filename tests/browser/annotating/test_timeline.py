@@ -5,7 +5,7 @@ import re
 from pathlib import Path
 
 import pytest
-from browser import Visit
+from browser import ON_DESKTOP, Visit
 from scene_clips import write_scenes
 
 from sam2_demo.server.palette import OBJECT_COLORS
@@ -102,6 +102,7 @@ def test_pictures_lanes_and_prompts(visit: Visit) -> None:
     visit.wait_for_frame(FRAMES)
 
 
+@ON_DESKTOP
 def test_many_objects_scroll_to_the_chosen_one(visit: Visit) -> None:
     page = visit.page
     before = visit.find("timeline").bounding_box()["height"]
