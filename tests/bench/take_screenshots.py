@@ -16,7 +16,7 @@ from browser import PHONE, Visit, running_app, running_browser
 from PIL import Image
 
 ASSETS = Path(__file__).parents[2] / "assets"
-SAMPLE, FRAMES, SHOWN = "meadow.mp4", 96, 31
+SAMPLE, FRAMES, SHOWN = "meadow.mp4", 96, 14
 CLICKS = ((0.068, 0.724), (0.8, 0.85))
 QUALITY = 85
 WINDOWS: dict[str, dict[str, Any]] = {
