@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 from browser import ANSWERED, ON_DESKTOP, ON_PHONE, Visit
+from playwright.sync_api import Route
 from scene_clips import write_scenes
 
 SCENE = 12
@@ -171,10 +172,15 @@ def test_review(two_scenes: Visit) -> None:
     visit.wait_for_note(0, ANSWERED)
     visit.propagate(SCENE)
     visit.go_to(4)
-    draw_far_beyond_the_object(visit)
-    visit.wait_for_note(0, re.compile("IoU.*1 prompt here"))
-
-    page.keyboard.press("j")
+    on_their_way: list[Route] = []
+    page.route("**/prompt*", lambda route: on_their_way.append(route))
+    with page.expect_request("**/prompt*"):
+        draw_far_beyond_the_object(visit)
+    page.keyboard.press("j")  # while the drawn mask is on its way
+    page.wait_for_timeout(300)
+    [drawn] = on_their_way
+    drawn.continue_()
+    page.unroute("**/prompt*")
     visit.find("review-list").get_by_text("Frame 5 · Object 1").first.wait_for()
     current = page.locator(".s2-doubts [aria-current]")
     current.wait_for()

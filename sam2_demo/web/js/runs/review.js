@@ -16,7 +16,7 @@ const REASONS = {
 const ROWS_AT_MOST = 60;
 
 export class Review {
-  /** `app` gives project, goTo, tracking and status. */
+  /** `app` gives project, goTo, tracking, editing and status. */
   constructor(app, find) {
     this.app = app;
     this.find = find;
@@ -57,7 +57,8 @@ export class Review {
 
   /** Fetches the queue as it is now; returns whether that worked. */
   async refresh() {
-    const { project } = this.app;
+    const { project, editing } = this.app;
+    await editing.chain; // corrections in flight come first
     try {
       const answer = await getJson(`videos/${project.video.token}/review`);
       if (project !== this.app.project) return false;
