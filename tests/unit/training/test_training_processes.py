@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 import torch
 
+from sam2_demo.training.command import set_matmul_precision
 from sam2_demo.training.data.data_mix import mix_opener
 from sam2_demo.training.experiments.named import EXPERIMENTS
 from sam2_demo.training.experiments.settings import with_settings
@@ -32,6 +33,7 @@ def test_two_processes_give_the_weights_that_one_gives(tmp_path: Path) -> None:
         text=True,
     ) as run:
         experiment = with_settings(EXPERIMENTS["overfit"], SETTINGS)
+        set_matmul_precision(torch.device("cpu"))  # as the command does
         one = Trainer(experiment, mix_opener(experiment), tmp_path / "one")
         one.run()
         _, messages = run.communicate(timeout=300)
